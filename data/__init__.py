@@ -1,0 +1,1 @@
+"""Layer 0: what comes in and what is kept. Knows nothing of features."""

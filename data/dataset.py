@@ -1,0 +1,163 @@
+"""One interface to a dataset, whatever it is kept in.
+
+    dataset = open_dataset(path)         a lake folder (later also a store URL)
+    for people in dataset.people():      groups of whole buckets, bounded in memory
+        people.leads, people.events ...
+
+`People` is the hand-over from layer 0 to the features: NumPy columns, events already joined to their lead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import InputError
+from data.records import Columns, take
+
+Role = Literal["attribute", "behaviour_total", "comparator"]
+
+
+@dataclass(frozen=True)
+class ExtraColumn:
+    """A declared column beyond the standard profile.
+
+    `attribute` describes who the lead is, `behaviour_total` what it did (for tables without events),
+    `comparator` is a score the company already has: judged beside ours, never a feature.
+    """
+
+    name: str
+    kind: Literal["text", "number"]
+    role: Role
+    unit: str = ""
+    label_en: str = ""
+    label_de: str = ""
+
+
+@dataclass(frozen=True)
+class SplitSpec:
+    """How a table without times is divided: `shuffled` | `ordered` | `time`, see the design's section 3."""
+
+    kind: Literal["shuffled", "ordered", "time"] = "time"
+    seed: int = 0
+    train: float = 0.7
+    order_by: str = ""
+
+
+@dataclass(frozen=True)
+class SnapshotSpec:
+    """When a lead is looked at and what is asked of it. Times in microseconds; null where settings decide."""
+
+    policy: Literal["weekly", "after_first_event"] | None = None
+    delay: int | None = None
+    every: int | None = None
+    max_per_lead: int | None = None
+    horizon: int | None = None
+    reporting_delay: int | None = None
+    cancellation_window: int | None = None
+    exclude_if_seen: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """What `dataset.toml` says."""
+
+    name: str
+    buckets: int = 64
+    timezone: str = "UTC"
+    currency: str = "EUR"
+    has_times: bool = True
+    closed_at: int | None = None
+    extra: tuple[ExtraColumn, ...] = ()
+    split: SplitSpec = SplitSpec()
+    snapshots: SnapshotSpec = SnapshotSpec()
+    latest_arrival: int | None = None
+    digest: str = ""
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class People:
+    """All records of some leads. Row i of `lead_ids` is *the* lead i; other columns point at it by `lead`.
+
+    leads: one row per (lead, valid_from) sorted so, with an int64 column `lead`
+    events: with int64 `lead` (the lead the event belongs to) and int64 `known_from` (since when we know that;
+        NULL_TIME = since it arrived). In any order.
+    outcomes, consents: with int64 `lead`. In any order.
+    labels: float64 per lead, NaN = none (tables without times only).
+    source_row: int64 per lead, data row of its first source, from 1.
+    """
+
+    lead_ids: tuple[str, ...]
+    created_at: NDArray[np.int64]
+    source_row: NDArray[np.int64]
+    labels: NDArray[np.float64]
+    leads: Columns
+    events: Columns
+    outcomes: Columns
+    consents: Columns
+
+    def __len__(self) -> int:
+        return len(self.lead_ids)
+
+    def select(self, lead_id: str) -> People:
+        """The same records for one lead; an unknown id is an InputError."""
+        try:
+            i = self.lead_ids.index(lead_id)
+        except ValueError:
+            raise InputError.of(
+                where="--lead-id", expected="a lead of the dataset", got="an unknown id", remedy="Check the id."
+            ) from None
+        one = np.array([i])
+        return People(
+            (lead_id,), self.created_at[one], self.source_row[one], self.labels[one],
+            _of_lead(self.leads, i), _of_lead(self.events, i), _of_lead(self.outcomes, i), _of_lead(self.consents, i),
+        )  # fmt: skip
+
+
+def _of_lead(columns: Columns, lead: int) -> Columns:
+    rows = np.flatnonzero(columns["lead"] == lead)
+    part = take(columns, rows)
+    part["lead"] = np.zeros(len(rows), dtype=np.int64)
+    return part
+
+
+class Dataset(Protocol):
+    """A dataset; `info` is read once, records are read bucket by bucket."""
+
+    info: DatasetInfo
+    path: Path
+
+    def people(self, max_events: int = 5_000_000) -> Iterator[People]:
+        """All leads in groups of whole buckets, in bucket order, leads sorted by id within a bucket."""
+        ...
+
+    def people_of(self, lead_id: str) -> People:
+        """The bucket that holds one lead."""
+        ...
+
+    def rules_text(self) -> str | None:
+        """The dataset's points file, or None for the packaged one."""
+        ...
+
+    def content_text(self) -> str | None:
+        """The dataset's content map, or None for the packaged one."""
+        ...
+
+
+def open_dataset(path: str | Path) -> Dataset:
+    """Open a dataset folder.
+
+    Raises
+    ------
+    InputError
+        where the folder is missing or holds no `dataset.toml`.
+    """
+    from data.lake import Lake
+
+    return Lake(Path(path))

@@ -1,0 +1,27 @@
+"""Files that readers see whole or not at all, and cells that a spreadsheet does not run."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def replace_text(file: Path, text: str) -> None:
+    """Write a file so that readers see the old or the new one, also after a crash."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    staging = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        with staging.open("w", encoding="utf-8", newline="\n") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        staging.replace(file)
+    finally:
+        staging.unlink(missing_ok=True)
+
+
+def safe_cell(text: str) -> str:
+    """A text cell for a CSV: an apostrophe goes before what a spreadsheet would take for a formula."""
+    return "'" + text if text.startswith(_FORMULA_STARTS) else text

@@ -1,0 +1,62 @@
+"""Which lead an event belongs to, and from which moment that was known."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.records import NULL_TIME
+
+
+def assign(
+    visitor: NDArray[np.int64],
+    occurred_at: NDArray[np.int64],
+    link_visitor: NDArray[np.int64],
+    link_lead: NDArray[np.int64],
+    link_known_from: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Join events to leads through the links of their visitor.
+
+    An event belongs to the link with the latest `known_from` at or before its time, else to the visitor's
+    first link; it is known to belong there from that link's `known_from` on. A later link never moves an
+    earlier event, so the answer for one `as_of` does not depend on links made after it.
+
+    Parameters
+    ----------
+    visitor, occurred_at
+        int64 (n_events,): visitor number (-1 = none) and event time.
+    link_visitor, link_lead, link_known_from
+        int64 (n_links,): in any order.
+
+    Returns
+    -------
+    lead, known_from
+        int64 (n_events,): -1 and NULL_TIME where the visitor has no link.
+    """
+    if not len(link_visitor):
+        return np.full(len(visitor), -1, dtype=np.int64), np.full(len(visitor), NULL_TIME, dtype=np.int64)
+    order = np.lexsort((link_lead, link_known_from, link_visitor))
+    by_visitor, by_time = link_visitor[order], link_known_from[order]
+    first = np.searchsorted(by_visitor, visitor, side="left")
+    last = np.searchsorted(by_visitor, visitor, side="right")
+    chosen = _latest_at_or_before(by_visitor, by_time, visitor, occurred_at)
+    chosen = np.maximum(chosen, first)
+    linked = (last > first) & (visitor >= 0)
+    chosen = np.minimum(chosen, len(order) - 1)
+    lead = np.where(linked, link_lead[order][chosen], -1)
+    return lead.astype(np.int64), np.where(linked, by_time[chosen], NULL_TIME).astype(np.int64)
+
+
+def _latest_at_or_before(
+    by_visitor: NDArray[np.int64], by_time: NDArray[np.int64], visitor: NDArray[np.int64], at: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Position of the last (visitor, time) pair not after each (visitor, at): one merge sort of both lists."""
+    n = len(by_visitor)
+    who = np.concatenate([by_visitor, visitor])
+    when = np.concatenate([by_time, at])
+    is_query = np.concatenate([np.zeros(n, dtype=np.int8), np.ones(len(visitor), dtype=np.int8)])
+    order = np.lexsort((is_query, when, who))
+    links_so_far = np.cumsum(is_query[order] == 0) - 1
+    answer = np.empty(len(order), dtype=np.int64)
+    answer[order] = links_so_far
+    return answer[n:]

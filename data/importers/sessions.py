@@ -1,0 +1,89 @@
+"""Sessions: rows that hand their columns to their events and yield links and leads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from data.importers.sink import Sink
+from data.importers.values import Value
+
+HANDED = ("source", "medium", "campaign", "referrer_host")
+Row = dict[str, Value]
+
+
+@dataclass
+class Sessions:
+    """All session rows of an import, held in memory: one entry per session.
+
+    closed_at: sessions starting at or after it are outside, with their events and outcomes.
+    """
+
+    closed_at: int | None = None
+    rows: dict[str, Row] = field(default_factory=dict)
+    outside: set[str] = field(default_factory=set)
+    first: dict[str, tuple[int, tuple[int, int]]] = field(default_factory=dict)
+
+    def add(self, row: Row, sink: Sink, source_row: int) -> str:
+        """Keep one session; `accepted`, `duplicate` or `outside`."""
+        session_id = str(row["session_id"])
+        if self.closed_at is not None and _time(row, "started_at") >= self.closed_at:
+            self.outside.add(session_id)
+            return "outside"
+        if sink.seen("session", (session_id,)) is not None:
+            return "duplicate"
+        self.rows[session_id] = {**row, "source_row": source_row}
+        return "accepted"
+
+    def is_outside(self, session_id: Value, occurred_at: Value) -> bool:
+        """Does a row of this session lie outside the closed window? Of an unknown session its own time decides."""
+        if session_id in self.outside:
+            return True
+        unknown = session_id is not None and session_id not in self.rows
+        return unknown and self.closed_at is not None and isinstance(occurred_at, int) and occurred_at >= self.closed_at
+
+    def note_event(self, row: Row, place: tuple[int, int]) -> None:
+        """Remember the earliest event of each session (of equal times the first in file order)."""
+        session_id, at = row.get("session_id"), (_time(row, "occurred_at"), place)
+        if isinstance(session_id, str) and session_id in self.rows:
+            self.first[session_id] = min(self.first.get(session_id, at), at)
+
+    def hand_over(self, row: Row, place: tuple[int, int]) -> None:
+        """Complete an event: the person of its session, and the touch if it is the session's first event."""
+        session = self.rows.get(str(row.get("session_id")))
+        if session is None:
+            return
+        for name in ("visitor_id", "lead_id"):
+            row[name] = row.get(name) if row.get(name) is not None else session.get(name)
+        first = self.first.get(str(row["session_id"]))
+        if first is not None and first[1] == place:
+            for name in HANDED:
+                row[name] = row.get(name) if row.get(name) is not None else session.get(name)
+
+    def yield_people(self, sink: Sink, extra: tuple[str, ...]) -> None:
+        """One link per visitor and lead and one Lead per lead, from the earliest session; known leads stay."""
+        links: dict[tuple[str, str], int] = {}
+        leads: dict[str, Row] = {}
+        for row in sorted(self.rows.values(), key=lambda r: (_time(r, "started_at"), _time(r, "source_row"))):
+            lead_id, visitor_id = row.get("lead_id"), row.get("visitor_id")
+            if not isinstance(lead_id, str):
+                continue
+            leads.setdefault(lead_id, row)
+            if isinstance(visitor_id, str):
+                links.setdefault((visitor_id, lead_id), _time(row, "started_at"))
+        for (visitor_id, lead_id), at in links.items():
+            sink.add("links", {"visitor_id": visitor_id, "lead_id": lead_id, "known_from": at, "kind": "table"})
+        for lead_id, row in leads.items():
+            if not sink.has("lead", (lead_id,)):
+                sink.seen("lead", (lead_id,))
+                sink.add("leads", _lead(lead_id, row, extra))
+
+
+def _lead(lead_id: str, row: Row, extra: tuple[str, ...]) -> Row:
+    lead: Row = {"lead_id": lead_id, "created_at": row["started_at"], "source_row": row["source_row"]}
+    return {**lead, **{name: row.get(name) for name in extra}}
+
+
+def _time(row: Row, name: str) -> int:
+    value = row[name]
+    assert isinstance(value, int)
+    return value

@@ -1,0 +1,90 @@
+"""Where accepted and rejected rows go: buffered, then written to the lake batch by batch."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from data.arrow import columns_of
+from data.dataset import ExtraColumn
+from data.importers.values import Value
+from data.lake_write import LakeWriter
+from data.records import NULL_TIME, RECORDS, Array, Coded, Column
+
+BATCH = 50_000
+REJECTS = pa.schema([("file", pa.string()), ("line", pa.int64()), ("reason", pa.string()), ("column", pa.string()),
+                     ("payload", pa.string())])  # fmt: skip
+
+
+class Sink:
+    """Rows by record, with memory of which were there already."""
+
+    def __init__(self, writer: LakeWriter, extra: Sequence[ExtraColumn]) -> None:
+        self._writer = writer
+        self._columns = {name: columns_of(record, extra) for name, record in RECORDS.items()}
+        self._held: dict[str, list[Mapping[str, Value]]] = defaultdict(list)
+        self._rejects: list[tuple[str, int, str, str, str]] = []
+        self._seen: dict[str, dict[int, int]] = defaultdict(dict)
+
+    def add(self, record: str, row: Mapping[str, Value]) -> None:
+        """One row of a record, by column."""
+        held = self._held[record]
+        held.append(row)
+        if len(held) >= BATCH:
+            self._write(record)
+
+    def reject(self, file: str, line: int, reason: str, column: str, payload: str) -> None:
+        self._rejects.append((file, line, reason, column, payload))
+        if len(self._rejects) >= BATCH:
+            self._write_rejects()
+
+    def seen(self, kind: str, key: tuple[Value, ...], content: tuple[Value, ...] = ()) -> str | None:
+        """Remember a key: None if it is new, `same` or `other` if it came before with the same or other content."""
+        digest, seen = fingerprint(key), self._seen[kind]
+        known = seen.get(digest)
+        if known is None:
+            seen[digest] = fingerprint(content) if content else 0
+            return None
+        return "same" if known == (fingerprint(content) if content else 0) else "other"
+
+    def has(self, kind: str, key: tuple[Value, ...]) -> bool:
+        return fingerprint(key) in self._seen[kind]
+
+    def close(self) -> None:
+        """Write what is still held."""
+        for record in RECORDS:
+            self._write(record)
+        self._write_rejects()
+
+    def _write(self, record: str) -> None:
+        rows = self._held.pop(record, [])
+        if rows:
+            self._writer.add(record, {c.name: _column(c, rows) for c in self._columns[record]})
+
+    def _write_rejects(self) -> None:
+        if self._rejects:
+            columns = [list(c) for c in zip(*self._rejects, strict=True)]
+            self._writer.add_table("rejects", pa.Table.from_arrays([pa.array(c) for c in columns], schema=REJECTS))
+            self._rejects = []
+
+
+def fingerprint(key: tuple[Value, ...]) -> int:
+    """64 bits of a key: among ten million keys two would fall together once in a few hundred thousand imports."""
+    return int.from_bytes(hashlib.blake2b(repr(key).encode(), digest_size=8).digest(), "big")
+
+
+def _column(column: Column, rows: Sequence[Mapping[str, Value]]) -> Coded | Array:
+    cells = [row.get(column.name) for row in rows]
+    if column.kind in ("text", "code"):
+        return Coded.of(cells)
+    if column.kind == "time":
+        return np.array([NULL_TIME if c is None else c for c in cells], dtype=np.int64)
+    if column.kind == "flag":
+        return np.array([bool(c) for c in cells])
+    if column.kind == "integer":
+        return np.array([0 if c is None else c for c in cells], dtype=np.int64)
+    return np.array([np.nan if c is None else c for c in cells], dtype=np.float64)

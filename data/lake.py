@@ -1,0 +1,199 @@
+"""A dataset as a folder of Parquet: `<record>/bucket=07/part-000.parquet`, `dataset.toml` and its texts.
+
+Events lie in their visitor's bucket (without visitor: in their lead's), so a new link rewrites nothing; reading a
+group of leads filters all event buckets once and joins what is left through the links.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from data import arrow, dataset_file
+from data.dataset import DatasetInfo, People
+from data.errors import InputError
+from data.identity import assign
+from data.lake_write import LakeWriter, write_lake
+from data.records import NULL_TIME, RECORDS, Coded, Columns, bucket_of
+
+__all__ = ["Lake", "LakeWriter", "write_lake"]
+
+I64 = NDArray[np.int64]
+
+
+class Lake:
+    """A dataset folder. `info` is read at once, records when asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.info: DatasetInfo = dataset_file.parse(_dataset_toml(path), str(path / "dataset.toml"))
+
+    def people(self, max_events: int = 5_000_000) -> Iterator[People]:
+        """All leads in groups of whole buckets, in bucket order, leads sorted by id within a bucket.
+
+        Groups without leads are left out. The number of events of a bucket is estimated: buckets are hashes.
+        """
+        per_bucket = max(self.info.counts.get("events", 0) / self.info.buckets, 1.0)
+        size = max(int(max_events / per_bucket), 1)
+        for first in range(0, self.info.buckets, size):
+            group = self._people_in(range(first, min(first + size, self.info.buckets)))
+            if len(group):
+                yield group
+
+    def people_of(self, lead_id: str) -> People:
+        """All leads of the bucket that holds this lead; it may hold none."""
+        return self._people_in([bucket_of(lead_id, self.info.buckets)])
+
+    def rules_text(self) -> str | None:
+        return self._text("rules.yaml")
+
+    def content_text(self) -> str | None:
+        return self._text("content.yaml")
+
+    def table(self, name: str) -> pa.Table:
+        """An extra table such as `truth`, or `rejects`; an absent one is an InputError."""
+        files = sorted((self.path / name).glob("**/*.parquet"))
+        if not files:
+            raise InputError.of(
+                where=str(self.path), expected=f"a folder {name}/", got="none", remedy="Check the dataset's name."
+            )
+        return pa.concat_tables([pq.ParquetFile(f).read() for f in files])
+
+    def _text(self, name: str) -> str | None:
+        file = self.path / name
+        return file.read_text(encoding="utf-8") if file.exists() else None
+
+    def _people_in(self, buckets: Sequence[int]) -> People:
+        leads = _sorted_leads([self._read("leads", [b]) for b in buckets])
+        lead_ids = pc.unique(leads.column("lead_id").combine_chunks())
+        columns = arrow.from_arrow(leads, self._columns("leads"))
+        columns["lead"] = _numbers_of(leads.column("lead_id"), lead_ids)
+        owner = columns["lead"]
+        assert isinstance(owner, np.ndarray)
+        return People(
+            lead_ids=tuple(lead_ids.to_pylist()),
+            created_at=_least(columns["created_at"], owner, len(lead_ids), NULL_TIME),
+            source_row=_least(columns["source_row"], owner, len(lead_ids), 0),
+            labels=self._labels(buckets, lead_ids),
+            leads=columns,
+            events=self._events(lead_ids),
+            outcomes=self._of_leads("outcomes", buckets, lead_ids),
+            consents=self._of_leads("consents", buckets, lead_ids),
+        )
+
+    def _labels(self, buckets: Sequence[int], lead_ids: pa.Array) -> NDArray[np.float64]:
+        labels = np.full(len(lead_ids), np.nan)
+        table = self._read("labels", buckets)
+        lead = _numbers_of(table.column("lead_id"), lead_ids)
+        values = table.column("label").to_numpy().astype(np.float64)
+        labels[lead[lead >= 0]] = values[lead >= 0]
+        return labels
+
+    def _of_leads(self, name: str, buckets: Sequence[int], lead_ids: pa.Array) -> Columns:
+        table = self._read(name, buckets)
+        lead = _numbers_of(table.column("lead_id"), lead_ids)
+        columns = arrow.from_arrow(table.filter(pa.array(lead >= 0)), self._columns(name))
+        return {**columns, "lead": lead[lead >= 0]}
+
+    def _events(self, lead_ids: pa.Array) -> Columns:
+        links = _Links.of(self._read("links", range(self.info.buckets)), lead_ids)
+        kept = [_of_people(self._read("events", [b]), lead_ids, links.visitors) for b in range(self.info.buckets)]
+        table = pa.concat_tables(kept)
+        columns = arrow.from_arrow(table, self._columns("events"))
+        own, known_from = _numbers_of(table.column("lead_id"), lead_ids), np.full(len(table), NULL_TIME)
+        visitor = np.where(own < 0, _numbers_of(table.column("visitor_id"), links.visitors), -1)
+        linked, since = links.assign(visitor, arrow.micros(table.column("occurred_at")))
+        lead = np.where(own >= 0, own, linked)
+        rows = np.flatnonzero(lead >= 0)
+        known_from = np.where(own >= 0, known_from, since)
+        part: Columns = {n: c.take(rows) if isinstance(c, Coded) else c[rows] for n, c in columns.items()}
+        return {**part, "lead": lead[rows], "known_from": known_from[rows]}
+
+    def _columns(self, name: str) -> tuple[arrow.Column, ...]:
+        return arrow.columns_of(RECORDS[name], self.info.extra)
+
+    def _read(self, name: str, buckets: Iterable[int]) -> pa.Table:
+        columns = self._columns(name)
+        shared = arrow.shared_texts(columns)
+        tables = [arrow.empty(columns)]
+        for bucket in buckets:
+            for file in sorted((self.path / name / f"bucket={bucket:02d}").glob("part-*.parquet")):
+                with pq.ParquetFile(file, read_dictionary=shared) as parquet:
+                    tables.append(parquet.read(use_threads=False))
+        return pa.concat_tables(tables)
+
+
+class _Links:
+    """The links of the visitors of some leads, all their other leads included: these decide with them."""
+
+    def __init__(self, visitors: pa.Array, visitor: I64, rank: I64, known_from: I64, lead_of_rank: I64) -> None:
+        self.visitors = visitors
+        self._visitor, self._rank, self._known_from, self._lead_of_rank = visitor, rank, known_from, lead_of_rank
+
+    @staticmethod
+    def of(table: pa.Table, lead_ids: pa.Array) -> _Links:
+        ours = table.filter(pc.is_in(table.column("lead_id"), value_set=lead_ids))
+        visitors = pc.unique(ours.column("visitor_id").combine_chunks())
+        table = table.filter(pc.is_in(table.column("visitor_id"), value_set=visitors))
+        # Leads are numbered in the order of their ids, so that a tie in time is decided alike in every group.
+        ids = pc.unique(table.column("lead_id").combine_chunks())
+        ids = ids.take(pc.sort_indices(ids))
+        return _Links(
+            visitors, _numbers_of(table.column("visitor_id"), visitors), _numbers_of(table.column("lead_id"), ids),
+            arrow.micros(table.column("known_from")), _numbers_of(pa.chunked_array([ids]), lead_ids),
+        )  # fmt: skip
+
+    def assign(self, visitor: I64, occurred_at: I64) -> tuple[I64, I64]:
+        """Lead number (-1 = none of ours) and since when that is known, for each event."""
+        rank, since = assign(visitor, occurred_at, self._visitor, self._rank, self._known_from)
+        return np.append(self._lead_of_rank, -1)[rank], since
+
+
+def _of_people(events: pa.Table, lead_ids: pa.Array, visitors: pa.Array) -> pa.Table:
+    """The events that name one of these leads, or name none and are of one of these visitors."""
+    lead, visitor = events.column("lead_id"), events.column("visitor_id")
+    linked = pc.and_(pc.is_null(lead), pc.is_in(visitor, value_set=visitors))
+    return events.filter(pc.or_(pc.is_in(lead, value_set=lead_ids), linked))
+
+
+def _sorted_leads(tables: Sequence[pa.Table]) -> pa.Table:
+    """Lead rows bucket by bucket, each by lead_id and valid_from; rows that tie stay in file order."""
+    keys = [("lead_id", "ascending"), ("valid_from", "ascending"), ("row", "ascending")]
+    ordered = []
+    for table in tables:
+        numbered = table.append_column("row", pa.array(np.arange(len(table))))
+        ordered.append(table.take(pc.sort_indices(numbered, sort_keys=keys)))
+    return pa.concat_tables(ordered)
+
+
+def _numbers_of(texts: pa.ChunkedArray, values: pa.Array) -> I64:
+    """Position of each text in `values`, -1 = not there or null."""
+    found = pc.index_in(texts, value_set=values.cast(pa.string()), skip_nulls=True)
+    return pc.fill_null(found, -1).to_numpy().astype(np.int64)
+
+
+def _least(values: object, owner: I64, n: int, null: int) -> I64:
+    """The least non-null value of each lead, `null` where all are."""
+    assert isinstance(values, np.ndarray)
+    known = values != null
+    least = np.full(n, np.iinfo(np.int64).max)
+    np.minimum.at(least, owner[known], values[known])
+    return np.where(least == np.iinfo(np.int64).max, null, least)
+
+
+def _dataset_toml(path: Path) -> str:
+    try:
+        return (path / "dataset.toml").read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError.of(
+            where=str(path), expected="a dataset folder with a dataset.toml", got="none",
+            remedy="Make one with `leadlift import ... --to DATASET` or `leadlift simulate DATASET`.",
+        ) from None  # fmt: skip
+
+

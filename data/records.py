@@ -1,0 +1,211 @@
+"""The records: what Leadlift keeps, column by column, and how columns look in memory.
+
+On disk a record is Parquet (see `data/lake.py`, which alone turns these definitions into Arrow schemas); in
+memory it is NumPy, so that the service can hold one without pandas or pyarrow:
+
+    text      -> Coded            (codes into a tuple of distinct values, -1 = null)
+    code      -> Coded            (a text from a closed list; anything else is rejected at import)
+    time      -> int64            microseconds since 1970 UTC, NULL_TIME = null
+    number    -> float64          NaN = null
+    money     -> float64          whole minor units of the dataset's currency, NaN = null
+    flag      -> bool             never null
+    integer   -> int64            never null
+
+Times are points, not days: see DATE ends in `data/importers`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Kind = Literal["text", "code", "time", "number", "money", "flag", "integer"]
+
+MICROS = 1_000_000
+DAY = 86_400 * MICROS
+NULL_TIME = int(np.iinfo(np.int64).min)
+
+EVENT_TYPES = (
+    "page_view", "engagement", "form", "download", "video", "email",
+    "call", "meeting", "webinar", "fair", "goal", "custom",
+)  # fmt: skip
+DIRECTIONS = ("inbound", "outbound")
+DWELL_BASES = ("none", "measured", "timespent", "gap")
+OUTCOME_KINDS = ("converted", "lost", "cancelled", "accepted", "rejected")
+LINK_KINDS = ("identify", "form", "table", "merge")
+PURPOSES = ("tracking", "scoring", "contact")
+EMAIL_KINDS = ("business", "free", "disposable", "role")
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A text column: `values[codes[i]]` is row i's text, code -1 is null. Values are distinct; order means nothing."""
+
+    codes: NDArray[np.int32]
+    values: tuple[str, ...]
+
+    @staticmethod
+    def of(texts: Iterable[str | None]) -> Coded:
+        seen: dict[str, int] = {}
+        codes = [-1 if t is None else seen.setdefault(t, len(seen)) for t in texts]
+        return Coded(np.asarray(codes, dtype=np.int32), tuple(seen))
+
+    @staticmethod
+    def nulls(n: int) -> Coded:
+        return Coded(np.full(n, -1, dtype=np.int32), ())
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def take(self, rows: NDArray[np.int64]) -> Coded:
+        """Rows by position; a position of -1 gives null."""
+        if not len(self.codes):
+            return Coded.nulls(len(rows))
+        return Coded(np.where(rows >= 0, self.codes[rows], np.int32(-1)).astype(np.int32), self.values)
+
+    def known(self) -> NDArray[np.bool_]:
+        return self.codes >= 0
+
+    def texts(self) -> list[str | None]:
+        return [self.values[c] if c >= 0 else None for c in self.codes.tolist()]
+
+    def recode(self, table: Mapping[str, int], default: int = -1) -> NDArray[np.int32]:
+        """Each row's number in `table`; unknown texts and nulls give `default`."""
+        lookup = np.array([table.get(v, default) for v in self.values] + [default], dtype=np.int32)
+        return lookup[self.codes]
+
+
+Array = NDArray[np.int64] | NDArray[np.float64] | NDArray[np.bool_]
+Columns = dict[str, Coded | Array]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a record; `unit` and `null` are printed by the documentation and by import errors."""
+
+    name: str
+    kind: Kind
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    unit: str = ""
+    null: str = "not known"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record: its name on disk and its columns in order."""
+
+    name: str
+    columns: tuple[Column, ...]
+
+    def column(self, name: str) -> Column | None:
+        return next((c for c in self.columns if c.name == name), None)
+
+
+def _text(*names: str) -> tuple[Column, ...]:
+    return tuple(Column(n, "text") for n in names)
+
+
+PROFILE_TEXT = (
+    "email_domain", "email_kind", "title", "company", "industry",
+    "country", "state", "lead_source", "self_reported_source",
+)  # fmt: skip
+PROFILE_NUMBER = ("employees",)
+
+EVENT = Record(
+    "events",
+    (
+        Column("event_id", "text", required=True),
+        *_text("visitor_id", "lead_id", "session_id"),
+        Column("occurred_at", "time", required=True),
+        Column("received_at", "time", null="as occurred_at"),
+        Column("type", "code", required=True, choices=EVENT_TYPES),
+        Column("direction", "code", choices=DIRECTIONS, null="inbound"),
+        *_text("url", "content_id", "referrer_host", "source", "medium", "campaign", "click_id_kind"),
+        Column("dwell_seconds", "number", unit="s", null="not known, never 0"),
+        Column("dwell_basis", "code", choices=DWELL_BASES, null="none"),
+        Column("is_bot", "flag"),
+    ),
+)
+LEAD = Record(
+    "leads",
+    (
+        Column("lead_id", "text", required=True),
+        Column("account_id", "text"),
+        Column("created_at", "time", null="a table without times"),
+        Column("valid_from", "time", null="as created_at"),
+        *_text(*PROFILE_TEXT[:2]),
+        *_text(*PROFILE_TEXT[2:5]),
+        Column("employees", "number", unit="people"),
+        *_text(*PROFILE_TEXT[5:]),
+        Column("email_hash", "text"),
+        Column("source_row", "integer", unit="data row of the source, from 1"),
+    ),
+)
+OUTCOME = Record(
+    "outcomes",
+    (
+        Column("lead_id", "text", required=True),
+        Column("occurred_at", "time", required=True),
+        Column("kind", "code", required=True, choices=OUTCOME_KINDS),
+        Column("value", "money", unit="minor units"),
+        Column("reason", "text"),
+    ),
+)
+LINK = Record(
+    "links",
+    (
+        Column("visitor_id", "text", required=True),
+        Column("lead_id", "text", required=True),
+        Column("known_from", "time", required=True),
+        Column("kind", "code", required=True, choices=LINK_KINDS),
+    ),
+)
+CONSENT = Record(
+    "consents",
+    (
+        Column("lead_id", "text", required=True),
+        Column("purpose", "code", required=True, choices=PURPOSES),
+        Column("given_at", "time", required=True),
+        Column("confirmed_at", "time", null="no double opt-in"),
+        Column("withdrawn_at", "time", null="still given"),
+        Column("text_version", "text"),
+    ),
+)
+SPEND = Record(
+    "spend",
+    (
+        Column("date", "time", required=True, unit="start of day, UTC"),
+        Column("channel", "text", required=True),
+        Column("campaign", "text"),
+        Column("amount", "money", required=True, unit="minor units"),
+    ),
+)
+# The answer of a table without times, kept apart from the lead so that it cannot be taken for a feature.
+LABEL = Record("labels", (Column("lead_id", "text", required=True), Column("label", "integer", required=True)))
+
+RECORDS: dict[str, Record] = {r.name: r for r in (EVENT, LEAD, OUTCOME, LINK, CONSENT, SPEND, LABEL)}
+
+
+def person_key(lead_id: str | None, visitor_id: str | None) -> str:
+    """The key a person is kept under: the lead's id, else `v:` and the visitor's."""
+    if lead_id is not None:
+        return lead_id
+    if visitor_id is None:
+        raise ValueError("a person needs a lead_id or a visitor_id")
+    return "v:" + visitor_id
+
+
+def bucket_of(key: str, buckets: int) -> int:
+    """The bucket of a person key: first 8 bytes of blake2b(key), big-endian, mod the bucket count."""
+    return int.from_bytes(hashlib.blake2b(key.encode()).digest()[:8], "big") % buckets
+
+
+def take(columns: Columns, rows: NDArray[np.int64]) -> Columns:
+    """The given rows of every column."""
+    return {name: c.take(rows) if isinstance(c, Coded) else c[rows] for name, c in columns.items()}

@@ -1,0 +1,128 @@
+"""The only door to features: fit a set on training rows, build the table for any rows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.dataset import ExtraColumn
+from data.records import Columns
+from features.catalog import families_for
+from features.channels import CHANNEL_RULES_VERSION
+from features.content import ContentMap
+from features.family import Family, Fitted, Moment
+from features.journeys import Encoded, Journeys, cut, encode
+from features.leads import Leads, leads_at
+
+F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """Which features, in which order, with which fitted parts, content map and channel rules. Frozen; plain JSON.
+
+    `version` is a digest of all of it: two sets with one version give the same table.
+    """
+
+    names: tuple[str, ...]
+    extra: tuple[ExtraColumn, ...]
+    fitted: Mapping[str, Fitted]
+    content: Mapping[str, Any] = field(repr=False)
+    categories: Mapping[str, str] = field(repr=False)
+    channel_rules_version: str = CHANNEL_RULES_VERSION
+
+    @cached_property
+    def families(self) -> tuple[Family, ...]:
+        """The families in order; an unknown name is a KeyError that names it."""
+        known = {f.name: f for f in families_for(self.extra)}
+        return tuple(known[n] for n in self.names)
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(c for f in self.families for c in f.columns(self.fitted.get(f.name, {})))
+
+    @cached_property
+    def family_of(self) -> tuple[int, ...]:
+        """Position in `families` of each column."""
+        return tuple(i for i, f in enumerate(self.families) for _ in f.columns(self.fitted.get(f.name, {})))
+
+    @cached_property
+    def content_map(self) -> ContentMap:
+        return ContentMap.of(self.content)
+
+    @cached_property
+    def version(self) -> str:
+        return hashlib.sha256(self.to_json().encode()).hexdigest()[:12]
+
+    def to_json(self) -> str:
+        """JSON with sorted keys; `from_json` gives the same set back."""
+        document = {
+            "channel_rules_version": self.channel_rules_version,
+            "categories": dict(self.categories),
+            "content": dict(self.content),
+            "extra": [vars(e) for e in self.extra],
+            "families": list(self.names),
+            "fitted": {n: dict(f) for n, f in self.fitted.items()},
+        }
+        return json.dumps(document, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
+
+    @staticmethod
+    def from_json(text: str) -> FeatureSet:
+        d = json.loads(text)
+        return FeatureSet(
+            tuple(d["families"]), tuple(ExtraColumn(**e) for e in d["extra"]), d["fitted"], d["content"],
+            d["categories"], d["channel_rules_version"],
+        )  # fmt: skip
+
+    def encode(self, events: Columns) -> Encoded:
+        """Events with this set's content map and channel rules."""
+        return encode(events, self.content_map, self.categories)
+
+
+@dataclass(frozen=True)
+class FeatureTable:
+    """values float64 (n, k), C order, NaN = unknown; columns as in the feature set."""
+
+    columns: tuple[str, ...]
+    values: F64
+
+
+def moment_at(leads: Columns, encoded: Encoded, lead: I64, created_at: I64, as_of: I64) -> Moment:
+    """What was known of lead[i] just before as_of[i]."""
+    return Moment(leads_at(leads, lead, created_at, as_of), cut(encoded, lead, as_of))
+
+
+def fit_feature_set(
+    families: Sequence[Family],
+    extra: tuple[ExtraColumn, ...],
+    content: Mapping[str, Any],
+    categories: Mapping[str, str],
+    moment: Moment,
+) -> FeatureSet:
+    """Fit the families that have something to fit on the given (training) rows. Only training calls it."""
+    fitted = {f.name: f.fit(moment) for f in families if f.fit is not None}
+    return FeatureSet(tuple(f.name for f in families), extra, fitted, content, categories)
+
+
+def build_features(leads: Leads, journeys: Journeys, feature_set: FeatureSet) -> FeatureTable:
+    """The features of n (lead, as_of) pairs, (n, k).
+
+    Row i depends on row i of `leads` and segment i of `journeys` alone, bit for bit.
+    """
+    moment = Moment(leads, journeys)
+    values = np.empty((len(moment), len(feature_set.columns)))
+    at = 0
+    for family in feature_set.families:
+        part = family.compute(moment, feature_set.fitted.get(family.name, {}))
+        width = 1 if part.ndim == 1 else part.shape[1]
+        values[:, at : at + width] = part if part.ndim == 2 else part[:, np.newaxis]
+        at += width
+    return FeatureTable(feature_set.columns, values)

@@ -1,0 +1,297 @@
+"""Events as codes instead of text: once per distinct text, sorted by (lead, time), ready to be cut at any moment.
+
+Left out are events of nobody, bots and outbound events. An `event_id` seen twice for one lead counts once. The order
+in which events arrive never matters: ties in time are ordered by what the events say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.records import DIRECTIONS, DWELL_BASES, EVENT_TYPES, Coded, Columns
+from features.arrays import F64, I8, I32, I64, Mask, sorted_distinct
+from features.channels import CHANNELS, Touch, channel
+from features.content import STAGES, Content, ContentMap
+
+TYPE = {name: i for i, name in enumerate(EVENT_TYPES)}
+TOUCH_COLUMNS = ("source", "medium", "campaign", "referrer_host", "click_id_kind")
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What the codes of a journey mean: `contents[content]`, `CHANNELS[channel]`, `campaigns[campaign]`.
+
+    Attributes per content are arrays with one more entry at the end, which is what code -1 finds.
+    """
+
+    contents: tuple[Content, ...]
+    campaigns: tuple[str, ...]
+
+    @cached_property
+    def topics(self) -> tuple[str, ...]:
+        return tuple(sorted({c.topic for c in self.contents if c.topic}))
+
+    @cached_property
+    def types(self) -> tuple[str, ...]:
+        return tuple(sorted({c.type for c in self.contents}))
+
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        return tuple(sorted({c.content_id for c in self.contents}))
+
+    @cached_property
+    def id_of(self) -> I32:
+        """Number of each content's id, -1 for code -1."""
+        return self._numbers(self.ids, [c.content_id for c in self.contents])
+
+    @cached_property
+    def topic_of(self) -> I32:
+        """Topic number of each content, -1 = none."""
+        return self._numbers(self.topics, [c.topic for c in self.contents])
+
+    @cached_property
+    def type_of(self) -> I32:
+        """Type number of each content, -1 for code -1."""
+        return self._numbers(self.types, [c.type for c in self.contents])
+
+    @cached_property
+    def stage_of(self) -> I32:
+        """Stage number (position in STAGES) of each content, -1 = none."""
+        return self._numbers(STAGES, [c.stage for c in self.contents])
+
+    @cached_property
+    def gated(self) -> Mask:
+        return np.array([c.gated is not None for c in self.contents] + [False], dtype=np.bool_)
+
+    def content_flags(self, **wanted: str) -> Mask:
+        """Per content: do its attributes (type=, topic=, stage=, content_id=) equal these? False for code -1."""
+        hits = [all(getattr(c, k) == v for k, v in wanted.items()) for c in self.contents]
+        return np.array([*hits, False], dtype=np.bool_)
+
+    @staticmethod
+    def _numbers(names: tuple[str, ...], of_each: list[str | None]) -> I32:
+        number: dict[str | None, int] = {name: i for i, name in enumerate(names)}
+        return np.array([*(number.get(name, -1) for name in of_each), -1], dtype=np.int32)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Events sorted by (lead, time); `known` is the moment from which we can see the event, never before `time`."""
+
+    lead: I64
+    known: I64
+    time: I64
+    type: I8
+    content: I32
+    channel: I8
+    campaign: I32
+    session_key: I32
+    dwell: F64
+    basis: I8
+    vocabulary: Vocabulary
+
+
+def encode(events: Columns, content_map: ContentMap, categories: Mapping[str, str]) -> Encoded:
+    """Turn event columns (data.records.EVENT with `lead` and `known_from`) into sorted codes.
+
+    Of rows with one `event_id` and lead the one counts that could be seen first, whatever the others say: a row that
+    comes later changes nothing about earlier moments.
+    """
+    lead = ints(events["lead"])
+    rows = np.flatnonzero((lead >= 0) & ~_is_outbound(events) & ~bools(events["is_bot"]))
+    known = _seen_from(events)
+    rows = _first_of_each_id(events, known, rows)
+    rows = _in_order(events, rows)
+    content, contents = _content_codes(events, content_map, rows)
+    campaign, campaigns = _campaign_codes(events, rows)
+    return Encoded(
+        lead=lead[rows],
+        known=known[rows],
+        time=ints(events["occurred_at"])[rows],
+        type=_type_codes(events, rows),
+        content=content,
+        channel=_channel_codes(events, categories, content_map.own_hosts, rows),
+        campaign=campaign,
+        session_key=coded(events["session_id"]).codes[rows],
+        dwell=floats(events["dwell_seconds"])[rows],
+        basis=_basis_codes(events, rows),
+        vocabulary=Vocabulary(contents, campaigns),
+    )
+
+
+# -- which rows, in which order --------------------------------------------------------------------------------
+def _is_outbound(events: Columns) -> Mask:
+    return coded(events["direction"]).recode({DIRECTIONS[1]: 1}, 0).astype(np.bool_)
+
+
+def _seen_from(events: Columns) -> I64:
+    """When an event had happened, had arrived and was known to be the lead's (NULL_TIME is before everything)."""
+    time = ints(events["occurred_at"])
+    return np.maximum(np.maximum(time, ints(events["received_at"])), ints(events["known_from"]))
+
+
+def _first_of_each_id(events: Columns, known: I64, rows: I64) -> I64:
+    """`rows` with one row per (lead, event_id): the one seen first. Rows without an id all stay."""
+    ids = coded(events["event_id"]).codes[rows]
+    repeated = np.bincount(ids + 1, minlength=1)[ids + 1] > 1
+    at = np.flatnonzero(repeated & (ids >= 0))
+    if not len(at):
+        return rows
+    lead, number, chosen = ints(events["lead"])[rows[at]], ids[at], rows[at]
+    order = np.lexsort((*_tie_breakers(events, chosen), known[chosen], number, lead))
+    again = np.zeros(len(rows), dtype=np.bool_)
+    a, b = lead[order], number[order]
+    again[at[order[1:]]] = (a[1:] == a[:-1]) & (b[1:] == b[:-1])
+    return rows[~again]
+
+
+def _in_order(events: Columns, rows: I64) -> I64:
+    """`rows` by (lead, time); only where both are equal is it worth asking what the events say."""
+    lead, time = ints(events["lead"])[rows], ints(events["occurred_at"])[rows]
+    order = np.lexsort((time, lead))
+    rows, lead, time = rows[order], lead[order], time[order]
+    same = (lead[1:] == lead[:-1]) & (time[1:] == time[:-1])
+    if same.any():
+        tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
+        by_content = np.lexsort((*_tie_breakers(events, rows[tied]), time[tied], lead[tied]))
+        rows[tied] = rows[tied][by_content]
+    return rows
+
+
+def _tie_breakers(events: Columns, rows: I64) -> tuple[NDArray[np.generic], ...]:
+    """Keys for lexsort (least important first): all that the events say, so that equal keys are equal events."""
+    names = (*reversed(TOUCH_COLUMNS), "session_id", "content_id", "url")
+    ranks = [_rank(coded(events[name]), rows) for name in names]
+    dwell = floats(events["dwell_seconds"])[rows]
+    identity = _rank(coded(events["event_id"]), rows)
+    time = ints(events["occurred_at"])[rows]
+    return (
+        identity,
+        _basis_codes(events, rows),
+        dwell,
+        *ranks,
+        _type_codes(events, rows),
+        time,
+    )
+
+
+def _rank(texts: Coded, rows: I64) -> I32:
+    """Alphabetical rank of each row's text: codes depend on arrival, ranks do not."""
+    codes = texts.codes[rows]
+    used = _distinct(codes)
+    rank = np.full(int(codes.max(initial=-1)) + 2, -1, dtype=np.int32)
+    for position, code in enumerate(sorted(used, key=texts.values.__getitem__)):
+        rank[code] = position
+    return rank[codes]
+
+
+def _distinct(codes: I32) -> list[int]:
+    """The distinct codes >= 0, ascending."""
+    found: list[int] = (np.flatnonzero(np.bincount(codes + 1, minlength=1)[1:])).tolist()
+    return found
+
+
+# -- texts to codes --------------------------------------------------------------------------------------------
+def _type_codes(events: Columns, rows: I64) -> I8:
+    return coded(events["type"]).recode(TYPE)[rows].astype(np.int8)
+
+
+def _basis_codes(events: Columns, rows: I64) -> I8:
+    return coded(events["dwell_basis"]).recode({b: i for i, b in enumerate(DWELL_BASES)}, 0)[rows].astype(np.int8)
+
+
+def _content_codes(events: Columns, content_map: ContentMap, rows: I64) -> tuple[I32, tuple[Content, ...]]:
+    """Content code of each row: its `content_id` where given, else its URL's content.
+
+    Contents are told apart by all their attributes, so that what one person saw never changes what a page is for
+    another.
+    """
+    number: dict[Content, int] = {}
+    urls, ids = coded(events["url"]), coded(events["content_id"])
+    by_url, by_id = urls.codes[rows], ids.codes[rows]
+    of_url = np.full(int(by_url.max(initial=-1)) + 2, -1, dtype=np.int32)
+    of_id = np.full(int(by_id.max(initial=-1)) + 2, -1, dtype=np.int32)
+    for code in _distinct(np.where(by_id < 0, by_url, np.int32(-1))):
+        of_url[code] = number.setdefault(content_map.content(urls.values[code]), len(number))
+    for code in _distinct(by_id):
+        of_id[code] = number.setdefault(content_map.by_id(ids.values[code]), len(number))
+    return np.where(by_id >= 0, of_id[by_id], of_url[by_url]).astype(np.int32), tuple(number)
+
+
+def _campaign_codes(events: Columns, rows: I64) -> tuple[I32, tuple[str, ...]]:
+    """Campaign code of each row; spelling in capitals and blanks around make no other campaign."""
+    texts = coded(events["campaign"])
+    codes = texts.codes[rows]
+    number: dict[str, int] = {}
+    table = np.full(int(codes.max(initial=-1)) + 2, -1, dtype=np.int32)
+    for code in _distinct(codes):
+        name = texts.values[code].strip().lower()
+        table[code] = number.setdefault(name, len(number)) if name else -1
+    return table[codes], tuple(number)
+
+
+def _channel_codes(
+    events: Columns,
+    categories: Mapping[str, str],
+    own_hosts: tuple[str, ...],
+    rows: I64,
+) -> NDArray[np.int8]:
+    """Channel code of each row; the rules run once per distinct combination of its source columns."""
+    texts = [coded(events[name]) for name in TOUCH_COLUMNS]
+    which, width = _combinations([t.codes[rows] for t in texts])
+    example = np.zeros(width, dtype=np.int64)
+    example[which] = rows  # any row of the combination will do
+    number = {c: i for i, c in enumerate(CHANNELS)}
+    codes = np.zeros(width, dtype=np.int8)
+    for i, row in enumerate(example.tolist()):
+        values = [t.values[t.codes[row]] if t.codes[row] >= 0 else None for t in texts]
+        codes[i] = number[channel(Touch(*values), categories, own_hosts)]
+    return codes[which]
+
+
+def _combinations(columns: list[I32]) -> tuple[I64, int]:
+    """Number of each row's combination of codes, and how many there are. Dense, so that no product overflows."""
+    rows = len(columns[0])
+    room = 4 * rows + 1024
+    which, width = np.zeros(rows, dtype=np.int64), 1
+    for codes in columns:
+        size = int(codes.max(initial=-1)) + 2
+        if width * size > room:
+            which, width = _dense(which, width, room)
+        which, width = which * size + (codes + 1), width * size
+    return _dense(which, width, room)
+
+
+def _dense(numbers: I64, width: int, room: int) -> tuple[I64, int]:
+    """The same distinctions with numbers from 0 without gaps; a table where it fits, else a sort."""
+    if width > room:
+        distinct, _ = sorted_distinct(numbers)
+        return np.searchsorted(distinct, numbers), len(distinct)
+    used = np.bincount(numbers, minlength=width) > 0
+    return (np.cumsum(used) - 1)[numbers], int(used.sum())
+
+
+# -- typed views of columns ------------------------------------------------------------------------------------
+def coded(column: object) -> Coded:
+    assert isinstance(column, Coded)
+    return column
+
+
+def ints(column: object) -> I64:
+    assert isinstance(column, np.ndarray)
+    return column.astype(np.int64, copy=False)
+
+
+def floats(column: object) -> F64:
+    assert isinstance(column, np.ndarray)
+    return column.astype(np.float64, copy=False)
+
+
+def bools(column: object) -> Mask:
+    assert isinstance(column, np.ndarray)
+    return column.astype(np.bool_, copy=False)

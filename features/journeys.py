@@ -1,0 +1,332 @@
+"""Journeys: events as flat arrays sorted by (segment, time) plus offsets. THE structure of all behaviour features.
+
+    encode(events, content_map, categories)   text -> codes, once per distinct text       -> Encoded
+    cut(encoded, lead, as_of)                 one segment per (lead, as_of), what was known then -> Journeys
+
+A segment holds the inbound, human events of one lead with `occurred_at < as_of` and `received_at < as_of`, of
+visitors whose link was known (`known_from < as_of`). Everything below works on whole arrays; the same code serves
+one lead in a request and a bucket in a batch, and gives the same bits in both: sums are `np.bincount`, which adds in
+order within each segment and never looks at another one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.records import DAY, DWELL_BASES, EVENT_TYPES, MICROS
+from features.arrays import (
+    F64,
+    I8,
+    I32,
+    I64,
+    Mask,
+    distinct_pairs,
+    merge_repeats,
+    per_segment,
+    ratio,
+    run_ends,
+    run_starts,
+)
+from features.encode import TYPE, Encoded, Vocabulary, encode
+
+__all__ = ["NO_SESSION", "TYPE", "Encoded", "Journeys", "Vocabulary", "cut", "encode", "ratio"]
+
+SESSION_GAP = 30 * 60 * MICROS
+WEB_TYPES = ("page_view", "engagement", "form", "download", "video", "goal", "custom")
+_WEB = np.array([t in WEB_TYPES for t in EVENT_TYPES])
+NO_SESSION = -1
+
+
+@dataclass(frozen=True)
+class Journeys:
+    """One segment per (lead, as_of); `offsets[i]:offsets[i + 1]` are the events of segment i, oldest first.
+
+    time int64 us; type code of EVENT_TYPES; content, campaign codes of `vocabulary` (-1 = none); channel code of
+    CHANNELS as this event alone says; session counts from 0 within all segments (NO_SESSION for offline events);
+    dwell seconds (NaN = unknown) and basis code of DWELL_BASES.
+    """
+
+    as_of: I64
+    offsets: I64
+    time: I64
+    type: I8
+    content: I32
+    channel: I8
+    campaign: I32
+    session: I64
+    dwell: F64
+    basis: I8
+    vocabulary: Vocabulary
+
+    def __len__(self) -> int:
+        return len(self.as_of)
+
+    @cached_property
+    def segment(self) -> I64:
+        """Segment number of each event."""
+        return np.repeat(np.arange(len(self), dtype=np.int64), np.diff(self.offsets))
+
+    # -- masks: which events -----------------------------------------------------------------------------------
+    @cached_property
+    def age(self) -> I64:
+        """Microseconds between each event and its segment's as_of; above 0."""
+        return self.as_of[self.segment] - self.time
+
+    @cached_property
+    def age_days(self) -> F64:
+        """Days between each event and its segment's as_of; above 0."""
+        return self.age / DAY
+
+    def within(self, days: int) -> Mask:
+        """Events of the last `days` days, the oldest moment included."""
+        seen: Mask = self.age <= days * DAY
+        return seen
+
+    @cached_property
+    def in_28d(self) -> Mask:
+        return self.within(28)
+
+    @cached_property
+    def in_7d(self) -> Mask:
+        return self.within(7)
+
+    def of_type(self, *types: str) -> Mask:
+        mask: Mask = self.type == TYPE[types[0]]
+        for other in types[1:]:
+            mask |= self.type == TYPE[other]
+        return mask
+
+    @cached_property
+    def views(self) -> Mask:
+        """Page views."""
+        return self.of_type("page_view")
+
+    def on_type(self, content_type: str) -> Mask:
+        """Events on contents of this type."""
+        types = self.vocabulary.types
+        if content_type not in types:
+            return np.zeros(len(self.time), dtype=np.bool_)
+        mask: Mask = self.content_type == types.index(content_type)
+        return mask
+
+    @cached_property
+    def timed(self) -> Mask:
+        """Events whose dwell is time on a page: page views, and engagement that was measured."""
+        return self.views | (self.of_type("engagement") & ~np.isnan(self.dwell))
+
+    @cached_property
+    def known_views(self) -> Mask:
+        """Page views whose time is known: their own, or engagement measured on their content in their session."""
+        known = self.views & ~np.isnan(self.dwell)
+        measured = self.timed & ~self.views
+        if not measured.any():
+            return known
+        visit = self.session * (len(self.vocabulary.contents) + 1) + self.content + 1
+        return known | (self.views & np.isin(visit, visit[measured]))
+
+    @cached_property
+    def stage(self) -> I32:
+        """Stage number of each event's content, -1 = none."""
+        return self.vocabulary.stage_of[self.content]
+
+    @cached_property
+    def topic(self) -> I32:
+        """Topic number of each event's content, -1 = none."""
+        return self.vocabulary.topic_of[self.content]
+
+    @cached_property
+    def content_type(self) -> I32:
+        """Type number of each event's content, -1 = none."""
+        return self.vocabulary.type_of[self.content]
+
+    # -- reductions: one value per segment ---------------------------------------------------------------------
+    @cached_property
+    def events(self) -> F64:
+        """Events of each segment."""
+        return np.diff(self.offsets).astype(np.float64)
+
+    def count(self, mask: Mask | None = None) -> F64:
+        """Events where `mask`; 0 for none."""
+        if mask is None:
+            return self.events
+        return per_segment(self.segment[mask], len(self))
+
+    def total(self, values: F64, mask: Mask | None = None) -> F64:
+        """Sum of the known values where `mask`; NaN where no value is known."""
+        known = ~np.isnan(values) if mask is None else mask & ~np.isnan(values)
+        segment = self.segment[known]
+        sums = np.bincount(segment, weights=values[known], minlength=len(self))
+        return np.where(np.bincount(segment, minlength=len(self)) > 0, sums, np.nan)
+
+    def mean(self, values: F64, mask: Mask | None = None) -> F64:
+        """Mean of the known values where `mask`; NaN where none."""
+        known = ~np.isnan(values) if mask is None else mask & ~np.isnan(values)
+        return ratio(self.total(values, known), self.count(known))
+
+    def maximum(self, values: F64, mask: Mask | None = None) -> F64:
+        """Largest known value where `mask`; NaN where none."""
+        known = ~np.isnan(values) if mask is None else mask & ~np.isnan(values)
+        out = np.full(len(self), -np.inf)
+        np.maximum.at(out, self.segment[known], values[known])
+        return np.where(np.isneginf(out), np.nan, out)
+
+    def first(self, mask: Mask | None = None) -> I64:
+        """Position of the first event where `mask`; -1 where none."""
+        rows = np.arange(len(self.time)) if mask is None else np.flatnonzero(mask)
+        segment = self.segment[rows]
+        opens = run_starts(segment)
+        return self._scatter(segment[opens], rows[opens])
+
+    def last(self, mask: Mask | None = None) -> I64:
+        """Position of the last event where `mask`; -1 where none."""
+        rows = np.arange(len(self.time)) if mask is None else np.flatnonzero(mask)
+        segment = self.segment[rows]
+        closes = run_ends(segment)
+        return self._scatter(segment[closes], rows[closes])
+
+    def _scatter(self, segment: I64, position: I64) -> I64:
+        out = np.full(len(self), -1, dtype=np.int64)
+        out[segment] = position
+        return out
+
+    def distinct(self, codes: NDArray[np.integer], mask: Mask | None = None) -> F64:
+        """Distinct codes >= 0 where `mask`; 0 for none."""
+        keep = codes >= 0 if mask is None else mask & (codes >= 0)
+        return distinct_pairs(self.segment[keep], codes[keep], len(self))
+
+    def at(self, values: NDArray[np.generic], position: I64) -> F64:
+        """values[position] as float; NaN where position is -1."""
+        if not len(values):
+            return np.full(len(position), np.nan)
+        return np.where(position >= 0, values[position].astype(np.float64), np.nan)
+
+    # -- sessions ----------------------------------------------------------------------------------------------
+    @cached_property
+    def session_starts(self) -> I64:
+        """Positions of the events that open a session, in order; `session` numbers point into this."""
+        web = np.flatnonzero(self.session != NO_SESSION)
+        return web[run_starts(self.session[web])]
+
+    @cached_property
+    def session_channel(self) -> I8:
+        """Channel of each session: what its first event says."""
+        return self.channel[self.session_starts]
+
+    @cached_property
+    def session_segment(self) -> I64:
+        """Segment of each session."""
+        return self.segment[self.session_starts]
+
+    @cached_property
+    def sessions(self) -> F64:
+        """Sessions of each segment."""
+        return per_segment(self.session_segment, len(self))
+
+    @cached_property
+    def first_session(self) -> I64:
+        """Number of each segment's first session; -1 where none."""
+        opens = run_starts(self.session_segment)
+        return self._scatter(self.session_segment[opens], opens)
+
+    @cached_property
+    def last_session(self) -> I64:
+        """Number of each segment's last session; -1 where none."""
+        closes = run_ends(self.session_segment)
+        return self._scatter(self.session_segment[closes], closes)
+
+    @cached_property
+    def in_last_session(self) -> Mask:
+        """Events of the last session."""
+        last: Mask = (self.session != NO_SESSION) & (self.session == self.last_session[self.segment])
+        return last
+
+    def count_sessions(self, mask: Mask) -> F64:
+        """Sessions (not events) where `mask`; 0 for none."""
+        return per_segment(self.session_segment[mask], len(self))
+
+    @cached_property
+    def path(self) -> tuple[I64, I32]:
+        """The content path: (segment, content) of page views in order, repeats in a row merged."""
+        rows = np.flatnonzero(self.views & (self.content >= 0))
+        return merge_repeats(self.segment[rows], self.content[rows])
+
+    @cached_property
+    def type_path(self) -> tuple[I64, I32]:
+        """The path of content types: (segment, type number) of page views in order, repeats in a row merged."""
+        segment, content = self.path
+        return merge_repeats(segment, self.vocabulary.type_of[content])
+
+
+# -- cutting ---------------------------------------------------------------------------------------------------
+def cut(encoded: Encoded, lead: I64, as_of: I64) -> Journeys:
+    """One segment per (lead[i], as_of[i]): the events of that lead that had happened and were known before as_of.
+
+    Parameters
+    ----------
+    lead, as_of
+        int64 (n,): lead numbers as in `encoded.lead` and moments in microseconds; any order, repeats allowed.
+    """
+    start = np.searchsorted(encoded.lead, lead, side="left")
+    length = np.searchsorted(encoded.lead, lead, side="right") - start
+    segment = np.repeat(np.arange(len(lead)), length)
+    shift = start - (np.cumsum(length) - length)
+    rows = np.arange(len(segment)) + shift[segment]
+    seen = encoded.known[rows] < as_of[segment]
+    rows, segment = rows[seen], segment[seen]
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(segment, minlength=len(lead)))]).astype(np.int64)
+    time, type_ = encoded.time[rows], encoded.type[rows]
+    session = _sessions(segment, time, type_, encoded.session_key[rows])
+    dwell, basis = _dwell(session, time, type_, encoded.dwell[rows], encoded.basis[rows])
+    return Journeys(
+        as_of=as_of, offsets=offsets, time=time, type=type_, content=encoded.content[rows],
+        channel=encoded.channel[rows], campaign=encoded.campaign[rows], session=session, dwell=dwell, basis=basis,
+        vocabulary=encoded.vocabulary,
+    )  # fmt: skip
+
+
+def _sessions(segment: I64, time: I64, type_: I8, key: I32) -> I64:
+    """Session number of each web event: a new one after a gap above 30 minutes or under another session id."""
+    web = np.flatnonzero(_WEB[type_])
+    session = np.full(len(time), NO_SESSION, dtype=np.int64)
+    if len(web):
+        s, t, k = segment[web], time[web], key[web]
+        opens = np.ones(len(web), dtype=np.bool_)
+        other_id = (k[1:] >= 0) & (k[:-1] >= 0) & (k[1:] != k[:-1])
+        opens[1:] = (s[1:] != s[:-1]) | (t[1:] - t[:-1] > SESSION_GAP) | other_id
+        session[web] = np.cumsum(opens) - 1
+    return session
+
+
+def _dwell(session: I64, time: I64, type_: I8, dwell: F64, basis: I8) -> tuple[F64, I8]:
+    """Fill the dwell of page views nobody measured: time to the next page view of the session.
+
+    The last page of a session ends with the last thing done on it; where nothing follows it stays null. A session in
+    which engagement was measured gets no gaps, or its time would count twice. All of it is known at as_of, because
+    the events that end a gap are.
+    """
+    web = np.flatnonzero(session != NO_SESSION)
+    if not len(web):
+        return dwell, basis
+    s, t = session[web], time[web]
+    measured = (
+        np.bincount(
+            s[(type_[web] == TYPE["engagement"]) & ~np.isnan(dwell[web])],
+            minlength=s[-1] + 1,
+        )
+        > 0
+    )
+    end = t[run_ends(s)]
+    view = np.flatnonzero(type_[web] == TYPE["page_view"])
+    until, followed = end[s[view]], np.zeros(len(view), dtype=np.bool_)
+    followed[:-1] = s[view[1:]] == s[view[:-1]]
+    until[:-1] = np.where(followed[:-1], t[view[1:]], until[:-1])
+    gap = (until - t[view]) / MICROS
+    known = (followed | (gap > 0)) & ~measured[s[view]] & np.isnan(dwell[web[view]])
+    filled, code = dwell.copy(), basis.copy()
+    filled[web[view[known]]] = gap[known]
+    code[web[view[known]]] = DWELL_BASES.index("gap")
+    return filled, code

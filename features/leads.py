@@ -1,0 +1,101 @@
+"""The profile of each lead as it was known at `as_of`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.records import NULL_TIME, Coded, Columns, take
+
+F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Leads:
+    """Row i is one (lead, as_of). Columns are those of data.records.LEAD and the declared extra ones.
+
+    as_of, created_at: int64 (n,), NULL_TIME = not known. A column that is not there counts as unknown everywhere.
+    """
+
+    as_of: I64
+    created_at: I64
+    columns: Columns
+
+    def __len__(self) -> int:
+        return len(self.as_of)
+
+    def text(self, name: str) -> Coded:
+        """A text column; all null where the dataset has none."""
+        column = self.columns.get(name)
+        return column if isinstance(column, Coded) else Coded.nulls(len(self))
+
+    def number(self, name: str) -> F64:
+        """A number column; all NaN where the dataset has none."""
+        column = self.columns.get(name)
+        if column is None or isinstance(column, Coded):
+            return np.full(len(self), np.nan)
+        return column.astype(np.float64)
+
+
+def leads_at(columns: Columns, lead: I64, created_at: I64, as_of: I64) -> Leads:
+    """The profile rows with the latest `valid_from < as_of` (a null valid_from: known from created_at, or always).
+
+    Parameters
+    ----------
+    columns
+        lead rows with an int64 column `lead`, any order.
+    lead, created_at, as_of
+        int64 (n,): for each answer row its lead number, that lead's creation and the moment. A lead without a row
+        at that moment has all columns null.
+    """
+    owner = columns["lead"]
+    assert isinstance(owner, np.ndarray)
+    valid_from = _valid_from(columns)
+    rows = _latest_before(owner.astype(np.int64), valid_from, _source_row(columns), lead, as_of)
+    chosen: Columns = {}
+    for name, column in columns.items():
+        if name in ("lead", "valid_from", "created_at", "source_row"):
+            continue
+        chosen[name] = column.take(rows) if isinstance(column, Coded) else _take_numbers(column, rows)
+    return Leads(as_of, created_at, chosen)
+
+
+def _valid_from(columns: Columns) -> I64:
+    valid, created = columns["valid_from"], columns["created_at"]
+    assert isinstance(valid, np.ndarray)
+    assert isinstance(created, np.ndarray)
+    return np.where(valid == NULL_TIME, created, valid).astype(np.int64)
+
+
+def _source_row(columns: Columns) -> I64:
+    rows, valid = columns.get("source_row"), columns["valid_from"]
+    return rows.astype(np.int64) if isinstance(rows, np.ndarray) else np.arange(len(valid))
+
+
+def _latest_before(owner: I64, valid_from: I64, source_row: I64, lead: I64, as_of: I64) -> I64:
+    """Row with the latest valid_from < as_of of each lead, -1 = none. Ties: the later row of the source."""
+    order = np.lexsort((source_row, valid_from, owner))
+    who = np.concatenate([owner[order], lead])
+    when = np.concatenate([valid_from[order], as_of])
+    is_row = np.concatenate([np.ones(len(owner), dtype=np.int8), np.zeros(len(lead), dtype=np.int8)])
+    merged = np.lexsort((is_row, when, who))  # at equal times the question comes before the row: strictly before
+    position = np.empty(len(merged), dtype=np.int64)
+    position[merged] = np.cumsum(is_row[merged]) - 1
+    found = position[len(owner) :]
+    rows = order[np.maximum(found, 0)] if len(order) else np.full(len(lead), -1)
+    good = (found >= 0) & (owner[rows] == lead) if len(order) else np.zeros(len(lead), dtype=np.bool_)
+    return np.where(good, rows, -1).astype(np.int64)
+
+
+def _take_numbers(column: NDArray[np.generic], rows: I64) -> F64:
+    if not len(column):
+        return np.full(len(rows), np.nan)
+    return np.where(rows >= 0, column[rows].astype(np.float64), np.nan)
+
+
+def select(leads: Leads, rows: I64) -> Leads:
+    """Some rows."""
+    return Leads(leads.as_of[rows], leads.created_at[rows], take(leads.columns, rows))

@@ -1,0 +1,42 @@
+"""What commands share when they read their arguments: moments, markets, the settings of a dataset."""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from data.errors import UsageError
+from data.settings import Settings, load_settings
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def parse_time(text: str, option: str) -> int:
+    """`2026-11-01T09:30:00Z` (or a date: its start, UTC) -> microseconds since 1970 UTC."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{option}: expected a moment such as 2026-11-01T09:30:00Z, got {text!r}.") from None
+    if moment.tzinfo is None:
+        if len(text) > 10:
+            raise UsageError(f"{option}: expected a moment with a zone, got {text!r}. Add Z or an offset such as +01:00.")
+        moment = moment.replace(tzinfo=UTC)
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def settings_for(dataset: Path, config: Path | None) -> Settings:
+    """The settings, with what the dataset itself says ranking above the defaults only."""
+    file = dataset / "dataset.toml"
+    return load_settings(config, dataset_toml=tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else None)
+
+
+def market_or_only(settings: Settings, market: str | None) -> str:
+    """`--market`, else the only market in the home."""
+    if market:
+        return market
+    found = sorted(f.parent.name for f in settings.home.glob("*/rules.yaml"))
+    if len(found) != 1:
+        got = ", ".join(found) if found else "none in the home"
+        raise UsageError(f"--market: expected one market, got {got}. Pass --market NAME, or train first.")
+    return found[0]

@@ -1,0 +1,48 @@
+"""The command line. Commands live in `serving/commands/`; this file names them and turns errors into exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from data.errors import LeadliftError
+
+# Both send usage data to third parties unless told not to; said before anything imports them.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+
+
+def build_app() -> typer.Typer:
+    """The application with all its commands."""
+    from serving.commands import data, models, paths, scores
+
+    app = typer.Typer(
+        name="leadlift",
+        help="Predicts which leads convert: calibrated probabilities beside points both teams agreed on.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    for module in (data, models, scores, paths):
+        module.register(app)
+    return app
+
+
+def main() -> None:
+    """Entry point of `leadlift`: errors we raise on purpose are one line and an exit code, never a traceback."""
+    try:
+        build_app()()
+    except LeadliftError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("stopped; nothing half-written was published", file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

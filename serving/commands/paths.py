@@ -1,0 +1,80 @@
+"""`leadlift paths`: which content paths convert."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from data.dataset import open_dataset
+from data.errors import UsageError
+from data.files import replace_text, safe_cell
+from serving.arguments import parse_time, settings_for
+from serving.console import JsonOption, Screen
+
+if TYPE_CHECKING:
+    from training.content_paths import PathReport
+
+TARGETS = {"won": "converted", "converted": "converted", "accepted": "accepted"}
+BY = ("content", "type", "topic", "stage")
+
+
+def register(app: typer.Typer) -> None:
+    app.command("paths")(paths)
+
+
+def paths(
+    dataset: Annotated[Path, typer.Argument(help="A dataset folder.")],
+    target: Annotated[str, typer.Option(help="won (net of cancellations) or accepted.")] = "won",
+    landmark: Annotated[int, typer.Option(min=0, help="Days after the lead came at which its path is taken.")] = 7,
+    by: Annotated[str, typer.Option(help="content, type, topic or stage.")] = "type",
+    support: Annotated[int, typer.Option(min=5, help="Fewest leads on a path shown.")] = 30,
+    top: Annotated[int, typer.Option(min=1, help="Rows printed; the CSV has all.")] = 15,
+    as_of: Annotated[str | None, typer.Option(help="As if it were this moment; default just after the last arrival.")] = None,
+    csv_file: Annotated[Path | None, typer.Option("--csv", help="Write all rows to this file.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Settings file; default ./leadlift.toml.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Content paths with leads, conversions, rate with its 95 % interval and lift; all leads are in the denominator."""
+    from training import content_paths
+    from training.snapshots import policy_of
+
+    screen = Screen(as_json)
+    if target not in TARGETS:
+        raise UsageError(f"--target: expected one of {', '.join(TARGETS)}, got {target!r}.")
+    if by not in BY:
+        raise UsageError(f"--by: expected one of {', '.join(BY)}, got {by!r}.")
+    opened = open_dataset(dataset)
+    now = parse_time(as_of, "--as-of") if as_of else (opened.info.latest_arrival or 0) + 1
+    policy = policy_of(settings_for(dataset, config).snapshots)
+    report = content_paths.content_paths(opened, policy, TARGETS[target], now, landmark, by, support)  # type: ignore[arg-type]
+    _show(screen, report, top)
+    if csv_file is not None:
+        _write_csv(csv_file, report)
+        screen.say(f"{len(report.rows)} paths written to {csv_file}")
+    screen.result({**vars(report), "target": target, "by": by, "rows": [r.document() for r in report.rows]})
+    screen.next_steps(f"leadlift paths {dataset} --by content --csv paths.csv", "associated with, not caused by: test before you rebuild")
+
+
+def _show(screen: Screen, report: PathReport, top: int) -> None:
+    title = (f"Content paths up to day {report.landmark_days}, conversions in the {report.horizon_days} days after; "
+             f"all leads: {report.conversions:,} of {report.leads:,} = {report.rate:.1%}")  # fmt: skip
+    rows = [[r.text, f"{r.leads:,}", f"{r.conversions:,}", f"{r.rate:.1%}", f"{r.low:.1%} to {r.high:.1%}",
+             f"{r.lift:.2f}", f"{r.lift_low:.2f} to {r.lift_high:.2f}"] for r in report.rows[:top]]  # fmt: skip
+    screen.table(title, ("path", "leads", "converted", "rate", "95 % interval", "lift", "95 % interval"), rows)
+    screen.say(f"{report.below_support:,} leads on rarer paths, {report.censored:,} not matured yet, "
+               f"{report.converted_before:,} converted before day {report.landmark_days}.")  # fmt: skip
+
+
+def _write_csv(file: Path, report: PathReport) -> None:
+    """All rows; cells that a spreadsheet would run are defused."""
+    names = ("path", "leads", "conversions", "rate", "low", "high", "lift", "lift_low", "lift_high")
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(names)
+    for row in report.rows:
+        writer.writerow([safe_cell(row.text), *(getattr(row, n) for n in names[1:])])
+    replace_text(file, out.getvalue())

@@ -1,0 +1,260 @@
+"""`leadlift score`, `rescore`, `serve`."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from data.dataset import Dataset, open_dataset
+from data.errors import InputError, UsageError
+from data.settings import Settings, load_settings
+from serving.arguments import parse_time, settings_for
+from serving.console import JsonOption, Screen
+
+if TYPE_CHECKING:
+    from serving.desk import Answer, Desk
+    from serving.rescore import Done, Job
+    from serving.scorer import Wants
+
+ConfigOption = Annotated[Path | None, typer.Option(help="Settings file; default ./leadlift.toml.")]
+MarketOption = Annotated[str | None, typer.Option(help="Market; default the dataset's name, or the only one.")]
+TargetOption = Annotated[str, typer.Option(help="Which outcome is predicted.")]
+ReasonsOption = Annotated[str, typer.Option(help="Whose reasons: none, ready (sales-ready leads') or all.")]
+LangOption = Annotated[str, typer.Option(help="Language of the reasons: en or de.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("score")(score)
+    app.command("rescore")(rescore)
+    app.command("serve")(serve)
+
+
+# -- score -----------------------------------------------------------------------------------------------------
+def score(
+    file: Annotated[Path | None, typer.Option(help="A request as JSON; - for standard input.")] = None,
+    lead_id: Annotated[str | None, typer.Option(help="A lead of --dataset.")] = None,
+    dataset: Annotated[Path | None, typer.Option(help="The dataset that knows the lead.")] = None,
+    market: MarketOption = None,
+    target: TargetOption = "converted",
+    as_of: Annotated[str | None, typer.Option(help="The moment asked about; default now.")] = None,
+    detail: Annotated[str, typer.Option(help="flat, or full for reasons, ledger and warnings.")] = "flat",
+    reasons: ReasonsOption = "all",
+    lang: LangOption = "en",
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Score one lead: the bytes of the API's reply, without a server."""
+    if (file is None) == (lead_id is None):
+        raise UsageError("score: expected either --file or --lead-id. Use --file lead.json, or --lead-id with --dataset.")
+    if lead_id is not None and dataset is None:
+        raise UsageError("--lead-id: expected --dataset DATASET beside it, got none.")
+    settings = settings_for(dataset, config) if dataset else load_settings(config)
+    opened = open_dataset(dataset) if dataset else None
+    desk = _desk(settings, market or (opened.info.name if opened else None), target)
+    moment = parse_time(as_of, "--as-of") if as_of else None
+    wants = _wants(detail=detail, reasons=reasons, lang=lang)
+    if file is not None:
+        answer = _score_file(desk, file, wants, moment)
+    else:
+        assert opened is not None and lead_id is not None
+        answer = _score_lead(desk, opened, lead_id, wants, moment)
+    _print_reply(answer)
+
+
+def _score_file(desk: Desk, file: Path, wants: Wants, moment: int | None) -> Answer:
+    from serving import strict_json
+    from serving.reply import time_text
+
+    body = _read(file)
+    if len(body) > desk.limits.max_body_bytes:
+        raise InputError.of(
+            where=str(file), expected=f"at most {desk.limits.max_body_bytes} bytes", got=str(len(body)),
+            remedy="Send fewer events.",
+        )  # fmt: skip
+    document = strict_json.loads(body)
+    if moment is not None and isinstance(document, dict):
+        document["as_of"] = time_text(moment)
+    return desk.score(document, wants, _now())
+
+
+def _score_lead(desk: Desk, dataset: Dataset, lead_id: str, wants: Wants, moment: int | None) -> Answer:
+    from serving.known import of_people
+
+    person = dataset.people_of(lead_id).select(lead_id)
+    known = of_people(person, _now() if moment is None else moment)
+    if not len(known):
+        raise InputError.of(
+            where="--as-of", expected="a moment after the lead was created", got="an earlier one",
+            remedy="Leave --as-of out for now.",
+        )  # fmt: skip
+    return desk.score_known(known, wants)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    except OSError as bad:
+        raise InputError.of(
+            where=f"--file {file}", expected="a readable file", got=str(bad.strerror), remedy="Check the path."
+        ) from None
+
+
+def _print_reply(answer: Answer) -> None:
+    """Exactly the bytes; a line end only where a person looks."""
+    sys.stdout.buffer.write(answer.body)
+    if sys.stdout.isatty():
+        sys.stdout.buffer.write(b"\n")
+    sys.stdout.buffer.flush()
+    warnings = answer.headers.get("Leadlift-Warnings")
+    if warnings:
+        print(f"warnings: {warnings}", file=sys.stderr)
+
+
+def _desk(settings: Settings, market: str | None, target: str) -> Desk:
+    from serving.champion import load_scorer, market_of_environment
+    from serving.desk import Desk
+
+    return Desk(load_scorer(settings, market or market_of_environment(settings)[0], target), settings.serving)
+
+
+def _wants(**query: str) -> Wants:
+    """The same choices as the query parameters of the API; a wrong one is a wrong option here."""
+    from serving.desk import wants_of
+    from serving.problem import RequestError
+
+    try:
+        return wants_of(query)
+    except RequestError as refused:
+        raise UsageError(f"--{refused.problem.faults[0]}.") from None
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
+
+
+# -- rescore ---------------------------------------------------------------------------------------------------
+def rescore(
+    dataset: Annotated[Path, typer.Argument(help="A dataset folder.")],
+    out: Annotated[Path, typer.Option(help="A folder for sets of Parquet, or a .csv file.")],
+    as_of: Annotated[str | None, typer.Option(help="The moment; default just after the last arrival.")] = None,
+    market: MarketOption = None,
+    target: TargetOption = "converted",
+    reasons: ReasonsOption = "all",
+    lang: LangOption = "en",
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Score every lead of a dataset at one moment; readers see the old set or the new one, never a mixture."""
+    from serving import rescore as engine
+    from serving.champion import champion
+
+    screen = Screen(as_json)
+    opened = open_dataset(dataset)
+    settings = settings_for(dataset, config)
+    scorer = champion(settings, market or opened.info.name, target)
+    job = engine.Job(opened, scorer, _moment(opened, as_of), _wants(reasons=reasons, lang=lang))
+    with screen.progress("leads scored", opened.info.counts.get("leads", 0)) as advance:
+        if out.suffix == ".csv":
+            _write_csv(job, out, screen)
+            return
+        done = engine.rescore(job, out, advance, datetime.now(UTC).isoformat(timespec="seconds"))
+    _tell(screen, out, done)
+
+
+def _moment(dataset: Dataset, as_of: str | None) -> int:
+    if as_of is not None:
+        return parse_time(as_of, "--as-of")
+    if dataset.info.latest_arrival is None or not dataset.info.has_times:
+        raise UsageError("--as-of: expected a moment, because this table has no times. It only dates the replies.")
+    return dataset.info.latest_arrival + 1
+
+
+def _write_csv(job: Job, out: Path, screen: Screen) -> None:
+    from serving.rescore import Counts
+    from serving.rescore_columns import write_csv
+
+    counts = Counts()
+    write_csv(out, job.scored(counts))
+    screen.say(f"{counts.scored} leads scored; written to {out}.")
+    screen.next_steps("sort by probability, then by rank_score: the first tenth is where calls pay most")
+    screen.result({"out": str(out), "leads": vars(counts)})
+
+
+def _tell(screen: Screen, out: Path, done: Done) -> None:
+    counts = done.counts
+    word = "was there already" if done.again else "written"
+    later = f", {counts['not_yet_created']} not created yet at that moment" if counts["not_yet_created"] else ""
+    screen.say(f"Run {done.run} {word}: {counts['scored']} of {counts['leads']} leads scored{later}.")
+    screen.say(f"{counts['sales_ready']} are sales-ready.")
+    grades = sorted(counts["grades"].items())
+    screen.table("Leads by grade", ("grade", "leads"), [(g, str(n)) for g, n in grades])
+    screen.say(f"{out / 'current.json'} names the set to read: {done.path}/part-*.parquet")
+    screen.next_steps("leadlift score --lead-id ID --dataset DATASET      one of them with its reasons")
+    screen.result({"run": done.run, "path": str(done.path), "again": done.again, "leads": counts})
+
+
+# -- serve -----------------------------------------------------------------------------------------------------
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; default 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port; default 3000.")] = None,
+    market: MarketOption = None,
+    target: TargetOption = "converted",
+    config: ConfigOption = None,
+) -> None:
+    """Answer POST /v1/score over HTTP with BentoML until stopped."""
+    from serving.champion import market_of_environment, markets
+
+    settings = load_settings(config, options={"serving.host": host, "serving.port": port})
+    name = market or market_of_environment(settings)[0]
+    if name is None and markets(settings.home):
+        raise UsageError(f"--market: expected one of {', '.join(markets(settings.home))}, got none.")
+    address, number = settings.serving.host, settings.serving.port
+    _refuse_taken(address, number)
+    screen = Screen()
+    screen.say(f"Leadlift answers for {name or 'no market yet: points only'} on http://{address}:{number} in a moment.")
+    screen.next_steps(
+        f"curl http://{address}:{number}/readyz",
+        f"curl http://{address}:{number}/v1/score?detail=full -H 'Content-Type: application/json' "
+        "-d '{\"title\":\"Head of Marketing\",\"employees\":250}'",
+        "Ctrl-C stops it",
+    )
+    sys.stdout.flush()
+    command = [sys.executable, "-m", "bentoml", "serve", "serving.service:LeadliftService"]
+    os.execve(
+        sys.executable,
+        [*command, "--host", address, "--port", str(number)],
+        _environment(settings, name, target, config),
+    )
+
+
+def _refuse_taken(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as bad:
+            raise UsageError(f"--host {host} --port {port}: cannot listen there: {bad.strerror}.") from None
+
+
+def _environment(settings: Settings, market: str | None, target: str, config: Path | None) -> dict[str, str]:
+    """What the service process reads; the checkout is on its path wherever it is started from."""
+    checkout = str(Path(__file__).resolve().parents[2])
+    extra = {
+        "LEADLIFT_HOME": str(settings.home.resolve()),
+        "LEADLIFT_TARGET": target,
+        "BENTOML_DO_NOT_TRACK": "True",
+        "PYTHONPATH": os.pathsep.join(filter(None, [checkout, os.environ.get("PYTHONPATH", "")])),
+    }
+    if market is not None:
+        extra["LEADLIFT_MARKET"] = market
+    if config is not None:
+        extra["LEADLIFT_CONFIG"] = str(config.resolve())
+    return {**os.environ, **extra}

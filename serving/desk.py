@@ -1,0 +1,163 @@
+"""Where requests are answered: JSON in, bytes out. The service and the command line both stand behind this desk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cached_property
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from data.settings import ServingSettings
+from serving import reply
+from serving.gather import gather
+from serving.known import Known
+from serving.problem import MEDIA_TYPE, Fault, Problem, RequestError, refuse
+from serving.reasons import Lang
+from serving.request import lead_model, parse
+from serving.scorer import ReasonsFor, Scorer, Scores, Wants
+
+LANGUAGES: tuple[Lang, ...] = get_args(Lang)
+_CHOICES = {"detail": ("flat", "full"), "reasons": get_args(ReasonsFor), "lang": LANGUAGES}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One HTTP answer without the HTTP."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @staticmethod
+    def of(problem: Problem) -> Answer:
+        return Answer(problem.status, problem.body(), {"Content-Type": MEDIA_TYPE})
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Answers with one scorer; made anew where the scorer changes, so that each answer is of one version."""
+
+    scorer: Scorer
+    limits: ServingSettings = field(default_factory=ServingSettings)
+
+    @cached_property
+    def lead_model(self) -> type[BaseModel]:
+        """The request type, with the declared columns of the scorer's feature set."""
+        return lead_model(self.scorer.feature_set.extra)
+
+    def score(self, document: object, wants: Wants, now: int) -> Answer:
+        """One request object -> the reply.
+
+        Raises
+        ------
+        RequestError
+            where the request cannot be used.
+        """
+        lead = parse(document, self.lead_model, self.limits.max_events)
+        return self.score_known(self._gather([lead], now), wants)
+
+    def score_known(self, known: Known, wants: Wants) -> Answer:
+        """The reply for the one person of `known`."""
+        scores = self.scorer.score(known, wants)
+        warnings = () if wants.detail else scores.warnings(0)
+        return Answer(200, reply_bytes(scores, 0), _headers(wants, warnings))
+
+    def score_batch(self, document: object, wants: Wants, now: int) -> Answer:
+        """`{"leads": [...]}` -> `{"results": [...]}` in order; one bad lead does not stop the others."""
+        results = [self._parsed(one) for one in self._batch(document)]
+        good = [r for r in results if isinstance(r, BaseModel)]
+        scores = self.scorer.score(self._gather(good, now), wants) if good else None
+        parts, warnings, at = [], dict.fromkeys(()), 0
+        for result in results:
+            if isinstance(result, Problem):
+                parts.append((False, result.body()))
+                continue
+            assert scores is not None
+            parts.append((True, reply_bytes(scores, at)))
+            warnings |= dict.fromkeys(scores.warnings(at))
+            at += 1
+        return Answer(200, reply.batch_bytes(parts), _headers(wants, () if wants.detail else tuple(warnings)))
+
+    def state(self) -> dict[str, Any]:
+        """What `/readyz` says."""
+        scorer = self.scorer
+        return {
+            "status": "ready" if scorer.bundle else "degraded",
+            "market": scorer.market,
+            "target": scorer.target,
+            "model_version": scorer.bundle.version if scorer.bundle else None,
+            "rules_version": scorer.rules.version,
+            "warnings": list(scorer.warnings),
+        }
+
+    def _gather(self, leads: Sequence[BaseModel], now: int) -> Known:
+        return gather(leads, self.scorer.feature_set.extra, now)
+
+    def _batch(self, document: object) -> list[object]:
+        if not isinstance(document, dict) or list(document) != ["leads"] or not isinstance(document["leads"], list):
+            raise refuse('Expected an object with the one key "leads" and a list of leads.')
+        leads: list[object] = document["leads"]
+        if len(leads) > self.limits.max_batch:
+            raise refuse(f"Expected at most {self.limits.max_batch} leads.", [Fault("leads", "too many")], status=413)
+        return leads
+
+    def _parsed(self, document: object) -> BaseModel | Problem:
+        try:
+            return parse(document, self.lead_model, self.limits.max_events)
+        except RequestError as refused:
+            return refused.problem
+
+
+def reply_bytes(scores: Scores, row: int) -> bytes:
+    """The reply of one row."""
+    return reply.to_bytes(scores.row(row), scores.details[row] if scores.details is not None else None)
+
+
+def _headers(wants: Wants, warnings: Sequence[str]) -> dict[str, str]:
+    headers = {"Content-Type": "application/json", "Content-Language": wants.lang}
+    return headers | ({"Leadlift-Warnings": ",".join(warnings)} if warnings else {})
+
+
+# -- query -----------------------------------------------------------------------------------------------------
+def wants_of(query: Mapping[str, str], accept_language: str = "") -> Wants:
+    """`detail`, `reasons` and `lang` of a query; `lang` wins over Accept-Language, English is the default.
+
+    Raises
+    ------
+    RequestError
+        for an unknown parameter or value.
+    """
+    for name, value in query.items():
+        if name not in _CHOICES:
+            nearest = get_close_matches(name, _CHOICES, n=1)
+            hint = f"did you mean {nearest[0]}?" if nearest else f"known are {', '.join(_CHOICES)}"
+            raise refuse(f"A query parameter is not known: {hint}")
+        if value not in _CHOICES[name]:
+            fault = Fault(name, f"expected one of {', '.join(_CHOICES[name])}")
+            raise refuse("A query parameter cannot be used.", [fault])
+    lang = query.get("lang") or preferred_language(accept_language)
+    return Wants(query.get("reasons", "all"), lang, query.get("detail") == "full")  # type: ignore[arg-type]
+
+
+def preferred_language(accept_language: str) -> Lang:
+    """The best of English and German in an Accept-Language header (RFC 9110); English where neither is named."""
+    best, best_quality = LANGUAGES[0], 0.0
+    for part in accept_language.split(",")[:20]:
+        tag, _, parameter = part.partition(";")
+        lang = tag.strip().lower().split("-")[0]
+        quality = _quality(parameter)
+        for known in LANGUAGES:
+            if lang == known and quality > best_quality:
+                best, best_quality = known, quality
+    return best
+
+
+def _quality(parameter: str) -> float:
+    name, _, value = parameter.strip().partition("=")
+    try:
+        return float(value) if name.strip() == "q" else 1.0
+    except ValueError:
+        return 0.0

@@ -1,0 +1,183 @@
+"""The wall before the service: only known routes, small, plain, strict JSON, not too many at once.
+
+Everything that does not concern a lead is decided here, before the framework sees the request, so that no framework
+error page, log line or traceback can repeat what somebody sent. What passes is parsed already: the document lies in
+`scope[DOCUMENT]`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from data.settings import ServingSettings
+from serving import strict_json
+from serving.desk import Answer
+from serving.problem import Problem, RequestError, refuse
+
+DOCUMENT = "leadlift.document"
+BODY_SECONDS = 10.0
+RETRY_AFTER_SECONDS = 1
+_log = logging.getLogger("leadlift")
+
+Page = Callable[[], Answer]
+
+
+class Guard:
+    """ASGI middleware.
+
+    Parameters
+    ----------
+    pages
+        path -> what a GET answers, without the application.
+    posts
+        paths of POST requests that pass to the application.
+    limits
+        gives the settings in force.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, pages: Mapping[str, Page], posts: Collection[str], limits: Callable[[], ServingSettings]
+    ) -> None:
+        self.app = app
+        self.pages = pages
+        self.posts = posts
+        self.limits = limits
+        self.active = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await self._http(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        method, path = scope["method"], scope["path"]
+        if path in self.pages:
+            answer = self.pages[path]() if method in ("GET", "HEAD") else _not_allowed("GET, HEAD")
+            await _send(answer, scope, send)
+        elif path not in self.posts:
+            await _send(Answer.of(Problem(404, "See /v1/score, /v1/score/batch, /livez and /readyz.")), scope, send)
+        elif method != "POST":
+            await _send(_not_allowed("POST"), scope, send)
+        elif self.active >= self.limits().max_concurrent:
+            await _send(_busy(), scope, send)
+        else:
+            await self._admitted(scope, receive, send)
+
+    async def _admitted(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.active += 1
+        try:
+            body = await _read(scope, receive, self.limits().max_body_bytes)
+            scope[DOCUMENT] = strict_json.loads(body)
+            await self._pass(scope, send)
+        except RequestError as refused:
+            await _send(Answer.of(refused.problem), scope, send)
+        except _GoneError:
+            pass
+        finally:
+            self.active -= 1
+
+    async def _pass(self, scope: Scope, send: Send) -> None:
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, _nothing_more, watched)
+        except Exception as error:
+            log_failure(error)
+            if not started:
+                await _send(Answer.of(failure()), scope, send)
+
+
+class _GoneError(Exception):
+    """The caller hung up before the body was there."""
+
+
+def failure() -> Problem:
+    """What a caller sees of an error that is ours."""
+    return Problem(500, "Nothing was stored. Try again; if it stays, look at the service's log.")
+
+
+def log_failure(error: Exception) -> None:
+    """Log what failed and where, never its message: it may hold values of the request."""
+    frames = traceback.extract_tb(error.__traceback__)
+    at = " < ".join(f"{f.filename.rsplit('/', 1)[-1]}:{f.lineno}" for f in reversed(frames[-4:]))
+    _log.error("request failed: %s at %s", type(error).__name__, at)
+
+
+# -- reading ---------------------------------------------------------------------------------------------------
+async def _read(scope: Scope, receive: Receive, limit: int) -> bytes:
+    """The body, after its headers were found good; counted while it arrives, because headers may lie or be absent."""
+    _check_headers(scope, limit)
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await _collect(receive, limit)
+    except TimeoutError:
+        raise refuse(f"The body must arrive within {BODY_SECONDS:.0f} seconds.", status=408) from None
+
+
+def _check_headers(scope: Scope, limit: int) -> None:
+    headers: dict[bytes, bytes] = dict(scope["headers"])
+    encoding = headers.get(b"content-encoding", b"identity").strip().lower()
+    if encoding not in (b"", b"identity"):
+        raise refuse("Compressed bodies are not read.", status=415)
+    media, _, parameters = headers.get(b"content-type", b"application/json").lower().partition(b";")
+    if media.strip() != b"application/json" or (b"charset" in parameters and b"utf-8" not in parameters):
+        raise refuse("Expected Content-Type: application/json in UTF-8.", status=415)
+    length = headers.get(b"content-length", b"0")
+    if not length.isdigit() or int(length[:20]) > limit:
+        raise _too_large(limit)
+
+
+async def _collect(receive: Receive, limit: int) -> bytes:
+    parts: list[bytes] = []
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _GoneError
+        part = message.get("body", b"")
+        size, more = size + len(part), message.get("more_body", False)
+        if size > limit:
+            raise _too_large(limit)
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def _nothing_more() -> Message:
+    """What the application may still receive: the body was read here."""
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+
+# -- answers ---------------------------------------------------------------------------------------------------
+def _too_large(limit: int) -> RequestError:
+    return refuse(f"Expected a body of at most {limit} bytes.", status=413)
+
+
+def _not_allowed(allowed: str) -> Answer:
+    answer = Answer.of(Problem(405, f"Allowed: {allowed}."))
+    return Answer(answer.status, answer.body, {**answer.headers, "Allow": allowed})
+
+
+def _busy() -> Answer:
+    answer = Answer.of(Problem(429, f"Try again in {RETRY_AFTER_SECONDS} second."))
+    return Answer(answer.status, answer.body, {**answer.headers, "Retry-After": str(RETRY_AFTER_SECONDS)})
+
+
+async def _send(answer: Answer, scope: Mapping[str, Any], send: Send) -> None:
+    headers = {**answer.headers, "Content-Length": str(len(answer.body))}
+    raw = [(k.lower().encode(), v.encode()) for k, v in headers.items()]
+    await send({"type": "http.response.start", "status": answer.status, "headers": raw})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.body})

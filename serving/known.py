@@ -1,0 +1,82 @@
+"""What is known of n people and the moment each of them is asked about: the hand-over from a request, or from a
+dataset, to the scorer. Both callers make one of these; from here on there is one way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.dataset import People
+from data.records import NULL_TIME, Columns, take
+from features.build import FeatureSet, moment_at
+from features.family import Moment
+
+I64 = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Known:
+    """Records of n people.
+
+    lead_ids, visitor_ids: n texts or None. as_of, created_at: int64 (n,) microseconds; NULL_TIME = not known.
+    leads, events: columns as in data.dataset.People; their `lead` counts the n people from 0.
+    """
+
+    lead_ids: Sequence[str | None]
+    visitor_ids: Sequence[str | None]
+    as_of: I64
+    created_at: I64
+    leads: Columns
+    events: Columns
+
+    def __len__(self) -> int:
+        return len(self.as_of)
+
+    def moment(self, feature_set: FeatureSet) -> Moment:
+        """The n moments, events encoded with this set's content map and channel rules."""
+        everyone = np.arange(len(self), dtype=np.int64)
+        encoded = feature_set.encode(self.events)
+        return moment_at(self.leads, encoded, everyone, self.created_at, self.as_of)
+
+    def events_late(self) -> NDArray[np.bool_]:
+        """Whose records hold events that had not happened, or not arrived, before `as_of`; these are not used."""
+        lead = self._times("lead")
+        if not len(lead):
+            return np.zeros(len(self), dtype=np.bool_)
+        late = np.maximum(self._times("occurred_at"), self._times("received_at")) >= self.as_of[lead]
+        return np.bincount(lead[late & (lead >= 0)], minlength=len(self)) > 0
+
+    def _times(self, name: str) -> I64:
+        column = self.events[name]
+        assert isinstance(column, np.ndarray)
+        return column.astype(np.int64, copy=False)
+
+
+def of_people(people: People, as_of: int) -> Known:
+    """Leads of a dataset, all at one moment. Leads created at or after it are not there yet and are left out."""
+    there = (people.created_at == NULL_TIME) | (people.created_at < as_of)
+    rows = np.flatnonzero(there)
+    number = np.full(len(people), -1, dtype=np.int64)
+    number[rows] = np.arange(len(rows))
+    return Known(
+        lead_ids=people.lead_ids if there.all() else [people.lead_ids[i] for i in rows.tolist()],
+        visitor_ids=[None] * len(rows),
+        as_of=np.full(len(rows), as_of, dtype=np.int64),
+        created_at=people.created_at[rows],
+        leads=_of(people.leads, number),
+        events=_of(people.events, number),
+    )
+
+
+def _of(columns: Columns, number: I64) -> Columns:
+    """The rows of leads that have a number, with that number as their `lead`."""
+    owner = columns["lead"]
+    assert isinstance(owner, np.ndarray)
+    lead = number[owner.astype(np.int64)] if len(number) else np.zeros(0, dtype=np.int64)
+    rows = np.flatnonzero(lead >= 0)
+    part = take(columns, rows) if len(rows) < len(lead) else dict(columns)
+    part["lead"] = lead[rows]
+    return part

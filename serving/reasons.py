@@ -1,0 +1,162 @@
+"""Why the model says what it says: contributions summed per family, the strongest three in words.
+
+Contributions are of the uncalibrated log-odds. For every row
+
+    base + shown reasons + all others + calibration == logit(probability)      within 1e-9
+
+where `calibration` is what calibrating moved, and `base` where the model starts before it looks at the lead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.build import FeatureSet, FeatureTable
+from features.family import Family
+from features.onehot import MISSING
+from serving.wording import part_text, value_text
+from training.bundle import Explanation, Prediction
+from training.calibration import logit
+
+F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
+Lang = Literal["en", "de"]
+
+SHOWN = 3
+_WORDS = {
+    "others": ("All other signals together", "Alle übrigen Signale zusammen"),
+    "base": ("Where every lead starts", "Ausgangswert jedes Leads"),
+    "calibration": ("Calibration to observed rates", "Kalibrierung an beobachtete Quoten"),
+}
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """The reasons of n rows.
+
+    family int64 (n, 3): position in the feature set's families, -1 = none; contribution float64 (n, 3), 0 where none;
+    others, base, calibration float64 (n,); texts: three lists of n texts or None.
+    """
+
+    family: I64
+    contribution: F64
+    others: F64
+    base: F64
+    calibration: F64
+    texts: tuple[list[str | None], ...]
+
+    def entries(self, row: int, families: Sequence[Family], lang: Lang) -> list[dict[str, Any]]:
+        """`reasons[]` of one reply: {family, text, contribution}, the shown ones first."""
+        shown = [
+            {"family": families[f].name, "text": self.texts[i][row], "contribution": float(self.contribution[row, i])}
+            for i, f in enumerate(self.family[row].tolist())
+            if f >= 0
+        ]
+        rest = {"others": self.others, "base": self.base, "calibration": self.calibration}
+        return shown + [
+            {"family": name, "text": _WORDS[name][lang == "de"], "contribution": float(values[row])}
+            for name, values in rest.items()
+        ]
+
+
+def reasons_of(
+    feature_set: FeatureSet, table: FeatureTable, explanation: Explanation, prediction: Prediction, lang: Lang
+) -> Reasons:
+    """The reasons of n explained rows. Row i depends on row i alone."""
+    sums = family_sums(explanation.contributions, feature_set.family_of, len(feature_set.families))
+    family, contribution = _strongest(sums)
+    shown = np.zeros(sums.shape, dtype=np.bool_)
+    rows, slots = np.nonzero(family >= 0)
+    shown[rows, family[rows, slots]] = True
+    return Reasons(
+        family=family,
+        contribution=contribution,
+        others=_row_sums(np.where(shown, 0.0, sums)),
+        base=explanation.base,
+        calibration=logit(prediction.probability) - prediction.rank_score,
+        texts=_texts(feature_set, table, explanation.contributions, family, lang),
+    )
+
+
+def family_sums(contributions: F64, family_of: Sequence[int], families: int) -> F64:
+    """(n, columns) -> (n, families); added column by column, so the same bits for one row and for many."""
+    n, k = contributions.shape
+    cell = (np.arange(n)[:, None] * families + np.asarray(family_of, dtype=np.int64)).reshape(-1)
+    flat = np.ascontiguousarray(contributions).reshape(-1)
+    if not n or not k:
+        return np.zeros((n, families))
+    return np.bincount(cell, weights=flat, minlength=n * families).reshape(n, families)
+
+
+def _row_sums(values: F64) -> F64:
+    n, k = values.shape
+    if not n or not k:
+        return np.zeros(n)
+    return np.bincount(np.repeat(np.arange(n), k), weights=values.reshape(-1), minlength=n)
+
+
+def _strongest(sums: F64) -> tuple[I64, F64]:
+    """The families with the largest |sum|, ties in catalogue order; families that add nothing are no reason."""
+    order = np.argsort(-np.abs(sums), axis=1, kind="stable")[:, :SHOWN]
+    contribution = np.take_along_axis(sums, order, axis=1)
+    missing = SHOWN - order.shape[1]
+    family = np.pad(np.where(contribution != 0, order, -1), ((0, 0), (0, missing)), constant_values=-1)
+    return family.astype(np.int64), np.pad(contribution, ((0, 0), (0, missing)))
+
+
+def _texts(
+    feature_set: FeatureSet, table: FeatureTable, contributions: F64, family: I64, lang: Lang
+) -> tuple[list[str | None], ...]:
+    texts: list[list[str | None]] = [[None] * len(family) for _ in range(SHOWN)]
+    family_of = np.asarray(feature_set.family_of)
+    for f in np.unique(family[family >= 0]).tolist():
+        rows, slots = np.nonzero(family == f)
+        columns = np.flatnonzero(family_of == f)
+        cells = np.ix_(rows, columns)
+        part = _telling_part(feature_set.families[f], table.values[cells], contributions[cells])
+        values = table.values[cells][np.arange(len(rows)), part]
+        words = _Words(feature_set, f, lang)
+        for row, slot, p, value in zip(rows.tolist(), slots.tolist(), part.tolist(), values.tolist(), strict=True):
+            texts[slot][row] = words.of(p, value)
+    return tuple(texts)
+
+
+def _telling_part(family: Family, values: F64, contributions: F64) -> I64:
+    """Which part of a family the words are about: what a lead *is* of a category, else what contributed most."""
+    if family.unit == "category":
+        return values.argmax(axis=1)
+    return np.abs(contributions).argmax(axis=1)
+
+
+class _Words:
+    """The words of one family for its parts and values, each combination rendered once."""
+
+    def __init__(self, feature_set: FeatureSet, position: int, lang: Lang) -> None:
+        self._family = feature_set.families[position]
+        fitted = feature_set.fitted.get(self._family.name, {})
+        self._parts = self._family.parts(fitted) if self._family.parts else ("",)
+        self._lang = lang
+        self._known: dict[tuple[int, float | None], str] = {}
+
+    def of(self, part: int, value: float) -> str:
+        key = (part, None if value != value else value)
+        if key not in self._known:
+            self._known[key] = render(self._family, self._parts[part], value, self._lang)
+        return self._known[key]
+
+
+def render(family: Family, part: str, value: float, lang: Lang) -> str:
+    """The family's words for one part and value; an unknown value has words of its own."""
+    german = lang == "de"
+    if value != value or (family.unit == "category" and part == MISSING):
+        return (family.missing_de if german else family.missing_en).format(part="", value="")
+    words = family.words_de if german else family.words_en
+    text = words.format(part=part_text(part, lang), value=value_text(value, family.unit, lang))
+    if family.unit == "flags" and value == 0:
+        return ("Nicht zutreffend: " if german else "Not the case: ") + text
+    return text

@@ -1,0 +1,92 @@
+"""The reply and its bytes. The only serializer: the service, the command line and a stored row all end here.
+
+One flat object, because CRMs map flat fields: every key is always there, in this order, null = not known. UTF-8, no
+spaces, floats in their shortest form that reads back the same, times as `YYYY-MM-DDTHH:MM:SS.ffffffZ`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from data.records import NULL_TIME
+
+Kind = Literal["text", "number", "integer", "flag", "time"]
+
+KEYS: dict[str, Kind] = {
+    "lead_id": "text",
+    "visitor_id": "text",
+    "as_of": "time",
+    "target": "text",
+    "horizon_days": "integer",
+    "probability": "number",
+    "probability_low": "number",
+    "probability_high": "number",
+    "expected_value": "number",
+    "currency": "text",
+    "points": "integer",
+    "grade": "text",
+    "fit_grade": "text",
+    "engagement_level": "integer",
+    "stage": "text",
+    "sales_ready": "flag",
+    "agreement": "text",
+    "interest_1": "text",
+    "interest_2": "text",
+    "reason_1": "text",
+    "reason_2": "text",
+    "reason_3": "text",
+    "data_quality": "text",
+    "model_version": "text",
+    "rules_version": "text",
+    "features_version": "text",
+    "scored_at": "time",
+}
+DETAIL_KEYS = ("reasons", "ledger", "warnings")
+Row = Mapping[str, Any]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def to_bytes(row: Row, detail: Mapping[str, Sequence[Any]] | None = None) -> bytes:
+    """The reply's bytes.
+
+    Parameters
+    ----------
+    row
+        a value for each of KEYS (others, such as rank_score, are left out): text, float, int, bool or None; times as
+        int64 microseconds or as datetimes with a zone; NaN and NULL_TIME are null. A row of a rescoring fits.
+    detail
+        the lists of DETAIL_KEYS, for `detail=full`.
+    """
+    document: dict[str, Any] = {key: _value(kind, row[key]) for key, kind in KEYS.items()}
+    if detail is not None:
+        document.update({key: list(detail[key]) for key in DETAIL_KEYS})
+    return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8")
+
+
+def batch_bytes(results: Sequence[tuple[bool, bytes]]) -> bytes:
+    """`{"results":[...]}` of (answered, bytes of the reply or of the problem) in order."""
+    parts = [
+        (b'{"status":"ok","reply":' if answered else b'{"status":"error","error":') + body + b"}"
+        for answered, body in results
+    ]
+    return b'{"results":[' + b",".join(parts) + b"]}"
+
+
+def _value(kind: Kind, value: Any) -> Any:
+    if value is None or value != value:
+        return None
+    if kind == "time":
+        return time_text(value)
+    return int(value) if kind == "integer" else value
+
+
+def time_text(moment: int | datetime) -> str | None:
+    """`2026-11-01T09:30:00.000000Z`; None for NULL_TIME. A datetime must have a zone."""
+    if not isinstance(moment, datetime):
+        if moment == NULL_TIME:
+            return None
+        moment = _EPOCH + timedelta(microseconds=int(moment))
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,0 +1,272 @@
+"""Bundle + points + features -> scores. The only place where a score is made, for one lead and for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.records import PROFILE_NUMBER, PROFILE_TEXT, Coded, Columns
+from features.build import FeatureSet, FeatureTable, build_features
+from features.family import Moment
+from features.leads import Leads
+from serving.interests import interests
+from serving.known import Known
+from serving.reasons import SHOWN, Lang, Reasons, reasons_of
+from serving.reply import KEYS
+from serving.wording import warning
+from training.bundle import Bundle, Prediction
+from training.calibration import clip
+from training.rules import SALES_READY, LedgerEntry, PointsTable, Rules, ledger, score_points
+from training.rules_file import FIT_GRADES, GRADES
+
+F64 = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+ReasonsFor = Literal["none", "ready", "all"]
+
+AGREEMENTS = ("both_cold", "points_only", "model_only", "both_hot")
+QUALITIES = ("none", "profile_only", "partial", "full")
+
+
+@dataclass(frozen=True)
+class Wants:
+    """How the reply is to be: whose reasons (nobody's, sales-ready leads', all), in which language, with details."""
+
+    reasons: ReasonsFor = "all"
+    lang: Lang = "en"
+    detail: bool = False
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of n leads: one column per key of the reply, in its order, `rank_score` (NaN without a model), and the
+    lists of `detail=full` per row where they were asked for."""
+
+    columns: Columns
+    rank_score: F64
+    common_warnings: tuple[str, ...]
+    events_late: Mask
+    details: tuple[dict[str, list[Any]], ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.rank_score)
+
+    def warnings(self, i: int) -> tuple[str, ...]:
+        """Codes of the warnings that go with one reply."""
+        return (*self.common_warnings, "events_not_before_as_of") if self.events_late[i] else self.common_warnings
+
+    def row(self, i: int) -> dict[str, Any]:
+        """One row as plain values: texts or None, floats (NaN = null), ints, bools, times in microseconds."""
+        return {name: _item(column, i) for name, column in self.columns.items()}
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Everything that answers for one market and target.
+
+    Without a bundle `feature_set` names no family and only carries content map, channel rules and declared columns.
+    `warnings` are codes that go with every reply.
+    """
+
+    target: str
+    horizon_days: int
+    currency: str | None
+    rules: Rules
+    feature_set: FeatureSet
+    bundle: Bundle | None = None
+    warnings: tuple[str, ...] = ()
+    market: str | None = None
+
+    @cached_property
+    def has_model(self) -> bool:
+        return self.bundle is not None
+
+    def score(self, known: Known, wants: Wants) -> Scores:
+        """Score n people in one pass. Row i depends on the records of person i alone, bit for bit."""
+        moment = known.moment(self.feature_set)
+        points = score_points(self.rules, moment)
+        verdict = _Verdict.of(self, moment, points)
+        table = verdict.table
+        asked = _asked(verdict.standings == SALES_READY, wants.reasons)
+        reasons = self._reasons(table, verdict.prediction, asked, wants.lang)
+        texts = reasons.texts if reasons else self._ledger_texts(moment, asked, wants.lang)
+        columns = self._columns(known, moment, points, verdict, _spread(texts, asked))
+        rank = verdict.prediction.rank_score if verdict.prediction else np.full(len(known), np.nan)
+        scores = Scores(columns, rank, self.warnings, known.events_late())
+        if not wants.detail:
+            return scores
+        return replace(scores, details=self._details(moment, asked, reasons, scores, wants))
+
+    # -- reasons -----------------------------------------------------------------------------------------------
+    def _reasons(
+        self, table: FeatureTable | None, prediction: Prediction | None, asked: Mask, lang: Lang
+    ) -> Reasons | None:
+        if self.bundle is None or table is None or prediction is None:
+            return None
+        part = FeatureTable(table.columns, np.ascontiguousarray(table.values[asked]))
+        predicted = Prediction(
+            prediction.probability[asked], prediction.low[asked], prediction.high[asked], prediction.rank_score[asked]
+        )
+        return reasons_of(self.feature_set, part, self.bundle.explain(part), predicted, lang)
+
+    def _ledger_texts(self, moment: Moment, asked: Mask, lang: Lang) -> tuple[list[str | None], ...]:
+        """Without a model the rules that count most are the reasons."""
+        texts: tuple[list[str | None], ...] = tuple([] for _ in range(SHOWN))
+        for row in np.flatnonzero(asked).tolist():
+            entries = [e for e in ledger(self.rules, moment, row, lang) if ":" not in e.code and e.dimension != "total"]
+            labels = [e.label for e in sorted(entries, key=lambda e: -abs(e.points))]
+            for slot in range(SHOWN):
+                texts[slot].append(labels[slot] if slot < len(labels) else None)
+        return texts
+
+    def _details(
+        self, moment: Moment, asked: Mask, reasons: Reasons | None, scores: Scores, wants: Wants
+    ) -> tuple[dict[str, list[Any]], ...]:
+        place = np.cumsum(asked) - 1
+        return tuple(
+            {
+                "reasons": reasons.entries(int(place[i]), self.feature_set.families, wants.lang)
+                if reasons and asked[i]
+                else [],
+                "ledger": [_entry(e) for e in ledger(self.rules, moment, i, wants.lang)],
+                "warnings": [warning(code, wants.lang) for code in scores.warnings(i)],
+            }
+            for i in range(len(asked))
+        )
+
+    # -- columns -----------------------------------------------------------------------------------------------
+    def _columns(
+        self, known: Known, moment: Moment, points: PointsTable, verdict: _Verdict, reasons: Sequence[Coded]
+    ) -> Columns:
+        n = len(known)
+        interest_1, interest_2 = interests(moment.journeys)
+        columns: Columns = {
+            "lead_id": Coded.of(known.lead_ids),
+            "visitor_id": Coded.of(known.visitor_ids),
+            "as_of": known.as_of,
+            "target": _constant(self.target, n),
+            "horizon_days": np.full(n, self.horizon_days),
+            "probability": verdict.probability,
+            "probability_low": verdict.low,
+            "probability_high": verdict.high,
+            "expected_value": verdict.expected_value,
+            "currency": _constant(self.currency, n),
+            "points": points.total,
+            "grade": Coded(points.grade_code.astype(np.int32), GRADES),
+            "fit_grade": Coded(points.fit_grade.astype(np.int32), FIT_GRADES),
+            "engagement_level": points.engagement_level.astype(np.int64),
+            "stage": self._stages(verdict),
+            "sales_ready": verdict.standings == SALES_READY,
+            "agreement": self._agreement(points, verdict),
+            "interest_1": interest_1,
+            "interest_2": interest_2,
+            **{f"reason_{i + 1}": text for i, text in enumerate(reasons)},
+            "data_quality": self._quality(moment),
+            "model_version": _constant(self.bundle.version if self.bundle else None, n),
+            "rules_version": _constant(self.rules.version, n),
+            "features_version": _constant(self.feature_set.version if self.bundle else None, n),
+            "scored_at": known.as_of,
+        }
+        return {key: columns[key] for key in KEYS}
+
+    def _stages(self, verdict: _Verdict) -> Coded:
+        names = [self.rules.standing(code).stage for code in range(SALES_READY + 1)]
+        return Coded.of([names[c] for c in verdict.standings.tolist()])
+
+    def _agreement(self, points: PointsTable, verdict: _Verdict) -> Coded:
+        if self.bundle is None:
+            return Coded.nulls(len(points))
+        hot_model = verdict.probability >= self.rules.hot_probability
+        hot_points = points.total >= self.rules.hot_points
+        return Coded((2 * hot_model + hot_points).astype(np.int32), AGREEMENTS)
+
+    def _quality(self, moment: Moment) -> Coded:
+        profile, behaviour = self._known(moment)
+        code = np.where(profile, np.where(behaviour, 3, 1), np.where(behaviour, 2, 0))
+        if self.bundle is None:
+            code = np.where(code == 3, 2, code)
+        return Coded(code.astype(np.int32), QUALITIES)
+
+    def _known(self, moment: Moment) -> tuple[Mask, Mask]:
+        """Whose profile, and whose behaviour, is known at all."""
+        own = {"attribute": [*PROFILE_TEXT, *PROFILE_NUMBER], "behaviour_total": []}
+        for extra in self.feature_set.extra:
+            own.setdefault(extra.role, []).append(extra.name)
+        behaviour = _any_known(moment.leads, own["behaviour_total"]) | (np.diff(moment.journeys.offsets) > 0)
+        return _any_known(moment.leads, own["attribute"]), behaviour
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    """What model and rules say of n moments. Without a model the probability is the rules' expected rate, if any."""
+
+    standings: NDArray[np.int8]
+    probability: F64
+    low: F64
+    high: F64
+    expected_value: F64
+    prediction: Prediction | None = None
+    table: FeatureTable | None = field(default=None, repr=False)
+
+    @staticmethod
+    def of(scorer: Scorer, moment: Moment, points: PointsTable) -> _Verdict:
+        unknown = np.full(len(points), np.nan)
+        if scorer.bundle is None:
+            rates = np.array([scorer.rules.expected_rate.get(g, np.nan) for g in GRADES])
+            rate = clip(rates[points.grade_code])
+            return _Verdict(scorer.rules.standings(points, rate), rate, unknown, unknown, unknown)
+        table = build_features(moment.leads, moment.journeys, scorer.feature_set)
+        said = scorer.bundle.predict(table)
+        standings = scorer.rules.standings(points, said.probability)
+        value = scorer.bundle.expected_value(said.probability)
+        return _Verdict(standings, said.probability, said.low, said.high, value, said, table)
+
+
+def _asked(sales_ready: Mask, reasons: ReasonsFor) -> Mask:
+    """Whose reasons are wanted."""
+    if reasons == "ready":
+        return sales_ready
+    return np.full(len(sales_ready), reasons == "all")
+
+
+def _spread(texts: Sequence[Sequence[str | None]], asked: Mask) -> list[Coded]:
+    """Texts of the asked rows, back at their places among all rows."""
+    columns = []
+    for slot in texts:
+        part = Coded.of(slot)
+        codes = np.full(len(asked), -1, dtype=np.int32)
+        codes[asked] = part.codes
+        columns.append(Coded(codes, part.values))
+    return columns
+
+
+def _entry(entry: LedgerEntry) -> dict[str, Any]:
+    return {"dimension": entry.dimension, "code": entry.code, "label": entry.label, "points": entry.points}
+
+
+def _any_known(leads: Leads, names: Sequence[str]) -> Mask:
+    known = np.zeros(len(leads), dtype=np.bool_)
+    for name in names:
+        column = leads.columns.get(name)
+        if isinstance(column, Coded):
+            known |= column.known()
+        elif column is not None:
+            known |= ~np.isnan(column.astype(np.float64))
+    return known
+
+
+def _constant(text: str | None, n: int) -> Coded:
+    return Coded.nulls(n) if text is None else Coded(np.zeros(n, dtype=np.int32), (text,))
+
+
+def _item(column: Any, i: int) -> Any:
+    if isinstance(column, Coded):
+        code = int(column.codes[i])
+        return None if code < 0 else column.values[code]
+    return column[i].item()
+
+

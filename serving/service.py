@@ -1,0 +1,186 @@
+"""The BentoML service. The only file that knows BentoML.
+
+    leadlift serve                                     or
+    bentoml serve serving.service:LeadliftService      market by LEADLIFT_MARKET, home by LEADLIFT_HOME
+
+BentoML runs the process and its workers and knows the two APIs; requests are read by `serving/guard.py`, answered by
+`serving/desk.py` and written by `serving/reply.py`, so that the bytes are those of the command line and the batch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+
+import bentoml
+from _bentoml_impl import serde
+from bentoml import IODescriptor
+from pydantic import create_model as make_model
+from starlette.requests import Request
+from starlette.responses import Response
+
+from data.errors import LeadliftError
+from data.settings import ServingSettings, Settings, load_settings
+from serving.champion import load_scorer, market_of_environment
+from serving.desk import Answer, Desk, wants_of
+from serving.guard import DOCUMENT, Guard, failure, log_failure
+from serving.problem import Problem, RequestError
+from serving.reply import KEYS
+from serving.request import Lead
+from serving.scorer import Wants
+
+SCORE, BATCH = "/v1/score", "/v1/score/batch"
+HEAVY_EVENTS = 500
+_log = logging.getLogger("leadlift")
+
+# A body of this type would be unpickled; nobody may even ask for it.
+serde.ALL_SERDE.pop("application/vnd.bentoml+pickle", None)
+
+
+class Call:
+    """One request as an API method gets it: the parsed document and what the reply is to be like."""
+
+    def __init__(self, request: Request) -> None:
+        self.document: Any = request.scope.get(DOCUMENT)
+        self._query = request.query_params
+        self._language = request.headers.get("accept-language", "")
+
+    def wants(self) -> Wants:
+        return wants_of(self._query, self._language)
+
+    @property
+    def heavy(self) -> bool:
+        """Worth a thread of its own, so that short requests need not wait."""
+        events = self.document.get("events") if isinstance(self.document, dict) else None
+        return isinstance(events, list) and len(events) > HEAVY_EVENTS
+
+
+class _Handed(IODescriptor):
+    """An input that the guard has parsed; its fields only describe it."""
+
+    @classmethod
+    async def from_http_request(cls, request: Request, serde: object) -> Any:
+        return Call(request)
+
+
+class LeadInput(_Handed, Lead):  # type: ignore[misc, valid-type]
+    """What the caller knows of one lead; every field is optional, null means not known."""
+
+
+class LeadsInput(_Handed):
+    """Up to 200 leads."""
+
+    leads: list[Lead]  # type: ignore[valid-type]
+
+
+LeadInput.__root_input__ = LeadsInput.__root_input__ = True  # the bare object, not {"lead": {...}}
+
+_TYPES: dict[str, Any] = {"text": str, "number": float, "integer": int, "flag": bool, "time": str}
+Reply = make_model("Reply", __base__=IODescriptor, **{k: (_TYPES[kind] | None, None) for k, kind in KEYS.items()})
+
+
+class Replies(IODescriptor):
+    """One result per lead, in order: {"status": "ok", "reply"} or {"status": "error", "error"}."""
+
+    results: list[dict[str, Any]]
+
+
+class _Front:
+    """What is behind the counter now: read by the guard, set by the service. One assignment swaps it."""
+
+    desk: Desk | None = None
+
+    def limits(self) -> ServingSettings:
+        return self.desk.limits if self.desk else ServingSettings()
+
+    def live(self) -> Answer:
+        return _page(200, {"status": "alive"})
+
+    def ready(self) -> Answer:
+        if self.desk is None:
+            return Answer.of(Problem(503, "Not ready yet."))
+        return _page(200, self.desk.state())
+
+
+def _page(status: int, document: dict[str, Any]) -> Answer:
+    return Answer(status, json.dumps(document).encode(), {"Content-Type": "application/json"})
+
+
+FRONT = _Front()
+
+
+@bentoml.service(
+    name="leadlift",
+    workers=1,
+    traffic={"timeout": 30},
+    metrics={"enabled": False},
+    logging={"access": {"enabled": False}},
+)
+class LeadliftService:
+    """Probability, points and reasons for one lead, or for up to 200."""
+
+    def __init__(self) -> None:
+        FRONT.desk = open_desk()
+
+    @bentoml.api(route=SCORE, input_spec=LeadInput, output_spec=Reply)
+    async def score(self, lead: Call, /) -> Response:
+        """One lead: a flat object in, a flat reply out. Query: detail=full, reasons=none|ready|all, lang=en|de."""
+        return await _answer(lead, Desk.score, lead.heavy)
+
+    @bentoml.api(route=BATCH, input_spec=LeadsInput, output_spec=Replies)
+    async def score_batch(self, leads: Call, /) -> Response:
+        """Up to 200 leads: {"leads": [...]} in, {"results": [{"status", "reply"|"error"}]} out, in order."""
+        return await _answer(leads, Desk.score_batch, True)
+
+
+async def _answer(call: Call, act: Callable[[Desk, Any, Wants, int], Answer], heavy: bool) -> Response:
+    """Whatever happens becomes an answer here: an exception would reach the framework's log with its message."""
+    desk = FRONT.desk
+    try:
+        if desk is None:
+            return _response(Answer.of(Problem(503, "Not ready yet.")))
+        now = time.time_ns() // 1000
+        if heavy:
+            return _response(await asyncio.to_thread(act, desk, call.document, call.wants(), now))
+        return _response(act(desk, call.document, call.wants(), now))
+    except RequestError as refused:
+        return _response(Answer.of(refused.problem))
+    except Exception as error:
+        log_failure(error)
+        return _response(Answer.of(failure()))
+
+
+def _response(answer: Answer) -> Response:
+    return Response(answer.body, answer.status, answer.headers)
+
+
+def open_desk() -> Desk:
+    """The desk for the settings and environment of this process. Never raises: BentoML would restart us for ever."""
+    settings = _settings()
+    market, target = market_of_environment(settings)
+    scorer = load_scorer(settings, market, target)
+    model = scorer.bundle.version if scorer.bundle else "none, points only"
+    _log.warning("market %s, target %s, model %s, rules %s", market, target, model, scorer.rules.version)
+    return Desk(scorer, settings.serving)
+
+
+def _settings() -> Settings:
+    config = os.environ.get("LEADLIFT_CONFIG")
+    try:
+        return load_settings(Path(config) if config else None)
+    except LeadliftError as wrong:
+        _log.error("settings are not used: %s", wrong)
+        return Settings()
+
+
+LeadliftService.add_asgi_middleware(
+    Guard, pages={"/livez": FRONT.live, "/readyz": FRONT.ready}, posts=(SCORE, BATCH), limits=FRONT.limits
+)

@@ -1,0 +1,62 @@
+"""Numbers and warnings in words, English and German."""
+
+from __future__ import annotations
+
+from features.onehot import OTHER
+
+SHARES = ("share", "rate")
+
+_WARNINGS = {
+    "no_model": ("No model is promoted; points only", "Kein Modell freigegeben; nur Punkte"),
+    "model_broken": ("The model cannot be used; points only", "Das Modell ist nicht verwendbar; nur Punkte"),
+    "rules_unapproved": (
+        "The latest points file is not approved; an approved one is used",
+        "Die neueste Punktedatei ist nicht freigegeben; eine freigegebene wird verwendet",
+    ),
+    "rules_broken": (
+        "The latest points file cannot be read; another one is used",
+        "Die neueste Punktedatei ist nicht lesbar; eine andere wird verwendet",
+    ),
+    "rules_packaged": ("The packaged points file is used", "Die mitgelieferte Punktedatei wird verwendet"),
+    "no_market": ("No market is chosen", "Kein Markt gewählt"),
+    "events_not_before_as_of": (
+        "Events at or after as_of were not used",
+        "Ereignisse ab dem Stichzeitpunkt wurden nicht verwendet",
+    ),
+}
+
+
+def warning(code: str, lang: str) -> dict[str, str]:
+    """One entry of `warnings[]`."""
+    return {"code": code, "text": _WARNINGS[code][lang == "de"]}
+
+
+def value_text(value: float, unit: str, lang: str) -> str:
+    """A feature's value for reading: shares in per cent, seconds as a duration, flags as yes or no."""
+    if unit in SHARES:
+        return f"{value * 100:.0f} %"
+    if unit == "flag":
+        return (("nein", "ja") if lang == "de" else ("no", "yes"))[value != 0]
+    return _duration(value, lang) if unit == "s" else number_text(value, lang)
+
+
+def part_text(part: str, lang: str) -> str:
+    """The name of a part; what is summed up under `other` in both languages."""
+    return "andere" if part == OTHER and lang == "de" else part
+
+
+def _duration(seconds: float, lang: str) -> str:
+    whole = round(seconds)
+    if whole < 60:
+        return f"{number_text(seconds, lang)} s" if whole < 10 else f"{whole} s"
+    hours, minutes = divmod(whole // 60, 60)
+    if hours:
+        return f"{number_text(hours, lang)} h {minutes} min"
+    return f"{minutes} min {whole % 60} s"
+
+
+def number_text(value: float, lang: str) -> str:
+    """`1,234` or `1.234`; below 100 one digit after the point. Rounded for reading, not for computing."""
+    text = f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.1f}".removesuffix(".0")
+    text = "0" if text == "-0" else text
+    return text.translate(str.maketrans(",.", ".,")) if lang == "de" else text

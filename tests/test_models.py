@@ -1,0 +1,104 @@
+"""Models: the same bits for one row and many, contributions that add up, the same seed the same text."""
+
+from __future__ import annotations
+
+import lightgbm as lgb
+import numpy as np
+import pytest
+
+from training.booster import Booster
+from training.candidates import choose, fit, log_loss, resampled, steps
+from training.models import MAX_DEPTH, MAX_LEAVES, Recipe, Rows
+from training.predictors import Predictor, predictor_of
+from training.splits import lead_hash
+
+SETTINGS = {"learning_rate": 0.1, "min_data_in_leaf": 10, "rounds": 40}
+
+
+def _rows(n: int = 1500, k: int = 12) -> Rows:
+    rng = np.random.default_rng(0)
+    values = rng.gamma(1.0, 20.0, (n, k))
+    values[rng.random((n, k)) < 0.2] = np.nan
+    signal = np.where(np.isnan(values[:, 0]), -1.0, np.log1p(values[:, 0]) - 2.5) + (np.nan_to_num(values[:, 1]) > 20)
+    label = (rng.random(n) < 1 / (1 + np.exp(1.5 - signal))).astype(float)
+    hashes = lead_hash([str(i // 3) for i in range(n)], "s")
+    return Rows(tuple(f"f{i}" for i in range(k)), values, label, np.ones(n), hashes)
+
+
+ROWS = _rows()
+
+
+@pytest.fixture(scope="module", params=["logistic", "lightgbm", "blend"])
+def model(request: pytest.FixtureRequest) -> Predictor:
+    parts = [{"kind": "logistic", "settings": {"C": 0.1}}, {"kind": "lightgbm", "settings": SETTINGS}]
+    settings = {"logistic": {"C": 0.1}, "lightgbm": SETTINGS, "blend": {"parts": parts, "weights": [0.5, 0.5]}}
+    return Recipe(request.param, settings[request.param]).fit(ROWS)
+
+
+def test_one_row_and_many_give_the_same_bits(model: Predictor) -> None:
+    many = model.raw(ROWS.values)
+    one = np.array([model.raw(ROWS.values[i : i + 1])[0] for i in range(200)])
+    assert np.array_equal(many[:200], one)
+
+
+def test_contributions_add_up_to_the_log_odds(model: Predictor) -> None:
+    parts, base = model.contributions(ROWS.values)
+    assert np.allclose(parts.sum(axis=1) + base, model.raw(ROWS.values), rtol=0, atol=1e-9)
+    alone, _ = model.contributions(ROWS.values[7:8])
+    assert np.array_equal(alone[0], parts[7])
+
+
+def test_the_files_give_the_same_model_back(model: Predictor) -> None:
+    again = predictor_of(model.files())
+    assert np.array_equal(again.raw(ROWS.values), model.raw(ROWS.values))
+    assert again.files() == model.files()
+
+
+def test_the_same_rows_and_seed_give_the_same_text() -> None:
+    for kind, settings in (("logistic", {"C": 0.1}), ("lightgbm", SETTINGS | {"extra_trees": True})):
+        recipe = Recipe(kind, settings, seed=3)
+        assert recipe.fit(ROWS).files() == recipe.fit(ROWS).files()
+
+
+def test_the_ctypes_predictor_is_bit_equal_to_lightgbm() -> None:
+    text = Recipe("lightgbm", SETTINGS).fit(ROWS).files()["model.txt"]
+    ours, theirs = Booster(text), lgb.Booster(model_str=text)
+    assert np.array_equal(ours.raw(ROWS.values), theirs.predict(ROWS.values, raw_score=True))
+    assert np.array_equal(ours.contributions(ROWS.values), theirs.predict(ROWS.values, pred_contrib=True))
+
+
+def test_rows_of_another_width_are_refused(model: Predictor) -> None:
+    with pytest.raises(ValueError, match="expected rows|broadcast"):
+        model.raw(ROWS.values[:, :5])
+
+
+def test_candidates_are_chosen_by_held_out_loss_and_beat_the_base_rate() -> None:
+    seen: list[int] = []
+    found = choose(ROWS, trials=2, seed=0, threads=1, advance=lambda: seen.append(1))
+    base = np.full(len(ROWS), ROWS.label.mean())
+    assert {c.name for c in found} == {"logistic", "lightgbm", "blend"}
+    assert [c.loss for c in found] == sorted(c.loss for c in found)
+    assert found[0].loss < log_loss(base, ROWS.label, ROWS.weight) - 0.01
+    assert len(seen) == steps(2)
+
+
+def test_held_out_predictions_are_not_the_training_fit() -> None:
+    noise = Rows(ROWS.columns, ROWS.values, np.random.default_rng(5).permutation(ROWS.label), ROWS.weight, ROWS.hashes)
+    found = choose(noise, trials=1, seed=0, threads=1, advance=lambda: None)
+    base = log_loss(np.full(len(noise), noise.label.mean()), noise.label, noise.weight)
+    assert min(c.loss for c in found) > base - 0.004
+    assert fit(found[-1], noise).calibrator == found[-1].calibrator
+
+
+def test_trees_stay_inside_the_size_an_explanation_can_afford() -> None:
+    text = Recipe("lightgbm", SETTINGS).fit(ROWS).files()["model.txt"]
+    leaves = [int(line.split("=")[1]) for line in text.splitlines() if line.startswith("num_leaves=")]
+    assert max(leaves) <= MAX_LEAVES
+    assert f"[max_depth: {MAX_DEPTH}]" in text
+
+
+def test_resampling_draws_whole_leads() -> None:
+    drawn = resampled(ROWS, seed=4)
+    for lead in np.unique(drawn.hashes)[:50]:
+        assert len(set(drawn.weight[drawn.hashes == lead])) == 1
+        assert (drawn.hashes == lead).sum() == (ROWS.hashes == lead).sum()

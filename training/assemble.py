@@ -1,0 +1,259 @@
+"""From a dataset to the rows a model learns from and is judged on.
+
+Three walks over the dataset, each group by group and bounded in memory: which snapshots there are, what the feature
+set is fitted on, and the features of every row. Points and slices are computed beside the features, on the same rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from data import packaged
+from data.dataset import Dataset, People
+from data.errors import InputError
+from data.records import NULL_TIME, take
+from features.build import FeatureSet, build_features, fit_feature_set, moment_at
+from features.catalog import families_for
+from features.family import Moment
+from training.bundle import Bundle
+from training.rules import Rules, score_points
+from training.snapshots import CONVERTED, Policy, Snapshots, conversions_of, snapshots_of
+from training.splits import lead_hash
+
+F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
+
+CHUNK = 20_000
+FIT_ROWS = 20_000
+SLICES = ("lead_source", "country", "industry")
+Advance = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of a dataset: the target's name, the snapshot policy and the moment of asking."""
+
+    target: str
+    policy: Policy
+    now: int
+    salt: str
+    max_snapshots: int
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One row per snapshot, (n,) throughout. `lead` numbers leads across the dataset; `label` NaN is censored.
+
+    hashes: the lead's hash under the judging salt. sampled: inverse of the sampling rate. source_row: for tables
+    without times. won_values: minor units of standing conversions, with the hash of their lead.
+    """
+
+    lead: I64
+    as_of: I64
+    label: F64
+    cancelled: NDArray[np.bool_]
+    hashes: F64
+    weight: F64
+    source_row: I64
+    first_look: NDArray[np.bool_]
+    won_values: F64
+    won_hashes: F64
+
+    def __len__(self) -> int:
+        return len(self.lead)
+
+    def conversions(self, rows: I64) -> int:
+        """Converted leads among some rows."""
+        return len(np.unique(self.lead[rows][self.label[rows] == 1]))
+
+
+@dataclass(frozen=True)
+class Table:
+    """What is known of every row of a frame: features (n, k), points, slices, and the champion's probability."""
+
+    feature_set: FeatureSet
+    values: F64
+    points: I64
+    slices: dict[str, NDArray[np.str_]]
+    champion: tuple[F64, F64] | None
+
+
+# -- first walk: snapshots -------------------------------------------------------------------------------------
+def frame_of(dataset: Dataset, question: Question) -> Frame:
+    """All snapshots of a dataset, or one row per lead where it has no times.
+
+    Raises
+    ------
+    InputError
+        where there is no lead, or no final label of one of the two kinds.
+    """
+    parts, offset = [], 0
+    for people in dataset.people():
+        parts.append(_part(people, question, offset, dataset.info.has_times))
+        offset += len(people)
+    if not offset:
+        raise InputError.of(
+            where=str(dataset.path), expected="leads", got="none", remedy="Import leads first: leadlift import."
+        )
+    frame = Frame(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    _refuse_one_class(frame, dataset, question)
+    return _sampled(frame, question.max_snapshots)
+
+
+def _part(people: People, question: Question, offset: int, has_times: bool) -> tuple[NDArray[np.generic], ...]:
+    hashes = lead_hash(people.lead_ids, question.salt)
+    n = len(people)
+    if has_times:
+        snaps = snapshots_of(people, question.policy, question.target, question.now)
+        won = conversions_of(people.outcomes, question.target, question.now)
+        stands = (won.cancelled_at == NULL_TIME) & ~np.isnan(won.value)
+        values, owners = won.value[stands], won.lead[stands]
+    else:
+        every = np.arange(n, dtype=np.int64)
+        snaps = Snapshots(every, np.zeros(n, dtype=np.int64), people.labels, np.zeros(n, dtype=np.bool_))
+        values, owners = np.zeros(0), np.zeros(0, dtype=np.int64)
+    first = np.ones(len(snaps), dtype=np.bool_)
+    first[1:] = snaps.lead[1:] != snaps.lead[:-1]
+    return (
+        snaps.lead + offset, snaps.as_of, snaps.label, snaps.cancelled, hashes[snaps.lead], np.ones(len(snaps)),
+        people.source_row[snaps.lead], first, values, hashes[owners],
+    )  # fmt: skip
+
+
+def _refuse_one_class(frame: Frame, dataset: Dataset, question: Question) -> None:
+    known = frame.label[~np.isnan(frame.label)]
+    if len(known) and 0 < known.mean() < 1:
+        return
+    got = "no final label at all" if not len(known) else f"{len(known)} labels that are all {int(known[0])}"
+    raise InputError.of(
+        where=f"{dataset.path}, target {question.target}", expected="some that converted and some that did not", got=got,
+        remedy="Import outcomes of this target, or a longer history, and train again.",
+    )  # fmt: skip
+
+
+def _sampled(frame: Frame, limit: int) -> Frame:
+    """At most `limit` rows: all positives and a hash sample of the others, weighted by the inverse of its rate."""
+    if len(frame) <= limit:
+        return frame
+    positive = frame.label == 1
+    rate = max(limit - int(positive.sum()), 1) / max(int((~positive).sum()), 1)
+    # Multiplied by a large odd number so that the sample has nothing to do with folds and judging leads.
+    draw = (frame.hashes * 1_000_003.0 + frame.as_of % 9_973 / 9_973.0) % 1.0
+    keep = np.flatnonzero(positive | (draw < rate))
+    weight = np.where(positive[keep], 1.0, 1.0 / rate)
+    columns = ("lead", "as_of", "label", "cancelled", "hashes", "source_row", "first_look")
+    return replace(frame, weight=weight, **{c: getattr(frame, c)[keep] for c in columns})
+
+
+# -- second walk: the feature set ------------------------------------------------------------------------------
+def fit_on(dataset: Dataset, frame: Frame, rows: I64, content: str | None) -> FeatureSet:
+    """The feature set, fitted on up to 20,000 of the given (training) rows, evenly spread over the first group.
+
+    Groups are buckets, and buckets are hashes of leads: the first group is a random sample of all leads.
+    """
+    families = families_for(dataset.info.extra)
+    if not dataset.info.has_times:
+        families = tuple(f for f in families if f.group == "profile" or f.name.startswith("extra_"))
+    document = yaml.safe_load(content or packaged.content_text())
+    for people, start in _groups(dataset):
+        mine = rows[(frame.lead[rows] >= start) & (frame.lead[rows] < start + len(people))]
+        if not len(mine):
+            continue
+        mine = mine[np.unique(np.linspace(0, len(mine) - 1, min(FIT_ROWS, len(mine))).astype(np.int64))]
+        # The content map is needed to encode and is no fitted part: an unfitted set encodes the same.
+        blank = FeatureSet((), dataset.info.extra, {}, document, packaged.source_categories())
+        moment = _moment(people, blank, frame, mine, start)
+        return fit_feature_set(families, dataset.info.extra, document, blank.categories, moment)
+    raise InputError.of(where=str(dataset.path), expected="rows to learn from", got="none", remedy="Import more leads.")
+
+
+def _groups(dataset: Dataset) -> Iterator[tuple[People, int]]:
+    """Each group with the number of its first lead."""
+    start = 0
+    for people in dataset.people():
+        yield people, start
+        start += len(people)
+
+
+def _moment(people: People, feature_set: FeatureSet, frame: Frame, rows: I64, start: int) -> Moment:
+    encoded = feature_set.encode(people.events)
+    lead = frame.lead[rows] - start
+    return moment_at(people.leads, encoded, lead, people.created_at[lead], frame.as_of[rows])
+
+
+# -- third walk: every row -------------------------------------------------------------------------------------
+def table_of(
+    dataset: Dataset, frame: Frame, feature_set: FeatureSet, rules: Rules, champion: Bundle | None, advance: Advance
+) -> Table:
+    """Features, points, slices and the champion's answers for every row of the frame."""
+    n = len(frame)
+    values = np.empty((n, len(feature_set.columns)))
+    points = np.zeros(n, dtype=np.int64)
+    names = {s: np.full(n, "", dtype=object) for s in SLICES}
+    said = (np.full(n, np.nan), np.full(n, np.nan)) if champion else None
+    for people, rows, start in _chunks(dataset, frame):
+        part = _used(people, frame.lead[rows] - start)
+        moment = _moment(part, feature_set, frame, rows, start)
+        values[rows] = build_features(moment.leads, moment.journeys, feature_set).values
+        points[rows] = score_points(rules, moment).total
+        for name, column in names.items():
+            column[rows] = [t or "" for t in moment.leads.text(name).texts()]
+        if champion and said:
+            _ask(champion, part, frame, rows, start, said)
+        advance(len(rows))
+    named = {s: column.astype(np.str_) for s, column in names.items() if (column != "").any()}
+    return Table(feature_set, values, points, named | {"look": _look(frame)}, said)
+
+
+def _chunks(dataset: Dataset, frame: Frame) -> Iterator[tuple[People, I64, int]]:
+    """Rows in pieces of whole groups, at most CHUNK rows each; the frame is sorted by lead."""
+    for people, start in _groups(dataset):
+        first, last = np.searchsorted(frame.lead, [start, start + len(people)])
+        for at in range(int(first), int(last), CHUNK):
+            yield people, np.arange(at, min(at + CHUNK, int(last))), start
+
+
+def _used(people: People, lead: I64) -> People:
+    """The people with only the events of the leads in use: encoding is paid once per event, not once per chunk."""
+    owner = np.asarray(people.events["lead"], dtype=np.int64)
+    mine = np.flatnonzero((owner >= lead.min()) & (owner <= lead.max()))
+    return replace(people, events=take(people.events, mine))
+
+
+def _ask(champion: Bundle, people: People, frame: Frame, rows: I64, start: int, said: tuple[F64, F64]) -> None:
+    moment = _moment(people, champion.feature_set, frame, rows, start)
+    answer = champion.predict(build_features(moment.leads, moment.journeys, champion.feature_set))
+    said[0][rows], said[1][rows] = answer.rank_score, answer.probability
+
+
+def _look(frame: Frame) -> NDArray[np.str_]:
+    return np.where(frame.first_look, "first", "later").astype(np.str_)
+
+
+def order_column(dataset: Dataset, name: str) -> F64 | None:
+    """A numeric lead column in the order of the frame of a table without times, or None where `name` is empty."""
+    if not name:
+        return None
+    parts: list[F64] = []
+    for people in dataset.people():
+        column = people.leads.get(name)
+        if not isinstance(column, np.ndarray):
+            raise InputError.of(
+                where="[split] order_by", expected="a declared number or time column", got=name,
+                remedy="Declare it in [table.extra].",
+            )  # fmt: skip
+        parts.append(column.astype(np.float64))
+    return np.concatenate(parts)
+
+
+def target_name(target: str | None) -> str:
+    """The default target is `converted`."""
+    return target or CONVERTED
+
+
+__all__: Sequence[str] = ("Frame", "Question", "Table", "fit_on", "frame_of", "order_column", "table_of", "target_name")

@@ -1,0 +1,260 @@
+"""The bundle: everything that answers, as a folder of text whose SHA-256 is its name.
+
+    model.txt | linear.json (+ blend.json)   the fitted model         calibrator.json   calibration, points, spread
+    features.json                            the feature set          value.json        mean value of a won lead
+    rules.yaml, content.yaml                 points and content map   card.md           the model card
+    canary.json                              rows and what the model answers to them
+    manifest.json                            market, target, recipe and the SHA-256 of each file, in name order
+
+No clock, path, user, host or run id is inside, and no pickle. The same seed and data give the same bundle.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import BundleError, InputError
+from features.build import FeatureSet, FeatureTable
+from features.golden import DIGESTS
+from training import calibration
+from training.predictors import Predictor, predictor_of
+from training.rules import Rules
+
+F64 = NDArray[np.float64]
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+_ENOUGH_VALUES = 50
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Per row: calibrated probability, its 90 % bounds, and `rank_score`, the uncalibrated log-odds that orders lists."""
+
+    probability: F64
+    low: F64
+    high: F64
+    rank_score: F64
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """contributions (n, k) of each column to the uncalibrated log-odds, and base (n,); their sum is `rank_score`."""
+
+    contributions: F64
+    base: F64
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle in memory. `files` are the texts it is made of; `name` is its SHA-256."""
+
+    files: Mapping[str, str] = field(repr=False)
+
+    @cached_property
+    def name(self) -> str:
+        return _sha256(self.files[MANIFEST])
+
+    @property
+    def version(self) -> str:
+        """The first 12 digits of the name: what replies and people use."""
+        return self.name[:12]
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads(self.files[MANIFEST])
+        return document
+
+    @property
+    def market(self) -> str:
+        return str(self.manifest["market"])
+
+    @property
+    def target(self) -> str:
+        return str(self.manifest["target"])
+
+    @property
+    def horizon_days(self) -> int:
+        return int(self.manifest["horizon_days"])
+
+    @property
+    def currency(self) -> str:
+        return str(self.manifest["currency"])
+
+    @property
+    def candidate(self) -> str:
+        """Which candidate it is: logistic, lightgbm or blend."""
+        return str(self.manifest["candidate"])
+
+    @cached_property
+    def feature_set(self) -> FeatureSet:
+        return FeatureSet.from_json(self.files["features.json"])
+
+    @cached_property
+    def rules(self) -> Rules:
+        return Rules.from_yaml(self.files["rules.yaml"])
+
+    @property
+    def hot_probability(self) -> float:
+        return self.rules.hot_probability
+
+    @cached_property
+    def model(self) -> Predictor:
+        return predictor_of(dict(self.files))
+
+    @cached_property
+    def _calibration(self) -> tuple[calibration.Calibrator, calibration.Isotonic | None, calibration.Spread | None]:
+        return calibration.from_json(self.files["calibrator.json"])
+
+    def predict(self, table: FeatureTable) -> Prediction:
+        """Probabilities of rows built with this bundle's feature set; other columns are a BundleError."""
+        values = self._values(table)
+        raw = self.model.raw(values)
+        calibrator, _, spread = self._calibration
+        probability = calibrator.apply(raw)
+        low, high = spread.bounds(probability) if spread else (probability, probability)
+        return Prediction(probability, low, high, raw)
+
+    def explain(self, table: FeatureTable) -> Explanation:
+        """What each column adds to the uncalibrated log-odds."""
+        return Explanation(*self.model.contributions(self._values(table)))
+
+    def points_probability(self, total: F64) -> F64:
+        """The probability that points of 0-100 stood for in training; NaN where the bundle has no points calibrator."""
+        points = self._calibration[1]
+        return points.apply(total) if points else np.full(len(total), np.nan)
+
+    def expected_value(self, probability: F64) -> F64:
+        """probability x mean value of a won lead, in major units rounded to the minor one; NaN below 50 known values."""
+        value = json.loads(self.files["value.json"])
+        if value["count"] < _ENOUGH_VALUES:
+            return np.full(len(probability), np.nan)
+        return np.asarray(np.round(probability * float(value["mean_minor"])) / 100.0, dtype=np.float64)
+
+    def _values(self, table: FeatureTable) -> F64:
+        if table.columns != self.feature_set.columns:
+            raise BundleError.of(
+                where=f"bundle {self.version}", expected=f"its own {len(self.feature_set.columns)} feature columns",
+                got="a table of other columns", remedy="Build the table with the bundle's feature set.",
+            )  # fmt: skip
+        return table.values
+
+
+def make_bundle(texts: Mapping[str, str], about: Mapping[str, Any]) -> Bundle:
+    """Add the manifest to the texts. `about` is market, target, horizon_days, currency, candidate, recipe, seed."""
+    hashes = {name: _sha256(texts[name]) for name in sorted(texts)}
+    manifest = json.dumps({"format": FORMAT, **about, "files": hashes}, indent=1, sort_keys=True)
+    return Bundle({**{n: texts[n] for n in sorted(texts)}, MANIFEST: manifest})
+
+
+def write_bundle(bundle: Bundle, folder: Path) -> Path:
+    """Write `folder`, all or nothing; an existing folder of the same name is left as it is."""
+    if folder.exists():
+        return folder
+    staging = folder.with_name(f".{folder.name}.{os.getpid()}")
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    for name, text in bundle.files.items():
+        (staging / name).write_text(text, encoding="utf-8", newline="\n")
+    try:
+        staging.rename(folder)
+    except OSError:
+        shutil.rmtree(staging, ignore_errors=True)
+        if not folder.exists():
+            raise
+    return folder
+
+
+def read_bundle(folder: Path, name: str | None = None) -> Bundle:
+    """Read a bundle after checking every hash; `name` is the SHA-256 it must have.
+
+    Raises
+    ------
+    BundleError
+        for a missing or altered file, a file that does not belong there, another name, another format, or a family
+        this version does not know or computes differently.
+    """
+    files = _checked_files(folder, name)
+    bundle = Bundle(files)
+    try:
+        format_ = bundle.manifest["format"]
+        if format_ != FORMAT:
+            raise _broken(folder, f"bundle format {FORMAT}", f"format {format_}")
+        _ = bundle.feature_set.families, bundle.rules, bundle._calibration
+        check_families(bundle)
+        check_canary(bundle)
+    except (KeyError, ValueError, TypeError, InputError) as bad:
+        if isinstance(bad, BundleError):
+            raise
+        raise _broken(folder, "files this version understands", f"{type(bad).__name__}: {bad}") from None
+    return bundle
+
+
+def _checked_files(folder: Path, name: str | None) -> dict[str, str]:
+    try:
+        manifest = (folder / MANIFEST).read_text(encoding="utf-8")
+        hashes: dict[str, str] = json.loads(manifest)["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise _broken(folder, f"a readable {MANIFEST}", "none") from None
+    if name is not None and _sha256(manifest) != name:
+        raise _broken(folder, f"the bundle {name[:12]}", f"a manifest of {_sha256(manifest)[:12]}")
+    texts = {MANIFEST: manifest}
+    for file, expected in hashes.items():
+        try:
+            content = (folder / file).read_bytes() if Path(file).name == file else b""
+        except OSError:
+            raise _broken(folder, f"the file {file}", "none") from None
+        if hashlib.sha256(content).hexdigest() != expected:
+            raise _broken(folder, f"{file} with SHA-256 {expected[:12]}", "other content")
+        texts[file] = content.decode("utf-8")
+    return texts
+
+
+def check_families(bundle: Bundle) -> None:
+    """Refuse families whose meaning has changed since the bundle was made."""
+    for family, digest in bundle.manifest["families"].items():
+        if DIGESTS.get(family) != digest:
+            raise BundleError.of(
+                where=f"bundle {bundle.version}", expected=f"the family {family} as it was computed in training",
+                got="another computation", remedy="Retrain, or install the version the bundle was made with.",
+            )  # fmt: skip
+
+
+def canary_text(model: Predictor, values: F64) -> str:
+    """`canary.json`: some rows and the model's raw answers, to be asked again wherever the bundle is loaded."""
+    rows = [[None if np.isnan(v) else v for v in row] for row in values.tolist()]
+    return json.dumps({"rows": rows, "raw": model.raw(values).tolist()})
+
+
+def check_canary(bundle: Bundle) -> None:
+    """Ask the canary rows; another answer than in training is a BundleError."""
+    document = json.loads(bundle.files["canary.json"])
+    rows = np.array([[np.nan if v is None else v for v in row] for row in document["rows"]], dtype=np.float64)
+    answers = bundle.model.raw(rows)
+    if not np.allclose(answers, document["raw"], rtol=0, atol=1e-9):
+        raise BundleError.of(
+            where=f"bundle {bundle.version}", expected="the canary rows answered as in training", got="other answers",
+            remedy="Retrain on this machine, or roll back.",
+        )  # fmt: skip
+
+
+def _broken(folder: Path, expected: str, got: str) -> BundleError:
+    return BundleError.of(
+        where=f"bundle {folder.name}", expected=expected, got=got,
+        remedy="It is not loaded; promote another version or train again.",
+    )  # fmt: skip
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()

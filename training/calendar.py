@@ -1,0 +1,67 @@
+"""The calendar of a split: dates, rows, positives, censored and cancelled of each slice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.assemble import Frame
+from training.splits import Split
+
+I64 = NDArray[np.int64]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One line of the calendar; dates are of `as_of` and null for a table without times."""
+
+    name: str
+    first: str | None
+    last: str | None
+    leads: int
+    rows: int
+    positives: int
+    conversions: int
+    cancelled: int
+
+    def cells(self) -> list[str]:
+        figures = (self.leads, self.rows, self.positives, self.conversions, self.cancelled)
+        return [self.name, self.first or "-", self.last or "-", *(f"{f:,}" for f in figures)]
+
+
+HEAD = ("slice", "first as_of", "last as_of", "leads", "rows", "positives", "converted leads", "cancelled")
+
+
+def calendar_of(frame: Frame, split: Split, has_times: bool) -> list[Slice]:
+    """Training, judging, what is used by neither, and the censored rows; the rows of all slices add up to the frame."""
+    if split.kind == "folds":
+        used = np.concatenate([t.judge for t in split.turns])
+        parts = {"five turns": used}
+    else:
+        parts = {"training": split.turns[0].train, "judging": split.turns[0].judge}
+    censored = np.flatnonzero(np.isnan(frame.label))
+    rest = np.setdiff1d(np.arange(len(frame)), np.concatenate([*parts.values(), censored]))
+    return [_slice(n, frame, r, has_times) for n, r in (parts | {"gap, unused": rest, "censored": censored}).items()]
+
+
+def _slice(name: str, frame: Frame, rows: I64, has_times: bool) -> Slice:
+    dated = has_times and len(rows) > 0
+    return Slice(
+        name,
+        day(int(frame.as_of[rows].min())) if dated else None,
+        day(int(frame.as_of[rows].max())) if dated else None,
+        len(np.unique(frame.lead[rows])),
+        len(rows),
+        int((frame.label[rows] == 1).sum()),
+        frame.conversions(rows),
+        int(frame.cancelled[rows].sum()),
+    )
+
+
+def day(micros: int) -> str:
+    """The UTC day of a moment."""
+    return (_EPOCH + timedelta(microseconds=micros)).date().isoformat()

@@ -1,0 +1,139 @@
+"""Log-odds or points -> probability, with bounds. Fitting uses held-out predictions only.
+
+A calibrator is plain JSON. `sigmoid` is Platt's map on log-odds, 1 / (1 + exp(-(a x + b))); `isotonic` is a
+monotone line through shrunken means, for the points. Both never decide an order: ties are broken by the raw score.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+F64 = NDArray[np.float64]
+
+LOWEST, HIGHEST = 1e-4, 1.0 - 1e-4
+_Z90 = 1.6448536269514722
+
+
+def logit(probability: F64) -> F64:
+    return np.log(probability / (1.0 - probability))
+
+
+def expit(x: F64) -> F64:
+    return 1.0 / (1.0 + np.exp(-x))
+
+
+def clip(probability: F64) -> F64:
+    """Probabilities stay in [1e-4, 1 - 1e-4]: nobody is certain."""
+    return np.clip(probability, LOWEST, HIGHEST)
+
+
+@dataclass(frozen=True)
+class Sigmoid:
+    """Platt scaling of log-odds (Platt 1999), a > 0 so that order is kept."""
+
+    a: float
+    b: float
+
+    def apply(self, raw: F64) -> F64:
+        return clip(expit(self.a * raw + self.b))
+
+    def document(self) -> dict[str, object]:
+        return {"kind": "sigmoid", "a": self.a, "b": self.b}
+
+
+@dataclass(frozen=True)
+class Isotonic:
+    """A monotone, piecewise linear map through the knots (x ascending)."""
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+    def apply(self, raw: F64) -> F64:
+        return clip(np.interp(raw, self.x, self.y))
+
+    def document(self) -> dict[str, object]:
+        return {"kind": "isotonic", "x": list(self.x), "y": list(self.y)}
+
+
+Calibrator = Sigmoid | Isotonic
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How far refits on resampled leads disagree: standard deviation of the calibrated log-odds at its level."""
+
+    level: tuple[float, ...]
+    deviation: tuple[float, ...]
+
+    def bounds(self, probability: F64) -> tuple[F64, F64]:
+        """The 90 % interval around each probability, inside the allowed range."""
+        centre = logit(probability)
+        half = _Z90 * np.interp(centre, self.level, self.deviation)
+        return clip(expit(centre - half)), clip(expit(centre + half))
+
+    @staticmethod
+    def of(centre: F64, refits: F64, bins: int = 20) -> Spread:
+        """From calibrated log-odds (n,) and those of B refits (B, n): root mean variance in equal-count bins."""
+        variance = refits.var(axis=0, ddof=1)
+        parts = [p for p in np.array_split(np.argsort(centre, kind="stable"), bins) if len(p)]
+        level = [float(centre[p].mean()) for p in parts]
+        deviation = [float(np.sqrt(variance[p].mean())) for p in parts]
+        keep = [i for i in range(len(level)) if i == 0 or level[i] > level[i - 1]]
+        return Spread(tuple(level[i] for i in keep), tuple(deviation[i] for i in keep))
+
+
+def fit_sigmoid(raw: F64, label: F64, weight: F64) -> Sigmoid:
+    """Maximum likelihood by Newton's method, with Platt's softened targets against overconfidence.
+
+    Parameters are held-out log-odds, labels and weights, all (n,). A slope that would turn the order round is set
+    to a small positive one.
+    """
+    positives, negatives = float(weight[label == 1].sum()), float(weight[label == 0].sum())
+    target = np.where(label == 1, (positives + 1) / (positives + 2), 1 / (negatives + 2))
+    design = np.column_stack([raw, np.ones(len(raw))])
+    theta = np.array([1.0, 0.0])
+    for _ in range(50):
+        p = expit(design @ theta)
+        gradient = design.T @ (weight * (target - p))
+        curvature = (design * (weight * p * (1 - p))[:, None]).T @ design + 1e-9 * np.eye(2)
+        step = np.linalg.solve(curvature, gradient)
+        theta = theta + np.clip(step, -2.0, 2.0)
+        if float(np.abs(step).max()) < 1e-10:
+            break
+    return Sigmoid(max(float(theta[0]), 1e-3), float(theta[1]))
+
+
+def fit_isotonic(raw: F64, label: F64, weight: F64, prior: float = 20.0) -> Isotonic:
+    """Isotonic regression of the label on a score, each step shrunk to the base rate by `prior` pseudo-rows."""
+    from sklearn.isotonic import IsotonicRegression
+
+    base = float(np.average(label, weights=weight))
+    x, place = np.unique(raw, return_inverse=True)
+    rows = np.bincount(place, weights=weight)
+    hits = np.bincount(place, weights=weight * label)
+    model = IsotonicRegression(out_of_bounds="clip").fit(x, (hits + prior * base) / (rows + prior), rows + prior)
+    return Isotonic(tuple(x.tolist()), tuple(model.predict(x).tolist()))
+
+
+def to_json(calibrator: Calibrator, points: Isotonic | None, spread: Spread | None) -> str:
+    """`calibrator.json` of a bundle."""
+    document = {
+        "model": calibrator.document(),
+        "points": points.document() if points else None,
+        "spread": {"level": list(spread.level), "deviation": list(spread.deviation)} if spread else None,
+    }
+    return json.dumps(document, indent=1)
+
+
+def from_json(text: str) -> tuple[Calibrator, Isotonic | None, Spread | None]:
+    d = json.loads(text)
+    spread = d["spread"] and Spread(tuple(d["spread"]["level"]), tuple(d["spread"]["deviation"]))
+    points = d["points"] and Isotonic(tuple(d["points"]["x"]), tuple(d["points"]["y"]))
+    model = d["model"]
+    if model["kind"] == "sigmoid":
+        return Sigmoid(model["a"], model["b"]), points or None, spread or None
+    return Isotonic(tuple(model["x"]), tuple(model["y"])), points or None, spread or None

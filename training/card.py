@@ -1,0 +1,47 @@
+"""The model card: what a bundle is, what it was judged on, what it must not be used for. Text, the same for the same run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_CARD = """# Leadlift model card
+
+Market **{market}**, target **{target}**, horizon {horizon_days} days. Candidate: **{candidate}**.
+
+## What it answers
+The probability that a lead converts within {horizon_days} days of being asked about, and stays converted through the
+cancellation window. It is advice to people who decide about their next call; it decides nothing by itself.
+
+## What it must not be used for
+Credit, jobs, insurance, housing, or any verdict on a person. With fewer than 300 conversions: use the points.
+
+## What it was judged on
+{split}
+
+{table}
+
+## How bounds are made
+`probability_low` and `probability_high` span 90 % of what {refits} refits on resampled leads say at that level of
+probability. Explanations are {explanation}; their sum is the uncalibrated log-odds.
+
+## Inputs
+{features} feature columns in {families} families; channel rules {channels}; content map {content}.
+"""
+
+
+def card_of(about: Mapping[str, Any], calendar: Sequence[str], rows: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
+    """`about` fills the template; `calendar` are the lines of the split; `rows` are (candidate, metrics)."""
+    lines = "\n".join(f"- {line}" for line in calendar)
+    return _CARD.format(**about, split=lines, table=_table(rows))
+
+
+def _table(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
+    names = ("auc", "pr_auc", "log_loss", "brier", "ece", "lift_at_10")
+    head = "| candidate | " + " | ".join(names) + " |\n|---|" + "---|" * len(names)
+    body = ["| " + name + " | " + " | ".join(_cell(metrics[m]) for m in names) + " |" for name, metrics in rows]
+    return "\n".join([head, *body])
+
+
+def _cell(interval: Mapping[str, float]) -> str:
+    return f"{interval['value']:.4f} ({interval['low']:.4f} to {interval['high']:.4f})"

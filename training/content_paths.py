@@ -1,0 +1,180 @@
+"""Which content paths convert.
+
+A landmark keeps the comparison fair: the path is what a lead saw up to day k after it became a lead (all anonymous
+visits before included), of the leads still open at that moment; the conversions are those in the `horizon` after it.
+Paths cut at the conversion for converters and at the last visit for the others would not be comparable. Leads that
+did not convert are in every denominator. An association, not a cause.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from data import packaged
+from data.dataset import Dataset
+from data.errors import InputError, Verdict
+from data.records import DAY
+from features.build import FeatureSet
+from features.journeys import Journeys, cut
+from training.snapshots import Conversions, Policy, conversions_of, labels_of
+
+F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
+By = Literal["content", "type", "topic", "stage"]
+NO_PATH = "(no page view)"
+MAX_STEPS = 5
+_Z95 = 1.959963984540054
+
+
+@dataclass(frozen=True)
+class PathRow:
+    """One content path: people who took it, how many converted, the rate with its Wilson 95 % interval, and lift:
+    the rate over the rate of all leads, with the interval of the rate divided by it."""
+
+    path: tuple[str, ...]
+    leads: int
+    conversions: int
+    rate: float
+    low: float
+    high: float
+    lift: float
+    lift_low: float
+    lift_high: float
+
+    @property
+    def text(self) -> str:
+        return " > ".join(self.path)
+
+    def document(self) -> dict[str, Any]:
+        return {**vars(self), "path": list(self.path)}
+
+
+@dataclass(frozen=True)
+class PathReport:
+    """Paths by lower bound of the rate, and the counts they add up to: `leads` = all rows before the support limit."""
+
+    rows: tuple[PathRow, ...]
+    leads: int
+    conversions: int
+    rate: float
+    below_support: int
+    censored: int
+    converted_before: int
+    landmark_days: int
+    horizon_days: int
+
+
+@dataclass(frozen=True)
+class Taken:
+    """One row per lead at its landmark: the path it had taken and whether it converted afterwards."""
+
+    path: tuple[str, ...]
+    label: float
+
+
+def content_paths(
+    dataset: Dataset, policy: Policy, target: str, now: int, landmark_days: int = 7, by: By = "content",
+    support: int = 30,
+) -> PathReport:  # fmt: skip
+    """The report for one dataset.
+
+    Raises
+    ------
+    InputError
+        for a table without times: it has no paths.
+    Verdict
+        where no lead has matured yet.
+    """
+    if not dataset.info.has_times:
+        raise InputError.of(
+            where=str(dataset.path), expected="events with times", got="a table without times",
+            remedy="Paths need a tracker's events: leadlift import.",
+        )  # fmt: skip
+    taken, censored, before = [], 0, 0
+    for rows, late, early in _groups(dataset, policy, target, now, landmark_days, by):
+        taken += rows
+        censored, before = censored + late, before + early
+    if not taken:
+        raise Verdict(f"paths: no lead has matured {landmark_days} + {policy.horizon_days} days after it came. Wait, or "
+                      "shorten --landmark.")  # fmt: skip
+    return _report(taken, support, censored, before, landmark_days, policy.horizon_days)
+
+
+def _groups(
+    dataset: Dataset, policy: Policy, target: str, now: int, landmark_days: int, by: By
+) -> Iterator[tuple[list[Taken], int, int]]:
+    """Per group of leads: those that matured, how many are censored, how many had converted before the landmark."""
+    text = dataset.content_text() or packaged.content_text()
+    blank = FeatureSet((), dataset.info.extra, {}, yaml.safe_load(text), packaged.source_categories())
+    for people in dataset.people():
+        landmark = people.created_at + policy.first_look + landmark_days * DAY
+        conversions = conversions_of(people.outcomes, target, now)
+        lead = np.arange(len(people), dtype=np.int64)
+        open_ = ~_closed_before(conversions, landmark)
+        mature = landmark + policy.maturity <= now
+        rows = np.flatnonzero(open_ & mature)
+        journeys = cut(blank.encode(people.events), lead[rows], landmark[rows])
+        label, _ = labels_of(conversions, lead[rows], landmark[rows], policy)
+        paths = paths_of(journeys, by)
+        taken = [Taken(p, y) for p, y in zip(paths, label.tolist(), strict=True)]
+        yield taken, int((open_ & ~mature).sum()), int((~open_).sum())
+
+
+def _closed_before(conversions: Conversions, landmark: I64) -> NDArray[np.bool_]:
+    closed = np.zeros(len(landmark), dtype=np.bool_)
+    early = conversions.at < landmark[conversions.lead]
+    closed[conversions.lead[early]] = True
+    return closed
+
+
+def paths_of(journeys: Journeys, by: By = "content") -> list[tuple[str, ...]]:
+    """The content path of each segment: names in order, repeats in a row merged, the last MAX_STEPS of them."""
+    segment, content = journeys.path
+    names = [_name(journeys, c, by) for c in range(len(journeys.vocabulary.contents))]
+    paths: list[list[str]] = [[] for _ in range(len(journeys))]
+    for s, c in zip(segment.tolist(), content.tolist(), strict=True):
+        name = names[c]
+        if name is not None and (not paths[s] or paths[s][-1] != name):
+            paths[s].append(name)
+    return [tuple(p[-MAX_STEPS:]) or (NO_PATH,) for p in paths]
+
+
+def _name(journeys: Journeys, content: int, by: By) -> str | None:
+    item = journeys.vocabulary.contents[content]
+    return {"content": item.content_id, "type": item.type, "topic": item.topic, "stage": item.stage}[by]
+
+
+def _report(
+    taken: Sequence[Taken], support: int, censored: int, before: int, landmark_days: int, horizon_days: int
+) -> PathReport:
+    leads = Counter(t.path for t in taken)
+    won = Counter(t.path for t in taken if t.label == 1)
+    total = sum(won.values())
+    rate = total / len(taken)
+    rows = [_row(path, n, won[path], rate) for path, n in leads.items() if n >= support]
+    rows.sort(key=lambda r: (-r.low, r.path))
+    shown = sum(r.leads for r in rows)
+    return PathReport(
+        tuple(rows), len(taken), total, rate, len(taken) - shown, censored, before, landmark_days, horizon_days
+    )
+
+
+def _row(path: tuple[str, ...], leads: int, conversions: int, base: float) -> PathRow:
+    low, high = wilson(conversions, leads)
+    rate = conversions / leads
+    lift = [v / base if base > 0 else float("nan") for v in (rate, low, high)]
+    return PathRow(path, leads, conversions, rate, low, high, *lift)
+
+
+def wilson(hits: int, n: int, z: float = _Z95) -> tuple[float, float]:
+    """Wilson's score interval for a rate of `hits` in `n` > 0 (Wilson 1927), 95 % by default."""
+    centre = (hits + z * z / 2) / (n + z * z)
+    half = z / (n + z * z) * float(np.sqrt(hits * (n - hits) / n + z * z / 4))
+    return max(0.0, centre - half), min(1.0, centre + half)

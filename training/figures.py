@@ -1,0 +1,49 @@
+"""Figures of a judgement as Plotly figures: for MLflow, notebooks and, later, the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+_INK, _LINE, _BAND = "#1f2933", "#0b7285", "rgba(11,114,133,0.18)"
+
+
+def reliability_figure(rows: Sequence[Mapping[str, float]], name: str) -> go.Figure:
+    """Predicted against observed rate in equal-count bins, with 90 % intervals by lead."""
+    x = [r["predicted"] for r in rows]
+    top = max([*x, *(r["high"] for r in rows)], default=1.0)
+    figure = go.Figure()
+    figure.add_scatter(x=[0, top], y=[0, top], mode="lines", name="perfect", line={"dash": "dot", "color": _INK})
+    figure.add_scatter(
+        x=x, y=[r["observed"] for r in rows], mode="lines+markers", name=name, line={"color": _LINE},
+        error_y={
+            "type": "data", "symmetric": False, "array": [r["high"] - r["observed"] for r in rows],
+            "arrayminus": [r["observed"] - r["low"] for r in rows],
+        },
+    )  # fmt: skip
+    return _dressed(figure, "Reliability: does 10 % mean 10 %?", "predicted probability", "observed rate")
+
+
+def metrics_figure(candidates: Sequence[Mapping[str, Any]], metric: str) -> go.Figure:
+    """One measure of all candidates with its intervals."""
+    cells = [c["metrics"][metric] for c in candidates]
+    figure = go.Figure(
+        go.Scatter(
+            x=[c["name"] for c in candidates], y=[c["value"] for c in cells], mode="markers",
+            marker={"size": 12, "color": _LINE}, name=metric,
+            error_y={
+                "type": "data", "symmetric": False, "array": [c["high"] - c["value"] for c in cells],
+                "arrayminus": [c["value"] - c["low"] for c in cells],
+            },
+        )
+    )  # fmt: skip
+    return _dressed(figure, f"{metric} with 90 % intervals by lead", "", metric)
+
+
+def _dressed(figure: go.Figure, title: str, x: str, y: str) -> go.Figure:
+    figure.update_layout(
+        title=title, xaxis_title=x, yaxis_title=y, template="plotly_white", font={"color": _INK}, width=720, height=480
+    )
+    return figure

@@ -1,0 +1,159 @@
+"""Fitted models as the service meets them: text in, log-odds and contributions out. Nothing here can fit.
+
+`LinearModel` is `linear.json`, `TreeModel` is `model.txt`, `BlendModel` is several of them averaged in log-odds.
+All give the same bits for one row and for many.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.booster import Booster
+
+F64 = NDArray[np.float64]
+
+
+class Predictor(Protocol):
+    """Log-odds and their parts, before calibration."""
+
+    def raw(self, values: F64) -> F64:
+        """Features (n, k) -> uncalibrated log-odds (n,)."""
+        ...
+
+    def contributions(self, values: F64) -> tuple[F64, F64]:
+        """Features (n, k) -> parts (n, k) and base (n,); base + sum of parts equals `raw` within 1e-9."""
+        ...
+
+    def files(self) -> dict[str, str]:
+        """File name -> text, as kept in a bundle."""
+        ...
+
+
+@dataclass(frozen=True)
+class LinearModel:
+    """Logistic regression on standardised features.
+
+    A feature is squeezed by sign(x) log(1 + |x|), centred and scaled; an unknown one becomes 0 and may have its own
+    coefficient `missing`. All arrays are (k,).
+    """
+
+    columns: tuple[str, ...]
+    centre: F64
+    scale: F64
+    coefficient: F64
+    missing: F64
+    intercept: float
+
+    def _parts(self, values: F64) -> F64:
+        unknown = np.isnan(values)
+        scaled = (squeeze(values) - self.centre) / self.scale
+        return np.ascontiguousarray(np.where(unknown, self.missing, scaled * self.coefficient))
+
+    def raw(self, values: F64) -> F64:
+        parts = self._parts(values)
+        # einsum adds in one order for any number of rows; `@` does not.
+        return np.asarray(np.einsum("ij,j->i", parts, np.ones(parts.shape[1])) + self.intercept, dtype=np.float64)
+
+    def contributions(self, values: F64) -> tuple[F64, F64]:
+        return self._parts(values), np.full(len(values), self.intercept)
+
+    def files(self) -> dict[str, str]:
+        rows = [
+            {"column": c, "centre": m, "scale": s, "coefficient": w, "missing": u}
+            for c, m, s, w, u in zip(
+                self.columns, self.centre.tolist(), self.scale.tolist(), self.coefficient.tolist(),
+                self.missing.tolist(), strict=True,
+            )
+        ]  # fmt: skip
+        return {"linear.json": json.dumps({"intercept": self.intercept, "features": rows}, indent=1)}
+
+    @staticmethod
+    def of(text: str) -> LinearModel:
+        document = json.loads(text)
+        rows = document["features"]
+        centre, scale, coefficient, missing = (
+            np.array([r[name] for r in rows], dtype=np.float64) for name in ("centre", "scale", "coefficient", "missing")
+        )
+        columns = tuple(r["column"] for r in rows)
+        return LinearModel(columns, centre, scale, coefficient, missing, float(document["intercept"]))
+
+
+def squeeze(values: F64) -> F64:
+    """sign(x) log(1 + |x|): counts and seconds have long tails, a straight line has none."""
+    return np.sign(values) * np.log1p(np.abs(values))
+
+
+@dataclass(frozen=True)
+class TreeModel:
+    """Gradient-boosted trees."""
+
+    text: str
+    threads: int = 1
+
+    @cached_property
+    def booster(self) -> Booster:
+        return Booster(self.text, self.threads)
+
+    def raw(self, values: F64) -> F64:
+        return self.booster.raw(values)
+
+    def contributions(self, values: F64) -> tuple[F64, F64]:
+        all_parts = self.booster.contributions(values)
+        return all_parts[:, :-1], all_parts[:, -1]
+
+    def files(self) -> dict[str, str]:
+        return {"model.txt": self.text}
+
+
+@dataclass(frozen=True)
+class BlendModel:
+    """A mean of models in log-odds; `weights` sum to 1."""
+
+    models: Sequence[Predictor]
+    weights: Sequence[float]
+
+    def raw(self, values: F64) -> F64:
+        out = np.zeros(len(values))
+        for weight, model in zip(self.weights, self.models, strict=True):
+            out = out + weight * model.raw(values)
+        return out
+
+    def contributions(self, values: F64) -> tuple[F64, F64]:
+        parts, base = np.zeros(values.shape), np.zeros(len(values))
+        for weight, model in zip(self.weights, self.models, strict=True):
+            one, one_base = model.contributions(values)
+            parts, base = parts + weight * one, base + weight * one_base
+        return parts, base
+
+    def files(self) -> dict[str, str]:
+        files: dict[str, str] = {}
+        for model in self.models:
+            files |= model.files()
+        files["blend.json"] = json.dumps({"weights": list(self.weights), "files": list(files)}, indent=1)
+        return files
+
+
+def predictor_of(files: dict[str, str], threads: int = 1) -> Predictor:
+    """The model that these bundle files hold.
+
+    Raises
+    ------
+    ValueError
+        where there is no model among them.
+    """
+    if "blend.json" in files:
+        document = json.loads(files["blend.json"])
+        parts = [predictor_of({n: files[n]}, threads) for n in document["files"]]
+        return BlendModel(parts, document["weights"])
+    if "model.txt" in files:
+        return TreeModel(files["model.txt"], threads)
+    if "linear.json" in files:
+        return LinearModel.of(files["linear.json"])
+    raise ValueError("expected model.txt or linear.json, got neither")

@@ -1,0 +1,240 @@
+"""Points: the score marketing and sales agreed on, and its ledger.
+
+A lead's points have two parts. *Fit* is the sum of the fit rules its profile meets, *engagement* the sum of the
+engagement rules after their caps. The total is fit + engagement, limited to 0..100; grade letter (A-D) and level
+(1-4) come from the two sums before that limit. All points are whole numbers: an event's points are rounded after
+decay, halves away from zero, so that the ledger of a lead adds up to its total exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.family import Moment
+from training.rules_file import FIT_GRADES, GRADES, LEVELS, TEAMS, Condition, EngagementRule, FitRule, RulesFile
+from training.rules_match import counted_events, event_points, matches, row_of
+from training.rules_read import parse
+
+F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
+I8 = NDArray[np.int8]
+Mask = NDArray[np.bool_]
+Dimension = Literal["fit", "engagement", "total"]
+
+LOWEST, HIGHEST = 0, 100
+BELOW_MQL, MQL, SALES_READY = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a lead stands by the rules; `stage` is the name the file gives it. Sales-ready leads are MQLs too."""
+
+    stage: str
+    mql: bool
+    sales_ready: bool
+
+
+@dataclass(frozen=True)
+class PointsTable:
+    """Points of n leads.
+
+    fit, engagement: int64 (n,), sums before the 0..100 limit; total: int64 (n,), 0..100;
+    fit_grade: int8 (n,), position in "ABCD"; engagement_level: int8 (n,), 1 (best) to 4.
+    """
+
+    fit: I64
+    engagement: I64
+    total: I64
+    fit_grade: I8
+    engagement_level: I8
+
+    def __len__(self) -> int:
+        return len(self.total)
+
+    @property
+    def grade_code(self) -> I8:
+        """int8 (n,): position of each grade in GRADES (A1 first, D4 last)."""
+        return (self.fit_grade * len(LEVELS) + self.engagement_level - 1).astype(np.int8)
+
+    def grades(self) -> list[str]:
+        """Grades as text, `B2`."""
+        return [GRADES[c] for c in self.grade_code.tolist()]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """A points file that was read and found sound. Equal where the text is equal."""
+
+    text: str
+    file: RulesFile = field(repr=False, compare=False)
+
+    @staticmethod
+    def from_yaml(text: str, name: str = "rules.yaml") -> Rules:
+        """Read a points file; `name` is what errors call it.
+
+        Raises
+        ------
+        InputError
+            one line that names file, line and entry, with the nearest known key for a misspelt one.
+        """
+        return Rules(text, parse(text, name))
+
+    @property
+    def version(self) -> str:
+        return self.file.version
+
+    @property
+    def approved(self) -> bool:
+        """True where marketing and sales have both approved this version; no other version is served."""
+        return {a.team for a in self.file.approvals} == set(TEAMS)
+
+    @property
+    def hot_probability(self) -> float:
+        """The model is hot from this probability on."""
+        return self.file.hot_probability
+
+    @property
+    def hot_points(self) -> int:
+        """Points are hot from this total on: the sales-ready total."""
+        return self.file.sales_ready.total_at_least
+
+    @property
+    def expected_rate(self) -> Mapping[str, float]:
+        """grade -> conversion rate both teams expect; empty where none was declared."""
+        return self.file.expected_rate
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Lead columns the rules look at -> code of the first rule that does."""
+        rules: Sequence[FitRule] = [*self.file.fit, *self.file.engagement]
+        return {r.column: r.code for r in reversed(rules) if r.column is not None}
+
+    def standings(self, points: PointsTable, probability: F64 | None = None) -> I8:
+        """int8 (n,): BELOW_MQL, MQL or SALES_READY.
+
+        `probability` float64 (n,), NaN = unknown, None = all unknown: a condition on the probability is not met by
+        an unknown one (a declared `expected_rate` may stand in for it; that is the caller's choice).
+        """
+        known = np.full(len(points), np.nan) if probability is None else probability
+        mql = _meets(self.file.mql, points.total, points.grade_code, known)
+        ready = mql & _meets(self.file.sales_ready, points.total, points.grade_code, known)
+        return (mql.astype(np.int8) + ready).astype(np.int8)
+
+    def standing(self, code: int) -> Standing:
+        """The standing behind one code of `standings`."""
+        stages = self.file.stages
+        return Standing(
+            (stages.below_mql, stages.mql, stages.sales_ready)[code],
+            code >= MQL,
+            code == SALES_READY,
+        )
+
+    def verdict(self, total: int, grade: str, probability: float | None = None) -> Standing:
+        """The standing of one lead; `standings` for many."""
+        one = np.array([GRADES.index(grade)], dtype=np.int8)
+        totals, known = (
+            np.array([total]),
+            np.array([np.nan if probability is None else probability]),
+        )
+        mql = _meets(self.file.mql, totals, one, known)[0]
+        ready = mql and _meets(self.file.sales_ready, totals, one, known)[0]
+        return self.standing(int(mql) + int(ready))
+
+
+def _meets(condition: Condition, total: I64, grade: I8, probability: F64) -> Mask:
+    met: Mask = total >= condition.total_at_least
+    if condition.grades is not None:
+        met = met & np.isin(grade, [GRADES.index(g) for g in condition.grades])
+    if condition.probability_at_least is not None:
+        met = met & (probability >= condition.probability_at_least)
+    return met
+
+
+# -- points ----------------------------------------------------------------------------------------------------
+def score_points(rules: Rules, moment: Moment) -> PointsTable:
+    """The points of n (lead, as_of) pairs. Row i depends on row i of the moment alone; integers are exact."""
+    fit = np.zeros(len(moment), dtype=np.int64)
+    engagement = np.zeros(len(moment), dtype=np.int64)
+    for rule in rules.file.fit:
+        fit += _raw(rule, moment)
+    for rule in rules.file.engagement:
+        engagement += _capped(rule, _raw(rule, moment))
+    steps = [rules.file.fit_grades[g] for g in FIT_GRADES[:3]]
+    levels = [rules.file.engagement_levels[n] for n in LEVELS[:3]]
+    return PointsTable(
+        fit=fit,
+        engagement=engagement,
+        total=np.clip(fit + engagement, LOWEST, HIGHEST),
+        fit_grade=_steps_missed(fit, steps),
+        engagement_level=(_steps_missed(engagement, levels) + 1).astype(np.int8),
+    )
+
+
+def _raw(rule: FitRule, moment: Moment) -> I64:
+    """int64 (n,): points of a rule before its cap."""
+    if isinstance(rule, EngagementRule) and rule.event is not None:
+        return event_points(rule, moment.journeys)
+    return matches(rule, moment.leads) * np.int64(rule.points)
+
+
+def _capped(rule: EngagementRule, points: I64) -> I64:
+    """The cap bounds the size: 15 keeps a rule within -15..15."""
+    return points if rule.cap is None else np.minimum(np.maximum(points, -rule.cap), rule.cap)
+
+
+def _steps_missed(points: I64, thresholds: list[int]) -> I8:
+    missed = sum((points < t).astype(np.int8) for t in thresholds)
+    return np.asarray(missed, dtype=np.int8)
+
+
+# -- ledger ----------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class LedgerEntry:
+    """One line of the ledger. `code` is the rule's, `<rule>:cap` or `limit`; `count` is the number of events that
+    counted, 0 where the entry is not about events."""
+
+    dimension: Dimension
+    code: str
+    label: str
+    points: int
+    count: int = 0
+
+
+def ledger(rules: Rules, moment: Moment, row: int, lang: str = "en") -> list[LedgerEntry]:
+    """Why row `row` has its points: entries that are not 0, in the file's order; their sum is the total exactly."""
+    one = row_of(moment, row)
+    entries = [*_fit_entries(rules, one, lang), *_engagement_entries(rules, one, lang)]
+    total = sum(e.points for e in entries)
+    limit = min(max(total, LOWEST), HIGHEST) - total
+    label = "Begrenzung auf 0 bis 100" if lang == "de" else "Limit of 0 to 100"
+    return [e for e in [*entries, LedgerEntry("total", "limit", label, limit)] if e.points]
+
+
+def _fit_entries(rules: Rules, one: Moment, lang: str) -> Iterator[LedgerEntry]:
+    for rule in rules.file.fit:
+        yield LedgerEntry("fit", rule.code, rule.label.of(lang), int(_raw(rule, one)[0]))
+
+
+def _engagement_entries(rules: Rules, one: Moment, lang: str) -> Iterator[LedgerEntry]:
+    cap = "Obergrenze" if lang == "de" else "Cap"
+    for rule in rules.file.engagement:
+        raw = _raw(rule, one)
+        label = rule.label.of(lang)
+        yield LedgerEntry(
+            "engagement",
+            rule.code,
+            label,
+            int(raw[0]),
+            counted_events(rule, one.journeys),
+        )
+        yield LedgerEntry(
+            "engagement",
+            f"{rule.code}:cap",
+            f"{cap}: {label}",
+            int((_capped(rule, raw) - raw)[0]),
+        )

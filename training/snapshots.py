@@ -1,0 +1,201 @@
+"""Snapshots: at which moments a lead is looked at, and what became of it within the horizon.
+
+    moments(people, spec)         the (lead, as_of) pairs of some leads
+    label(people, moments, spec)  1, 0 or censored, from the outcomes
+
+A snapshot whose answer is not final yet is censored, even if the lead has already converted: keeping only the early
+converters would inflate recent rates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.dataset import People
+from data.records import DAY, MICROS, NULL_TIME, Coded, Columns
+from data.settings import SnapshotSettings
+
+I64 = NDArray[np.int64]
+F64 = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+CONVERTED, LOST, CANCELLED, ACCEPTED = "converted", "lost", "cancelled", "accepted"
+FOREVER = int(np.iinfo(np.int64).max)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The snapshot settings in force, all in microseconds."""
+
+    first_look: int
+    every: int
+    max_per_lead: int
+    idle: int
+    horizon: int
+    reporting_delay: int
+    cancellation_window: int
+
+    @property
+    def maturity(self) -> int:
+        """From `as_of` to the moment its label is final."""
+        return self.horizon + max(self.reporting_delay, self.cancellation_window)
+
+    @property
+    def horizon_days(self) -> int:
+        return round(self.horizon / DAY)
+
+
+def policy_of(settings: SnapshotSettings) -> Policy:
+    """The settings in force; what the dataset says is already among them."""
+    return Policy(
+        first_look=round(settings.first_look_minutes * 60) * MICROS,
+        every=round(settings.every_days * DAY),
+        max_per_lead=settings.max_per_lead,
+        idle=settings.idle_days * DAY,
+        horizon=settings.horizon_days * DAY,
+        reporting_delay=settings.reporting_delay_days * DAY,
+        cancellation_window=settings.cancellation_window_days * DAY,
+    )
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """Row i is one (lead, as_of): `lead` numbers the leads of one People, `as_of` in microseconds, label 1, 0 or NaN
+    (censored); `cancelled` marks a conversion inside the horizon that was cancelled inside its window."""
+
+    lead: I64
+    as_of: I64
+    label: F64
+    cancelled: Mask
+
+    def __len__(self) -> int:
+        return len(self.lead)
+
+
+@dataclass(frozen=True)
+class Conversions:
+    """Conversions of some leads, oldest first; `cancelled_at` is NULL_TIME where it stands."""
+
+    lead: I64
+    at: I64
+    cancelled_at: I64
+    value: F64
+
+
+def snapshots_of(people: People, policy: Policy, target: str, now: int) -> Snapshots:
+    """All snapshots of these leads before `now`, with the labels that are final at `now`.
+
+    Raises
+    ------
+    ValueError
+        where a lead has no creation time (a table without times has labels of its own).
+    """
+    if len(people) and (people.created_at == NULL_TIME).any():
+        raise ValueError("snapshots need the creation time of every lead")
+    conversions = conversions_of(people.outcomes, target, before=now)
+    lead, as_of = _grid(people, policy, now)
+    open_ = _is_open(people, conversions, policy, lead, as_of)
+    lead, as_of = lead[open_], as_of[open_]
+    label, cancelled = labels_of(conversions, lead, as_of, policy)
+    label[as_of + policy.maturity > now] = np.nan
+    return Snapshots(lead, as_of, label, cancelled)
+
+
+def conversions_of(outcomes: Columns, target: str, before: int) -> Conversions:
+    """The target's outcomes known before a moment, each with the cancellation that followed it, if any."""
+    lead, at, value = (_array(outcomes[n]) for n in ("lead", "occurred_at", "value"))
+    kind = outcomes["kind"]
+    assert isinstance(kind, Coded)
+    hit = kind.recode({target: 1}, 0) == 1
+    gone = kind.recode({CANCELLED: 1}, 0) == 1
+    hit, gone = hit & (at < before), gone & (at < before)
+    order = np.flatnonzero(hit)[np.lexsort((at[hit], lead[hit]))]
+    lead_, at_ = lead[order].astype(np.int64), at[order].astype(np.int64)
+    if target != CONVERTED:
+        gone = np.zeros_like(gone)
+    return Conversions(lead_, at_, _cancelled_at(lead_, at_, lead[gone], at[gone]), value[order].astype(np.float64))
+
+
+def _cancelled_at(lead: I64, at: I64, gone_lead: I64, gone_at: I64) -> I64:
+    """Each cancellation ends the latest conversion at or before it."""
+    cancelled = np.full(len(lead), NULL_TIME, dtype=np.int64)
+    order = np.lexsort((gone_at, gone_lead))
+    for who, when in zip(gone_lead[order].tolist(), gone_at[order].tolist(), strict=True):
+        first, last = np.searchsorted(lead, [who, who + 1])
+        i = first + int(np.searchsorted(at[first:last], when, side="right")) - 1
+        if i >= first and cancelled[i] == NULL_TIME:
+            cancelled[i] = when
+    return cancelled
+
+
+def _grid(people: People, policy: Policy, now: int) -> tuple[I64, I64]:
+    """created_at + first look, then every `every`, at most `max_per_lead`, before `now`."""
+    looks = np.arange(policy.max_per_lead, dtype=np.int64) * policy.every + policy.first_look
+    as_of = people.created_at[:, None] + looks[None, :]
+    lead = np.broadcast_to(np.arange(len(people), dtype=np.int64)[:, None], as_of.shape)
+    keep = as_of < now
+    return lead[keep], as_of[keep]
+
+
+def _is_open(people: People, conversions: Conversions, policy: Policy, lead: I64, as_of: I64) -> Mask:
+    """Neither converted (a cancelled conversion reopens the lead once the cancellation is known), nor lost, nor idle."""
+    closed = np.zeros(len(lead), dtype=np.bool_)
+    until = np.where(conversions.cancelled_at == NULL_TIME, FOREVER, conversions.cancelled_at)
+    for who, start, end in zip(conversions.lead.tolist(), conversions.at.tolist(), until.tolist(), strict=True):
+        first, last = np.searchsorted(lead, [who, who + 1])
+        closed[first:last] |= (as_of[first:last] > start) & (as_of[first:last] <= end)
+    lost = _first_lost(people)
+    last_event = _last_event(people, lead, as_of)
+    idle = as_of - np.maximum(last_event, people.created_at[lead]) > policy.idle
+    return ~closed & (as_of <= lost[lead]) & ~idle
+
+
+def _first_lost(people: People) -> I64:
+    kind = people.outcomes["kind"]
+    assert isinstance(kind, Coded)
+    lost = np.full(len(people), FOREVER, dtype=np.int64)
+    rows = kind.recode({LOST: 1}, 0) == 1
+    np.minimum.at(lost, _array(people.outcomes["lead"])[rows].astype(np.int64), _array(people.outcomes["occurred_at"])[rows])
+    return lost
+
+
+def _last_event(people: People, lead: I64, as_of: I64) -> I64:
+    """Time of the lead's last event before as_of, the far past where there is none."""
+    owner, at = _array(people.events["lead"]).astype(np.int64), _array(people.events["occurred_at"]).astype(np.int64)
+    mine = owner >= 0
+    owner, at = owner[mine], at[mine]
+    order = np.lexsort((at, owner))
+    who, when = np.concatenate([owner[order], lead]), np.concatenate([at[order], as_of])
+    is_event = np.concatenate([np.ones(len(owner), dtype=np.int8), np.zeros(len(lead), dtype=np.int8)])
+    merged = np.lexsort((is_event, when, who))
+    position = np.empty(len(merged), dtype=np.int64)
+    position[merged] = np.cumsum(is_event[merged]) - 1
+    found = position[len(owner) :]
+    if not len(order):
+        return np.full(len(lead), NULL_TIME // 2, dtype=np.int64)
+    rows = order[np.maximum(found, 0)]
+    return np.where((found >= 0) & (owner[rows] == lead), at[rows], NULL_TIME // 2).astype(np.int64)
+
+
+def labels_of(conversions: Conversions, lead: I64, as_of: I64, policy: Policy) -> tuple[F64, Mask]:
+    """1 where a conversion falls in [as_of, as_of + horizon) and is not cancelled within its window, else 0; and
+    where one fell but was cancelled."""
+    label, cancelled = np.zeros(len(lead)), np.zeros(len(lead), dtype=np.bool_)
+    in_window = conversions.cancelled_at != NULL_TIME
+    in_window &= conversions.cancelled_at - conversions.at <= policy.cancellation_window
+    for who, at, gone in zip(conversions.lead.tolist(), conversions.at.tolist(), in_window.tolist(), strict=True):
+        first, last = np.searchsorted(lead, [who, who + 1])
+        hit = (as_of[first:last] <= at) & (at < as_of[first:last] + policy.horizon)
+        if gone:
+            cancelled[first:last] |= hit
+        else:
+            label[first:last] = np.where(hit, 1.0, label[first:last])
+    return label, cancelled & (label == 0)
+
+
+def _array(column: object) -> NDArray[np.int64]:
+    assert isinstance(column, np.ndarray)
+    return column
