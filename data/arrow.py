@@ -71,8 +71,8 @@ def to_arrow(values: Columns, columns: Sequence[Column], where: str) -> pa.Table
 
 def _to_array(value: Coded | Array | None, column: Column, n: int, where: str) -> pa.Array:
     if value is None:
-        array = pa.array(np.zeros(n), pa.float64()).cast(TYPES[column.kind]) if column.kind in ("flag", "integer") else (
-            pa.nulls(n, TYPES[column.kind]))  # fmt: skip
+        never_null = column.kind in ("flag", "integer")
+        array = pa.array(np.zeros(n)).cast(TYPES[column.kind]) if never_null else pa.nulls(n, TYPES[column.kind])
     elif isinstance(value, Coded):
         array = _texts(value)
     else:
@@ -133,18 +133,20 @@ def micros(array: pa.ChunkedArray) -> NDArray[np.int64]:
 def coded(array: pa.ChunkedArray) -> Coded:
     """Strings or dictionaries as codes; no loop over rows."""
     if not pa.types.is_dictionary(array.type):
-        array = pc.dictionary_encode(array)
+        # Chunk by chunk every chunk would carry the dictionary so far, and unifying them would cost their product.
+        whole = array.combine_chunks()
+        array = pc.dictionary_encode(whole if isinstance(whole, pa.ChunkedArray) else pa.chunked_array([whole]))
     if not len(array):
         return Coded.nulls(0)
-    one = array.unify_dictionaries().combine_chunks()
-    one = one.chunk(0) if isinstance(one, pa.ChunkedArray) else one
-    codes = np.asarray(pc.fill_null(one.indices, -1).cast(pa.int32()))
-    used = np.zeros(len(one.dictionary) + 1, dtype=np.bool_)
+    chunks = array.unify_dictionaries().chunks
+    codes = np.concatenate([np.asarray(pc.fill_null(c.indices, -1).cast(pa.int32())) for c in chunks])
+    dictionary = chunks[0].dictionary
+    used = np.zeros(len(dictionary) + 1, dtype=np.bool_)
     used[codes] = True
     kept = np.flatnonzero(used[:-1])
     lookup = np.full(len(used), -1, dtype=np.int32)
     lookup[kept] = np.arange(len(kept), dtype=np.int32)
-    return Coded(lookup[codes], tuple(one.dictionary.take(pa.array(kept)).to_pylist()))
+    return Coded(lookup[codes], tuple(dictionary.take(pa.array(kept)).to_pylist()))
 
 
 def _numpy(array: pa.ChunkedArray) -> NDArray[np.generic]:

@@ -93,6 +93,6 @@ def parse(text: str, where: str = "dataset.toml") -> DatasetInfo:
 
 
 def _snapshots(table: Mapping[str, Any]) -> SnapshotSpec:
-    values = {k: duration(v) if k in DURATIONS else v for k, v in table.items()}
+    values: dict[str, Any] = {k: duration(v) if k in DURATIONS else v for k, v in table.items()}
     values["exclude_if_seen"] = tuple(values.get("exclude_if_seen", ()))
     return SnapshotSpec(**values)

@@ -20,11 +20,12 @@ from data.dataset import DatasetInfo, People
 from data.errors import InputError
 from data.identity import assign
 from data.lake_write import LakeWriter, write_lake
-from data.records import NULL_TIME, RECORDS, Coded, Columns, bucket_of
+from data.records import NULL_TIME, RECORDS, Coded, Column, Columns, bucket_of
 
 __all__ = ["Lake", "LakeWriter", "write_lake"]
 
 I64 = NDArray[np.int64]
+PART_ROWS = 1_000_000
 
 
 class Lake:
@@ -103,8 +104,7 @@ class Lake:
 
     def _events(self, lead_ids: pa.Array) -> Columns:
         links = _Links.of(self._read("links", range(self.info.buckets)), lead_ids)
-        kept = [_of_people(self._read("events", [b]), lead_ids, links.visitors) for b in range(self.info.buckets)]
-        table = pa.concat_tables(kept)
+        table = pa.concat_tables([_of_people(part, lead_ids, links.visitors) for part in self._event_parts()])
         columns = arrow.from_arrow(table, self._columns("events"))
         own, known_from = _numbers_of(table.column("lead_id"), lead_ids), np.full(len(table), NULL_TIME)
         visitor = np.where(own < 0, _numbers_of(table.column("visitor_id"), links.visitors), -1)
@@ -115,7 +115,18 @@ class Lake:
         part: Columns = {n: c.take(rows) if isinstance(c, Coded) else c[rows] for n, c in columns.items()}
         return {**part, "lead": lead[rows], "known_from": known_from[rows]}
 
-    def _columns(self, name: str) -> tuple[arrow.Column, ...]:
+    def _event_parts(self) -> Iterator[pa.Table]:
+        """All events in parts of some buckets each: filtering costs as much per part as per row."""
+        held, rows = [arrow.empty(self._columns("events"))], 0
+        for bucket in range(self.info.buckets):
+            held.append(self._read("events", [bucket]))
+            rows += len(held[-1])
+            if rows >= PART_ROWS:
+                yield pa.concat_tables(held)
+                held, rows = held[:1], 0
+        yield pa.concat_tables(held)
+
+    def _columns(self, name: str) -> tuple[Column, ...]:
         return arrow.columns_of(RECORDS[name], self.info.extra)
 
     def _read(self, name: str, buckets: Iterable[int]) -> pa.Table:
@@ -163,11 +174,12 @@ def _of_people(events: pa.Table, lead_ids: pa.Array, visitors: pa.Array) -> pa.T
 
 
 def _sorted_leads(tables: Sequence[pa.Table]) -> pa.Table:
-    """Lead rows bucket by bucket, each by lead_id and valid_from; rows that tie stay in file order."""
-    keys = [("lead_id", "ascending"), ("valid_from", "ascending"), ("row", "ascending")]
+    """Lead rows bucket by bucket, each by lead_id and since when they hold; rows that tie stay in file order."""
+    keys = [("lead_id", "ascending"), ("since", "ascending"), ("row", "ascending")]
     ordered = []
     for table in tables:
-        numbered = table.append_column("row", pa.array(np.arange(len(table))))
+        since = pc.coalesce(table.column("valid_from"), table.column("created_at"))
+        numbered = table.append_column("row", pa.array(np.arange(len(table)))).append_column("since", since)
         ordered.append(table.take(pc.sort_indices(numbered, sort_keys=keys)))
     return pa.concat_tables(ordered)
 
@@ -195,5 +207,3 @@ def _dataset_toml(path: Path) -> str:
             where=str(path), expected="a dataset folder with a dataset.toml", got="none",
             remedy="Make one with `leadlift import ... --to DATASET` or `leadlift simulate DATASET`.",
         ) from None  # fmt: skip
-
-

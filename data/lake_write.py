@@ -94,7 +94,7 @@ class LakeWriter:
         if name == "spend":
             self.add_table(name, table)
             return
-        self._hold(name, table, _buckets(name, columns, self.info.buckets))
+        self._hold(name, table, _buckets(name, columns, len(table), self.info.buckets))
 
     def add_table(self, name: str, table: pa.Table) -> None:
         """Rows of an unbucketed table."""
@@ -194,26 +194,24 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-def _buckets(name: str, columns: Columns, buckets: int) -> NDArray[np.int64]:
+def _buckets(name: str, columns: Columns, n: int, buckets: int) -> NDArray[np.int64]:
     """Bucket of each row: of the lead; for events of the visitor where there is one."""
-    by_lead = _bucket_by_text(columns.get("lead_id"), "", buckets)
-    if name != "events":
-        return by_lead
-    by_visitor = _bucket_by_text(columns.get("visitor_id"), "v:", buckets)
-    n = max(len(by_lead), len(by_visitor))
-    lead = by_lead if len(by_lead) else np.full(n, -1)
-    chosen = np.where(by_visitor >= 0, by_visitor, lead) if len(by_visitor) else lead
+    chosen = _bucket_by_text(columns.get("lead_id"), "", n, buckets)
+    if name == "events":
+        by_visitor = _bucket_by_text(columns.get("visitor_id"), "v:", n, buckets)
+        chosen = np.where(by_visitor >= 0, by_visitor, chosen)
     if (chosen < 0).any():
         raise InputError.of(
-            where="events", expected="a visitor_id or a lead_id in every row", got=f"{int((chosen < 0).sum())} without",
+            where=name, expected="a visitor_id or a lead_id in every row", got=f"{int((chosen < 0).sum())} without",
             remedy="Reject those rows.",
         )  # fmt: skip
-    return chosen.astype(np.int64)
+    return chosen
 
 
-def _bucket_by_text(column: object, prefix: str, buckets: int) -> NDArray[np.int64]:
+def _bucket_by_text(column: object, prefix: str, n: int, buckets: int) -> NDArray[np.int64]:
+    """-1 where there is no text."""
     if not isinstance(column, Coded):
-        return np.zeros(0, dtype=np.int64)
+        return np.full(n, -1, dtype=np.int64)
     of = np.array([bucket_of(prefix + v, buckets) for v in column.values] + [-1], dtype=np.int64)
     return of[column.codes]
 

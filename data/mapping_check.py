@@ -16,7 +16,20 @@ from data.times import EPOCH_UNITS, zone_named
 SECONDS = {"s": 1.0, "ms": 0.001, "min": 60.0, "h": 3600.0, "d": 86_400.0}
 MONEY = ("major", "minor")
 # Words for counts and shares; they are shown to people and convert nothing.
-WORDS = ("count", "visits", "pages", "events", "people", "days", "years", "share", "percent", "points", "major", "minor")
+WORDS = (
+    "count",
+    "visits",
+    "pages",
+    "events",
+    "people",
+    "days",
+    "years",
+    "share",
+    "percent",
+    "points",
+    "major",
+    "minor",
+)
 EXTRA_UNITS = (*SECONDS, *WORDS)
 
 SESSION = Record(
@@ -88,7 +101,9 @@ def _check_table(where: str, table: TableSpec) -> None:
         _check_source(f"{where}, columns.{target}", known[target], source)
     for group in NEEDED[table.record]:
         if not any(target in table.columns for target in group):
-            raise MappingError(f"{where}: a {table.record} table needs {' or '.join(group)}. Map it in [table.columns].")
+            raise MappingError(
+                f"{where}: a {table.record} table needs {' or '.join(group)}. Map it in [table.columns]."
+            )
     for name, extra in table.extra.items():
         _check_extra(f"{where}, extra.{name}", name, extra, table)
     for target, source in profile_sources(table):
@@ -168,17 +183,17 @@ def _check_zone(where: str, name: str | None) -> None:
 def _check_format(where: str, pattern: str | None) -> None:
     try:
         if pattern is not None:
-            datetime.strptime(datetime(2001, 2, 3, 4, 5, 6).strftime(pattern), pattern)  # noqa: DTZ001, DTZ007
+            datetime.strptime(datetime(2001, 2, 3, 4, 5, 6).strftime(pattern), pattern)
     except ValueError:
         raise MappingError(f"{where}: expected a pattern such as %d.%m.%Y %H:%M, got {pattern}. Correct it.") from None
 
 
 def _check_closed_at(where: str, file: MappingFile) -> None:
-    from data.times import BadTime
+    from data.times import TimeError
 
     try:
         closed_at(file)
-    except BadTime as bad:
+    except TimeError as bad:
         raise MappingError(
             f"{where}: expected a time such as 2012-04-04T20:00:00Z, got {file.dataset.closed_at} "
             f"({bad.reason.replace('_', ' ')}). Correct it."
@@ -219,7 +234,9 @@ def _check_extras_agree(path: Path, file: MappingFile) -> None:
         for name, extra in table.extra.items():
             said = extra.model_dump(include={"kind", "role", "unit", "label_en", "label_de"})
             if seen.setdefault(name, said) != said:
-                raise MappingError(f"{path}, extra.{name}: declared twice and differently. Declare it alike in each table.")
+                raise MappingError(
+                    f"{path}, extra.{name}: declared twice and differently. Declare it alike in each table."
+                )
 
 
 def _check_order(path: Path, file: MappingFile) -> None:

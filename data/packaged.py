@@ -20,3 +20,9 @@ def source_categories() -> dict[str, str]:
     """source or host -> search, social, shopping, video, ai_assistant, email."""
     with (files("data") / "channels" / "sources.csv").open(encoding="utf-8") as rows:
         return {r["source"]: r["category"] for r in csv.DictReader(rows)}
+
+
+def email_kinds() -> dict[str, str]:
+    """domain -> free or disposable, and the part before the @ -> role. A short table: unknown means business."""
+    with (files("data") / "channels" / "emails.csv").open(encoding="utf-8") as rows:
+        return {r["name"]: r["kind"] for r in csv.DictReader(rows)}

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -161,11 +162,12 @@ def load_settings(
 def origins(
     config: Path | None = None, dataset_toml: Mapping[str, Any] | None = None, options: Mapping[str, Any] | None = None
 ) -> list[Setting]:
-    """Every setting with its value and its origin, in the order of the sections."""
+    """Every setting with its value and its origin, in the order of the sections; passwords in URLs are hidden."""
     settings, layers = _load(config, dataset_toml, options)
     rows = []
     for name, value in _flat(settings.model_dump(mode="json")):
         origin = next((origin for origin, values in layers if name in values), "default")
+        value = re.sub(r"//[^/@]+@", "//***@", value) if isinstance(value, str) else value
         rows.append(Setting(name, value, f"{origin} {_env_name(name)}" if origin == "environment" else origin))
     return rows
 
@@ -215,9 +217,8 @@ def _environment() -> Values:
             values["home"] = value or ".leadlift"
         elif "__" in rest:
             values[rest.lower().replace("__", ".", 1)] = value
-        elif near := _nearest(rest.upper(), [n for n in OWN_NAMES if n != rest.upper()]):
-            if rest.upper() not in OWN_NAMES:
-                raise SettingsError(f"environment: unknown setting {name}. Did you mean {PREFIX}{near}?")
+        elif rest.upper() not in SECRETS and (near := _nearest(rest.upper(), OWN_NAMES)):
+            raise SettingsError(f"environment: unknown setting {name}. Did you mean {PREFIX}{near}?")
     return values
 
 
@@ -270,7 +271,7 @@ def _refuse_unknown(name: str, origin: str) -> None:
     raise SettingsError(f"{origin}: unknown setting {shown}. {hint}")
 
 
-def _nearest(name: str, known: list[str]) -> str | None:
+def _nearest(name: str, known: Sequence[str]) -> str | None:
     return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.7)), None)
 
 

@@ -18,7 +18,7 @@ _ISO = re.compile(
 _NUMBER = re.compile(r"-?\d{1,17}(?:\.\d{1,9})?")
 
 
-class BadTime(ValueError):
+class TimeError(ValueError):
     """A time that cannot be used; `reason` is a reject code."""
 
     def __init__(self, reason: str) -> None:
@@ -53,7 +53,7 @@ def parse(text: str, rule: TimeRule) -> int:
 
     Raises
     ------
-    BadTime
+    TimeError
         bad_time, time_without_zone, time_does_not_exist, time_occurs_twice.
     """
     if rule.unit is not None:
@@ -63,31 +63,31 @@ def parse(text: str, rule: TimeRule) -> int:
         if local.tzinfo is not None:
             return to_micros(local)
         if rule.zone is None:
-            raise BadTime("time_without_zone")
+            raise TimeError("time_without_zone")
         return _day(local, rule.zone, rule.end_of_day) if date_only else _moment(local, rule.zone, rule.fold)
-    except BadTime:
+    except TimeError:
         raise
     except (ValueError, OverflowError):
-        raise BadTime("bad_time") from None
+        raise TimeError("bad_time") from None
 
 
 def _from_number(text: str, scale: int) -> int:
     if not _NUMBER.fullmatch(text):
-        raise BadTime("bad_time")
+        raise TimeError("bad_time")
     whole, _, fraction = text.partition(".")
     digits = len(str(scale)) - 1
     sub = int((fraction + "0" * digits)[:digits] or 0)
     value = abs(int(whole)) * scale + sub
     micros = -value if whole.startswith("-") else value
     if abs(micros) > to_micros(datetime(9999, 1, 1, tzinfo=UTC)):
-        raise BadTime("bad_time")
+        raise TimeError("bad_time")
     return micros
 
 
 def _iso(text: str) -> tuple[datetime, bool]:
     found = _ISO.fullmatch(text)
     if found is None:
-        raise BadTime("bad_time")
+        raise TimeError("bad_time")
     if found["time"] is None:
         return datetime.fromisoformat(found["date"]), True
     fraction = ((found["fraction"] or "") + "000000")[:6]
@@ -112,7 +112,7 @@ def _moment(local: datetime, zone: ZoneInfo, fold: int | None) -> int:
     if first == second:
         return first
     if fold is None:
-        raise BadTime("time_occurs_twice" if first < second else "time_does_not_exist")
+        raise TimeError("time_occurs_twice" if first < second else "time_does_not_exist")
     return (first, second)[fold]
 
 

@@ -12,18 +12,23 @@ I8 = NDArray[np.int8]
 Mask = NDArray[np.bool_]
 
 
+def rows_where(mask: Mask) -> I64:
+    """Positions at which `mask` holds. (`np.flatnonzero` without its detours, which one lead would feel.)"""
+    return mask.nonzero()[0]
+
+
 def run_starts(values: NDArray[np.integer]) -> I64:
     """Positions at which a run of equal values begins."""
     fresh = np.ones(len(values), dtype=np.bool_)
     np.not_equal(values[1:], values[:-1], out=fresh[1:])
-    return np.flatnonzero(fresh)
+    return rows_where(fresh)
 
 
 def run_ends(values: NDArray[np.integer]) -> I64:
     """Positions at which a run of equal values ends."""
     closing = np.ones(len(values), dtype=np.bool_)
     np.not_equal(values[1:], values[:-1], out=closing[:-1])
-    return np.flatnonzero(closing)
+    return rows_where(closing)
 
 
 def sorted_distinct(values: NDArray[np.int64]) -> tuple[I64, I64]:

@@ -111,9 +111,10 @@ class ContentMap:
     def content(self, url: str) -> Content:
         """The content of one URL; unmatched ones, and what is no URL at all, are one content called `other`."""
         try:
-            path = urlsplit(url).path or "/"
+            parts = urlsplit(url.strip())
         except ValueError:
             return Content(OTHER)
+        path = parts.path or ("/" if parts.netloc else "")
         found = (rule.apply(path) for rule in self.rules)
         return next((content for content in found if content is not None), Content(OTHER))
 

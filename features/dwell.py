@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from features.arrays import F64, Mask, ratio
+from features.arrays import F64, Mask, ratio, rows_where
 from features.content import STAGES
 from features.family import Family, Fitted, Moment
 from features.journeys import Journeys
@@ -57,7 +57,7 @@ def long_views(m: Moment, _: Fitted) -> F64:
 def dwell_stage(m: Moment, _: Fitted) -> F64:
     """Seconds on pages of each funnel stage, (n, 3)."""
     j, k = m.journeys, len(STAGES)
-    rows = np.flatnonzero(j.timed & (j.stage >= 0))
+    rows = rows_where(j.timed & (j.stage >= 0))
     cell, seconds = j.segment[rows] * k + j.stage[rows], j.dwell[rows]
     known = ~np.isnan(seconds)
     total = np.bincount(cell[known], weights=seconds[known], minlength=len(j) * k).astype(np.float64)

@@ -7,7 +7,8 @@ from features.family import F64, Family, Fitted, Group, Moment
 from features.onehot import fit_texts, one_hot_texts, text_parts
 
 SHARE = 0.002
-TIME_UNITS = ("s", "sec", "second", "seconds", "min", "minute", "minutes", "h", "hour", "hours")
+SECONDS = ("s", "sec", "second", "seconds")
+LONGER = ("min", "minute", "minutes", "h", "hour", "hours")
 
 
 def family_for(column: ExtraColumn) -> Family | None:
@@ -21,17 +22,23 @@ def group_of(column: ExtraColumn) -> Group:
     """Attributes say who the lead is; totals how long it was there (units of time) or how often."""
     if column.role == "attribute":
         return "profile"
-    return "dwell" if column.unit.strip().lower() in TIME_UNITS else "rhythm"
+    return "dwell" if _unit(column) in ("s", *LONGER) else "rhythm"
+
+
+def _unit(column: ExtraColumn) -> str:
+    unit = column.unit.strip().lower()
+    return "s" if unit in SECONDS else unit
 
 
 def _number(column: ExtraColumn) -> Family:
     def compute(m: Moment, _: Fitted) -> F64:
         return m.leads.number(column.name)
 
-    en, de = _labels(column)
+    (en, de), unit = _labels(column), _unit(column) or "number"
+    value = f"{{value}} {unit}" if unit in LONGER else "{value}"
     return Family(
-        f"extra_{column.name}", group_of(column), column.unit or "number", "", "not known",
-        f"{en}: {{value}}", f"{de}: {{value}}", f"{en} not known", f"{de} nicht bekannt", compute,
+        f"extra_{column.name}", group_of(column), unit, "", "not known",
+        f"{en}: {value}", f"{de}: {value}", f"{en} not known", f"{de} nicht bekannt", compute,
     )  # fmt: skip
 
 

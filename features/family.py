@@ -42,7 +42,9 @@ class Family:
     name
         Column name of a family of one; else columns are `name[part]`.
     unit, window, null
-        For people: "views", "28 days" ("" = the whole journey), "no event" ...
+        For people: "views", "28 days" ("" = the whole journey), "no event" ... Some units are read by the words and
+        reasons too: "s" is shown as a duration, "share" in per cent, "flag" as yes or no; of a "category" exactly one
+        part is 1, of "flags" each part is 0 or 1.
     words_en, words_de
         The reason shown to sales; `{value}` is the value of the column that contributed most, `{part}` its part.
     missing_en, missing_de

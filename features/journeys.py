@@ -28,9 +28,11 @@ from features.arrays import (
     merge_repeats,
     per_segment,
     ratio,
+    rows_where,
     run_ends,
     run_starts,
 )
+from features.content import STAGES
 from features.encode import TYPE, Encoded, Vocabulary, encode
 
 __all__ = ["NO_SESSION", "TYPE", "Encoded", "Journeys", "Vocabulary", "cut", "encode", "ratio"]
@@ -155,6 +157,32 @@ class Journeys:
             return self.events
         return per_segment(self.segment[mask], len(self))
 
+    def table(self, codes: NDArray[np.integer], width: int, mask: Mask | None = None) -> F64:
+        """Events by segment and code where `mask`, (n, width); a code of -1 counts nowhere."""
+        rows = rows_where(codes >= 0 if mask is None else mask & (codes >= 0))
+        cell = self.segment[rows] * width + codes[rows]
+        return per_segment(cell, len(self) * width).reshape(len(self), width)
+
+    @cached_property
+    def by_type(self) -> F64:
+        """Events of each type, (n, 12)."""
+        return self.table(self.type, len(EVENT_TYPES))
+
+    @cached_property
+    def by_type_28d(self) -> F64:
+        """Events of each type in the last 28 days, (n, 12)."""
+        return self.table(self.type, len(EVENT_TYPES), self.in_28d)
+
+    @cached_property
+    def views_by_type(self) -> F64:
+        """Page views of each type of content, (n, types)."""
+        return self.table(self.content_type, len(self.vocabulary.types), self.views)
+
+    @cached_property
+    def views_by_stage(self) -> F64:
+        """Page views of each funnel stage, (n, 3)."""
+        return self.table(self.stage, len(STAGES), self.views)
+
     def total(self, values: F64, mask: Mask | None = None) -> F64:
         """Sum of the known values where `mask`; NaN where no value is known."""
         known = ~np.isnan(values) if mask is None else mask & ~np.isnan(values)
@@ -176,14 +204,18 @@ class Journeys:
 
     def first(self, mask: Mask | None = None) -> I64:
         """Position of the first event where `mask`; -1 where none."""
-        rows = np.arange(len(self.time)) if mask is None else np.flatnonzero(mask)
+        if mask is None:
+            return np.where(self.events > 0, self.offsets[:-1], -1)
+        rows = rows_where(mask)
         segment = self.segment[rows]
         opens = run_starts(segment)
         return self._scatter(segment[opens], rows[opens])
 
     def last(self, mask: Mask | None = None) -> I64:
         """Position of the last event where `mask`; -1 where none."""
-        rows = np.arange(len(self.time)) if mask is None else np.flatnonzero(mask)
+        if mask is None:
+            return np.where(self.events > 0, self.offsets[1:] - 1, -1)
+        rows = rows_where(mask)
         segment = self.segment[rows]
         closes = run_ends(segment)
         return self._scatter(segment[closes], rows[closes])
@@ -208,7 +240,7 @@ class Journeys:
     @cached_property
     def session_starts(self) -> I64:
         """Positions of the events that open a session, in order; `session` numbers point into this."""
-        web = np.flatnonzero(self.session != NO_SESSION)
+        web = rows_where(self.session != NO_SESSION)
         return web[run_starts(self.session[web])]
 
     @cached_property
@@ -251,7 +283,7 @@ class Journeys:
     @cached_property
     def path(self) -> tuple[I64, I32]:
         """The content path: (segment, content) of page views in order, repeats in a row merged."""
-        rows = np.flatnonzero(self.views & (self.content >= 0))
+        rows = rows_where(self.views & (self.content >= 0))
         return merge_repeats(self.segment[rows], self.content[rows])
 
     @cached_property
@@ -290,7 +322,7 @@ def cut(encoded: Encoded, lead: I64, as_of: I64) -> Journeys:
 
 def _sessions(segment: I64, time: I64, type_: I8, key: I32) -> I64:
     """Session number of each web event: a new one after a gap above 30 minutes or under another session id."""
-    web = np.flatnonzero(_WEB[type_])
+    web = rows_where(_WEB[type_])
     session = np.full(len(time), NO_SESSION, dtype=np.int64)
     if len(web):
         s, t, k = segment[web], time[web], key[web]
@@ -308,7 +340,7 @@ def _dwell(session: I64, time: I64, type_: I8, dwell: F64, basis: I8) -> tuple[F
     which engagement was measured gets no gaps, or its time would count twice. All of it is known at as_of, because
     the events that end a gap are.
     """
-    web = np.flatnonzero(session != NO_SESSION)
+    web = rows_where(session != NO_SESSION)
     if not len(web):
         return dwell, basis
     s, t = session[web], time[web]
@@ -320,7 +352,7 @@ def _dwell(session: I64, time: I64, type_: I8, dwell: F64, basis: I8) -> tuple[F
         > 0
     )
     end = t[run_ends(s)]
-    view = np.flatnonzero(type_[web] == TYPE["page_view"])
+    view = rows_where(type_[web] == TYPE["page_view"])
     until, followed = end[s[view]], np.zeros(len(view), dtype=np.bool_)
     followed[:-1] = s[view[1:]] == s[view[:-1]]
     until[:-1] = np.where(followed[:-1], t[view[1:]], until[:-1])

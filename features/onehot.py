@@ -61,7 +61,9 @@ def one_hot_texts(texts: Coded, fitted: Fitted) -> F64:
     """float64 (n, k): 1 in the part of each row's text, never null."""
     vocabulary = tuple(fitted.get("values", ()))
     find = _positions if len(texts.values) <= FEW else _positions.__wrapped__
-    return one_hot(find(texts.values, vocabulary)[texts.codes], len(vocabulary) + 2)
+    values = np.zeros((len(texts), len(vocabulary) + 2))
+    values[np.arange(len(texts)), find(texts.values, vocabulary)[texts.codes]] = 1.0
+    return values
 
 
 def one_hot(position: NDArray[np.integer], width: int) -> F64:

@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from features.arrays import F64, I32, I64, sorted_distinct
+from features.arrays import F64, I32, I64, rows_where, sorted_distinct
 from features.family import Fitted, Moment
 from features.journeys import Journeys
 from features.onehot import SHARE, enough, list_parts, most_frequent, multi_hot
@@ -85,7 +85,7 @@ def _first_and_last(j: Journeys) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
 
     Types not seen, and the one more at the end, are first at the end of time and last before its beginning.
     """
-    rows = np.flatnonzero(j.views & (j.content_type >= 0))
+    rows = rows_where(j.views & (j.content_type >= 0))
     width = len(j.vocabulary.types) + 1
     cell = j.segment[rows] * width + j.content_type[rows]
     position = (rows - j.offsets[j.segment[rows]]).astype(np.int32)

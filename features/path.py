@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data.records import Coded
 from features.arrays import (
@@ -17,6 +16,7 @@ from features.arrays import (
     per_segment,
     pick,
     ratio,
+    rows_where,
     run_starts,
     sorted_distinct,
 )
@@ -45,7 +45,8 @@ def contents_distinct(m: Moment, _: Fitted) -> F64:
 
 def types_distinct(m: Moment, _: Fitted) -> F64:
     """Different types of content seen."""
-    return m.journeys.distinct(m.journeys.content_type, m.journeys.views)
+    seen: I64 = np.count_nonzero(m.journeys.views_by_type, axis=1)
+    return seen.astype(np.float64)
 
 
 def topics_distinct(m: Moment, _: Fitted) -> F64:
@@ -61,7 +62,7 @@ def path_length(m: Moment, _: Fitted) -> F64:
 def session_depth(m: Moment, _: Fitted) -> F64:
     """Different contents in the session that saw most of them."""
     j = m.journeys
-    rows = np.flatnonzero(j.views & (j.content >= 0))
+    rows = rows_where(j.views & (j.content >= 0))
     depth = distinct_pairs(j.session[rows], j.content[rows], len(j.session_starts))
     deepest = np.full(len(j), -1.0)
     np.maximum.at(deepest, j.session_segment, depth)
@@ -75,8 +76,7 @@ def loops(m: Moment, _: Fitted) -> F64:
 
 def stage_views(m: Moment, _: Fitted) -> F64:
     """Page views of each funnel stage, (n, 3)."""
-    j = m.journeys
-    return _table(j, j.stage, len(STAGES))
+    return m.journeys.views_by_stage
 
 
 def decision_views_28d(m: Moment, _: Fitted) -> F64:
@@ -102,19 +102,20 @@ def to_decision(m: Moment, _: Fitted) -> F64:
 
 def pricing_views(m: Moment, _: Fitted) -> F64:
     """Page views of prices."""
-    return m.journeys.count(_views_of(m.journeys, "pricing"))
+    return _views_of(m.journeys, "pricing")
 
 
 def pricing_views_28d(m: Moment, _: Fitted) -> F64:
     """Page views of prices in the last 28 days."""
-    return m.journeys.count(_views_of(m.journeys, "pricing") & m.journeys.in_28d)
+    j = m.journeys
+    return j.count(j.views & j.on_type("pricing") & j.in_28d)
 
 
 def steps_to_pricing(m: Moment, _: Fitted) -> F64:
     """Steps of the path before prices were seen for the first time."""
     j = m.journeys
     segment, content = j.path
-    hit = np.flatnonzero(j.vocabulary.content_flags(type="pricing")[content])
+    hit = rows_where(j.vocabulary.content_flags(type="pricing")[content])
     opens = hit[run_starts(segment[hit])]
     start = np.searchsorted(segment, segment[opens], side="left")
     steps = np.full(len(j), np.nan)
@@ -124,17 +125,17 @@ def steps_to_pricing(m: Moment, _: Fitted) -> F64:
 
 def demo_views(m: Moment, _: Fitted) -> F64:
     """Page views of the demo."""
-    return m.journeys.count(_views_of(m.journeys, "demo"))
+    return _views_of(m.journeys, "demo")
 
 
 def case_views(m: Moment, _: Fitted) -> F64:
     """Page views of customer stories."""
-    return m.journeys.count(_views_of(m.journeys, "case"))
+    return _views_of(m.journeys, "case")
 
 
 def careers_views(m: Moment, _: Fitted) -> F64:
     """Page views of job offers."""
-    return m.journeys.count(_views_of(m.journeys, "careers"))
+    return _views_of(m.journeys, "careers")
 
 
 def gated_distinct(m: Moment, _: Fitted) -> F64:
@@ -146,7 +147,7 @@ def gated_distinct(m: Moment, _: Fitted) -> F64:
 def topic_concentration(m: Moment, _: Fitted) -> F64:
     """Share of the most viewed topic among the page views with a topic."""
     j = m.journeys
-    rows = np.flatnonzero(j.views & (j.topic >= 0))
+    rows = rows_where(j.views & (j.topic >= 0))
     width = len(j.vocabulary.topics) + 1
     pairs, views = sorted_distinct(j.segment[rows] * width + j.topic[rows])
     most = np.zeros(len(j))
@@ -190,25 +191,20 @@ def _content_at(codes: I32, position: I64, names: tuple[str, ...]) -> Coded:
     return Coded(pick(codes, position), names)
 
 
-def _views_of(j: Journeys, type_: str) -> Mask:
-    return j.views & j.on_type(type_)
-
-
-def _table(j: Journeys, column: NDArray[np.integer], width: int) -> F64:
-    """Page views by (segment, column), (n, width); -1 counts nowhere."""
-    rows = np.flatnonzero(j.views & (column >= 0))
-    cell = j.segment[rows] * width + column[rows]
-    return np.bincount(cell, minlength=len(j) * width).reshape(len(j), width).astype(np.float64)
+def _views_of(j: Journeys, content_type: str) -> F64:
+    """Page views of one type of content."""
+    types = j.vocabulary.types
+    return j.views_by_type[:, types.index(content_type)] if content_type in types else np.zeros(len(j))
 
 
 def _views_by(j: Journeys, codes: I32, names: tuple[str, ...], fitted: Fitted) -> F64:
     values = list_parts(fitted)
-    return _table(j, numbers_in(values, names)[codes], len(values))
+    return j.table(numbers_in(values, names)[codes], len(values), j.views)
 
 
 def _fit_views(j: Journeys, codes: I32, names: tuple[str, ...]) -> Fitted:
     """The names that enough rows viewed."""
-    rows = np.count_nonzero(_table(j, codes, len(names)), axis=0).tolist()
+    rows = np.count_nonzero(j.table(codes, len(names), j.views), axis=0).tolist()
     return {"values": most_frequent(dict(zip(names, rows, strict=True)), enough(len(j), SHARE))}
 
 

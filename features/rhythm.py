@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from data.records import DAY, NULL_TIME
-from features.arrays import F64, I64, Mask, ratio
+from features.arrays import F64, I64, Mask, ratio, rows_where
 from features.family import Family, Fitted, Moment
-from features.journeys import Journeys
+from features.journeys import TYPE, Journeys
 
 HOUR = DAY // 24
 HALF_LIFE_DAYS = 14.0
@@ -31,12 +31,12 @@ def sessions_7d(m: Moment, _: Fitted) -> F64:
 
 def page_views(m: Moment, _: Fitted) -> F64:
     """Page views."""
-    return m.journeys.count(m.journeys.views)
+    return m.journeys.by_type[:, TYPE["page_view"]]
 
 
 def page_views_28d(m: Moment, _: Fitted) -> F64:
     """Page views of the last 28 days."""
-    return m.journeys.count(m.journeys.views & m.journeys.in_28d)
+    return m.journeys.by_type_28d[:, TYPE["page_view"]]
 
 
 def page_views_7d(m: Moment, _: Fitted) -> F64:
@@ -46,7 +46,7 @@ def page_views_7d(m: Moment, _: Fitted) -> F64:
 
 def views_per_session(m: Moment, _: Fitted) -> F64:
     """Page views for each session."""
-    return ratio(m.journeys.count(m.journeys.views), m.journeys.sessions)
+    return ratio(page_views(m, _), m.journeys.sessions)
 
 
 def views_since_created(m: Moment, _: Fitted) -> F64:
@@ -78,7 +78,7 @@ def days_anonymous(m: Moment, _: Fitted) -> F64:
 def active_days_28d(m: Moment, _: Fitted) -> F64:
     """Different days (UTC) with an event in the last 28 days."""
     j = m.journeys
-    rows = np.flatnonzero(j.in_28d)
+    rows = rows_where(j.in_28d)
     segment, day = j.segment[rows], j.time[rows] // DAY
     fresh = np.ones(len(rows), dtype=np.bool_)
     fresh[1:] = (segment[1:] != segment[:-1]) | (day[1:] != day[:-1])
@@ -118,12 +118,12 @@ def activity_decayed(m: Moment, _: Fitted) -> F64:
 
 def forms(m: Moment, _: Fitted) -> F64:
     """Forms filled in."""
-    return m.journeys.count(m.journeys.of_type("form"))
+    return m.journeys.by_type[:, TYPE["form"]]
 
 
 def forms_28d(m: Moment, _: Fitted) -> F64:
     """Forms filled in during the last 28 days."""
-    return m.journeys.count(m.journeys.of_type("form") & m.journeys.in_28d)
+    return m.journeys.by_type_28d[:, TYPE["form"]]
 
 
 def days_since_form(m: Moment, _: Fitted) -> F64:
@@ -133,27 +133,28 @@ def days_since_form(m: Moment, _: Fitted) -> F64:
 
 def downloads(m: Moment, _: Fitted) -> F64:
     """Downloads."""
-    return m.journeys.count(m.journeys.of_type("download"))
+    return m.journeys.by_type[:, TYPE["download"]]
 
 
 def videos(m: Moment, _: Fitted) -> F64:
     """Videos played."""
-    return m.journeys.count(m.journeys.of_type("video"))
+    return m.journeys.by_type[:, TYPE["video"]]
 
 
 def emails(m: Moment, _: Fitted) -> F64:
     """E-mails of ours opened, clicked or answered."""
-    return m.journeys.count(m.journeys.of_type("email"))
+    return m.journeys.by_type[:, TYPE["email"]]
 
 
 def emails_28d(m: Moment, _: Fitted) -> F64:
     """E-mails of ours opened, clicked or answered in the last 28 days."""
-    return m.journeys.count(m.journeys.of_type("email") & m.journeys.in_28d)
+    return m.journeys.by_type_28d[:, TYPE["email"]]
 
 
 def offline_contacts(m: Moment, _: Fitted) -> F64:
     """Calls, meetings, webinars and fairs the lead came to."""
-    return m.journeys.count(m.journeys.of_type(*OFFLINE))
+    contacts: F64 = m.journeys.by_type[:, [TYPE[t] for t in OFFLINE]].sum(axis=1)
+    return contacts
 
 
 def weekend_share(m: Moment, _: Fitted) -> F64:

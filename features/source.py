@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from data.records import Coded
-from features.arrays import F64, I64, pick, ratio
+from features.arrays import F64, I64, pick, ratio, rows_where
 from features.channels import CHANNELS
 from features.family import Family, Fitted, Moment
 from features.journeys import Journeys
@@ -38,7 +38,7 @@ def last_channel(m: Moment) -> Coded:
 def last_source_channel(m: Moment) -> Coded:
     """Channel of the last session that says where it came from: direct ones are passed over."""
     j = m.journeys
-    sourced = np.flatnonzero(j.session_channel != DIRECT)
+    sourced = rows_where(j.session_channel != DIRECT)
     last = np.full(len(j), -1, dtype=np.int64)
     np.maximum.at(last, j.session_segment[sourced], sourced)
     return _channel_of(j, last)

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from data.dataset import ExtraColumn
+from data.dataset import ExtraColumn, Role
 from data.errors import BundleError, InputError, LeadliftError, Verdict
 from data.packaged import content_text, rules_text, source_categories
 from data.records import EVENT, LEAD
@@ -141,7 +141,7 @@ def _declared_by(rules: Rules) -> Iterator[ExtraColumn]:
     engagement = {r.column for r in rules.file.engagement}
     for name in rules.columns:
         if name not in standard:
-            role = "behaviour_total" if name in engagement else "attribute"
+            role: Role = "behaviour_total" if name in engagement else "attribute"
             yield ExtraColumn(name, "number" if _is_number(rules, name) else "text", role)
 
 

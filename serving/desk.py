@@ -70,7 +70,9 @@ class Desk:
         results = [self._parsed(one) for one in self._batch(document)]
         good = [r for r in results if isinstance(r, BaseModel)]
         scores = self.scorer.score(self._gather(good, now), wants) if good else None
-        parts, warnings, at = [], dict.fromkeys(()), 0
+        parts: list[tuple[bool, bytes]] = []
+        warnings: dict[str, None] = {}
+        at = 0
         for result in results:
             if isinstance(result, Problem):
                 parts.append((False, result.body()))

@@ -8,6 +8,7 @@ error page, log line or traceback can repeat what somebody sent. What passes is 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import traceback
 from collections.abc import Callable, Collection, Mapping
@@ -22,6 +23,7 @@ from serving.problem import Problem, RequestError, refuse
 
 DOCUMENT = "leadlift.document"
 BODY_SECONDS = 10.0
+DRAIN_SECONDS, DRAIN_BYTES = 1.0, 8_000_000
 RETRY_AFTER_SECONDS = 1
 _log = logging.getLogger("leadlift")
 
@@ -74,16 +76,23 @@ class Guard:
 
     async def _admitted(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.active += 1
+        body = _Body(receive)
         try:
-            body = await _read(scope, receive, self.limits().max_body_bytes)
-            scope[DOCUMENT] = strict_json.loads(body)
+            _check_headers(scope, self.limits().max_body_bytes)
+            scope[DOCUMENT] = strict_json.loads(await body.read(self.limits().max_body_bytes))
             await self._pass(scope, send)
         except RequestError as refused:
-            await _send(Answer.of(refused.problem), scope, send)
+            await self._refuse(refused.problem, body, scope, send)
         except _GoneError:
             pass
         finally:
             self.active -= 1
+
+    async def _refuse(self, problem: Problem, body: _Body, scope: Scope, send: Send) -> None:
+        with contextlib.suppress(_GoneError):
+            if not any(name == b"expect" for name, _ in scope["headers"]):
+                await body.drain()
+            await _send(Answer.of(problem), scope, send)
 
     async def _pass(self, scope: Scope, send: Send) -> None:
         started = False
@@ -118,16 +127,6 @@ def log_failure(error: Exception) -> None:
 
 
 # -- reading ---------------------------------------------------------------------------------------------------
-async def _read(scope: Scope, receive: Receive, limit: int) -> bytes:
-    """The body, after its headers were found good; counted while it arrives, because headers may lie or be absent."""
-    _check_headers(scope, limit)
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            return await _collect(receive, limit)
-    except TimeoutError:
-        raise refuse(f"The body must arrive within {BODY_SECONDS:.0f} seconds.", status=408) from None
-
-
 def _check_headers(scope: Scope, limit: int) -> None:
     headers: dict[bytes, bytes] = dict(scope["headers"])
     encoding = headers.get(b"content-encoding", b"identity").strip().lower()
@@ -141,19 +140,43 @@ def _check_headers(scope: Scope, limit: int) -> None:
         raise _too_large(limit)
 
 
-async def _collect(receive: Receive, limit: int) -> bytes:
-    parts: list[bytes] = []
-    size, more = 0, True
-    while more:
-        message = await receive()
+class _Body:
+    """The body of one request, counted while it arrives: its headers may lie or be absent."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._more = True
+
+    async def read(self, limit: int) -> bytes:
+        """All of it; a 413 above the limit, a 408 where it takes too long."""
+        parts: list[bytes] = []
+        size = 0
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                while self._more:
+                    parts.append(await self._next())
+                    size += len(parts[-1])
+                    if size > limit:
+                        raise _too_large(limit)
+        except TimeoutError:
+            raise refuse(f"The body must arrive within {BODY_SECONDS:.0f} seconds.", status=408) from None
+        return b"".join(parts)
+
+    async def drain(self) -> None:
+        """Read on for a moment and throw away: many clients send everything before they look at an answer."""
+        left = DRAIN_BYTES
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_SECONDS):
+                while self._more and left > 0:
+                    left -= len(await self._next())
+
+    async def _next(self) -> bytes:
+        message = await self._receive()
         if message["type"] == "http.disconnect":
             raise _GoneError
-        part = message.get("body", b"")
-        size, more = size + len(part), message.get("more_body", False)
-        if size > limit:
-            raise _too_large(limit)
-        parts.append(part)
-    return b"".join(parts)
+        self._more = message.get("more_body", False)
+        part: bytes = message.get("body", b"")
+        return part
 
 
 async def _nothing_more() -> Message:

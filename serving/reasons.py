@@ -90,14 +90,14 @@ def family_sums(contributions: F64, family_of: Sequence[int], families: int) -> 
     flat = np.ascontiguousarray(contributions).reshape(-1)
     if not n or not k:
         return np.zeros((n, families))
-    return np.bincount(cell, weights=flat, minlength=n * families).reshape(n, families)
+    return np.bincount(cell, weights=flat, minlength=n * families).astype(np.float64).reshape(n, families)
 
 
 def _row_sums(values: F64) -> F64:
     n, k = values.shape
     if not n or not k:
         return np.zeros(n)
-    return np.bincount(np.repeat(np.arange(n), k), weights=values.reshape(-1), minlength=n)
+    return np.bincount(np.repeat(np.arange(n), k), weights=values.reshape(-1), minlength=n).astype(np.float64)
 
 
 def _strongest(sums: F64) -> tuple[I64, F64]:

@@ -105,7 +105,7 @@ Lead = make_model(
     **_fields(LEAD.columns, *_NOT_ASKED),
     email=(Address | None, Field(None, description="reduced to domain, kind and hash; the address is not kept")),
     as_of=(Time | None, Field(None, description="the moment asked about; null: now")),
-    events=(list[Event] | None, Field(None, description=f"at most {MAX_EVENTS}, in any order")),  # type: ignore[valid-type]
+    events=(list[Event] | None, Field(None, description=f"at most {MAX_EVENTS}, in any order")),
 )
 
 
@@ -141,18 +141,16 @@ def parse(document: object, model: type[BaseModel], max_events: int = MAX_EVENTS
     try:
         lead = model.model_validate(document)
     except ValidationError as bad:
-        raise refuse("Some fields cannot be used.", _faults(bad, document, model)) from None
+        raise refuse("Some fields cannot be used.", list(_faults(bad, document, model))) from None
     if not _says_something(lead):
         raise refuse("Expected at least one of lead_id, visitor_id, a profile column or events.")
     return lead
 
 
 def _says_something(lead: BaseModel) -> bool:
-    names = ("lead_id", "visitor_id", "email", "events", *_PROFILE)
-    given = lead.__dict__
-    return any(given[n] not in (None, "", []) for n in names) or any(
-        v not in (None, "") for n, v in given.items() if n.startswith("extra_")
-    )
+    names = {"lead_id", "visitor_id", "email", "events", *_PROFILE}
+    given = [v for n, v in lead.__dict__.items() if n in names or n.startswith("extra_")]
+    return any(v.strip() if isinstance(v, str) else v not in (None, []) for v in given)
 
 
 _MESSAGES = {

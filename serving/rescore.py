@@ -66,8 +66,8 @@ class Job:
         """The run's name: 16 hex digits of the SHA-256 of its inputs."""
         return hashlib.sha256(json.dumps(self.inputs(), sort_keys=True).encode()).hexdigest()[:16]
 
-    def scored(self, counts: Counts) -> Iterator[Scores]:
-        """The scores group by group, in the dataset's order; `counts` grows with them."""
+    def scored(self, counts: Counts, advance: Advance = lambda rows: None) -> Iterator[Scores]:
+        """The scores group by group, in the dataset's order; `counts` and `advance` (profile rows) grow with them."""
         for people in self.dataset.people():
             known = of_people(people, self.as_of)
             counts.leads += len(people)
@@ -76,6 +76,7 @@ class Job:
                 scores = self.scorer.score(known, self.wants)
                 counts.add(scores)
                 yield scores
+            advance(len(people.leads["lead"]))
 
 
 @dataclass
@@ -107,7 +108,7 @@ class Done:
     again: bool = False
 
 
-def rescore(job: Job, out: Path, advance: Advance = lambda n: None, finished_at: str | None = None) -> Done:
+def rescore(job: Job, out: Path, advance: Advance = lambda rows: None, finished_at: str | None = None) -> Done:
     """Write a run below the folder `out` and point `current.json` at it. `finished_at` is only noted.
 
     Raises
@@ -140,9 +141,9 @@ def _write_run(job: Job, out: Path, target: Path, advance: Advance, finished_at:
     staging.mkdir()
     try:
         counts = Counts()
-        parts = [_write_part(staging / f"part-{i:05d}.parquet", s, advance) for i, s in enumerate(job.scored(counts))]
+        parts = [_write_part(staging / f"part-{i:05d}.parquet", s) for i, s in enumerate(job.scored(counts, advance))]
         if not parts:
-            parts = [_write_part(staging / "part-00000.parquet", None, advance)]
+            parts = [_write_part(staging / "part-00000.parquet", None)]
         manifest = {"run": target.name, **job.inputs(), "finished_at": finished_at, "leads": asdict(counts)}
         replace_text(staging / MANIFEST, json.dumps({**manifest, "columns": SCHEMA.names, "parts": parts}, indent=1))
         _publish(staging, target)
@@ -151,13 +152,12 @@ def _write_run(job: Job, out: Path, target: Path, advance: Advance, finished_at:
     return asdict(counts)
 
 
-def _write_part(path: Path, scores: Scores | None, advance: Advance) -> dict[str, Any]:
+def _write_part(path: Path, scores: Scores | None) -> dict[str, Any]:
     table = SCHEMA.empty_table() if scores is None else to_arrow(scores)
     pq.write_table(table, path, compression="zstd")
     with path.open("rb") as written:
         os.fsync(written.fileno())
         digest = hashlib.file_digest(written, "sha256").hexdigest()
-    advance(len(table))
     return {"file": path.name, "rows": len(table), "sha256": digest}
 
 

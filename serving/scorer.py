@@ -268,5 +268,3 @@ def _item(column: Any, i: int) -> Any:
         code = int(column.codes[i])
         return None if code < 0 else column.values[code]
     return column[i].item()
-
-

@@ -71,14 +71,14 @@ class _Handed(IODescriptor):
         return Call(request)
 
 
-class LeadInput(_Handed, Lead):  # type: ignore[misc, valid-type]
+class LeadInput(_Handed, Lead):
     """What the caller knows of one lead; every field is optional, null means not known."""
 
 
 class LeadsInput(_Handed):
     """Up to 200 leads."""
 
-    leads: list[Lead]  # type: ignore[valid-type]
+    leads: list[Lead]
 
 
 LeadInput.__root_input__ = LeadsInput.__root_input__ = True  # the bare object, not {"lead": {...}}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
 import yaml
@@ -25,6 +26,10 @@ from training import registry
 from training.bundle import Bundle, canary_text, make_bundle
 from training.calibration import Isotonic, Sigmoid, Spread, to_json
 from training.predictors import LinearModel
+
+# The same examples in every run: a failure is a change of the code, never of the dice.
+hypothesis.settings.register_profile("leadlift", derandomize=True, deadline=None, max_examples=50, database=None)
+hypothesis.settings.load_profile("leadlift")
 
 NOW = 1_790_000_000_000_000
 EXTRA = (
@@ -204,3 +209,12 @@ def client(market: Market) -> Iterator[Any]:
         patch.setenv("LEADLIFT_MARKET", market.name)
         with TestClient(LeadliftService.to_asgi()) as testing:
             yield testing
+
+
+@pytest.fixture(scope="session")
+def public_data() -> Path:
+    """The public data sets, where they are; else the test is skipped."""
+    folder = (Path(__file__).parent.parent / Settings().data.public_dir).resolve()
+    if not folder.is_dir():
+        pytest.skip("the public data sets are not in [data] public_dir")
+    return folder

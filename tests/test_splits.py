@@ -86,3 +86,9 @@ def test_cross_validation_never_divides_a_lead() -> None:
 def test_all_folds_of_turns_are_used() -> None:
     hashes = lead_hash([str(i) for i in range(500)], "x")
     assert all(len(t.judge) for t in fold_turns(np.ones(500, dtype=bool), hashes).turns)
+
+
+def test_there_are_five_folds_inside_each_turn() -> None:
+    hashes = lead_hash([str(i) for i in range(1000)], "x")
+    turn = fold_turns(np.ones(1000, dtype=bool), hashes).turns[0]
+    assert [100 < len(held_out) < 220 for _, held_out in by_lead(hashes[turn.train])] == [True] * 5

@@ -125,6 +125,11 @@ def declared_split(spec: SplitSpec, source_row: I64, order: F64 | None) -> Split
 
 
 def by_lead(hashes: F64, folds: int = FOLDS) -> list[tuple[I64, I64]]:
-    """Cross-validation folds that never divide a lead: (train rows, held-out rows) for rows of these lead hashes."""
-    fold = folds_of(hashes, folds)
-    return [(np.flatnonzero(fold != f), np.flatnonzero(fold == f)) for f in range(folds)]
+    """Cross-validation folds that never divide a lead: (train rows, held-out rows) for rows of these lead hashes.
+
+    Cut from other digits than the turns of judging, so that there are five folds inside each turn. A fold that is
+    empty or would leave nothing to learn from is left out.
+    """
+    fold = (np.floor(hashes * 2.0**20) % folds).astype(np.int64)
+    pairs = [(np.flatnonzero(fold != f), np.flatnonzero(fold == f)) for f in range(folds)]
+    return [(train, held_out) for train, held_out in pairs if len(train) and len(held_out)]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 ALIAS = "champion"
+_URI_NAME = "MLFLOW_TRACKING_URI"
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def model_name(market: str, target: str) -> str:
 
 def tracking_uri(configured: str | None, home: Path) -> str:
     """The setting, else MLFLOW_TRACKING_URI, else an SQLite file in the home."""
-    return configured or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home.resolve() / 'mlflow.db'}"
+    return configured or os.environ.get(_URI_NAME) or f"sqlite:///{home.resolve() / 'mlflow.db'}"
 
 
 @contextmanager
@@ -56,12 +57,15 @@ def _client(uri: str, home: Path) -> Iterator[MlflowClient]:
 
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.ERROR)
-        before = mlflow.get_tracking_uri()
+        before = os.environ.get(_URI_NAME)
         mlflow.set_tracking_uri(uri)
         try:
             yield mlflow.MlflowClient(uri)
         finally:
-            mlflow.set_tracking_uri(before)
+            # MLflow writes the address into the environment, where the next call would take it for a setting.
+            mlflow.set_tracking_uri(None)
+            if before is not None:
+                os.environ[_URI_NAME] = before
 
 
 def log(

@@ -55,7 +55,9 @@ def _expand(given: Sequence[str]) -> list[tuple[Path, bool]]:
         inside = path.iterdir() if path.is_dir() else map(Path, glob.glob(text, recursive=True))
         files = [p for p in inside if p.is_file() and not p.name.startswith(".")]
         if not files:
-            raise UsageError(f"{text}: expected a file, a folder with files or a glob, got nothing there. Check the path.")
+            raise UsageError(
+                f"{text}: expected a file, a folder with files or a glob, got nothing there. Check the path."
+            )
         for file in files:
             found.setdefault(file.resolve(), False)
     return list(found.items())

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from data import emails
 from data.importers import urls
-from data.importers.rejects import Bad
+from data.importers.rejects import RowError
 from data.importers.sessions import Row, Sessions
 from data.importers.sink import Sink
 from data.importers.values import Value
@@ -68,9 +68,9 @@ def labelled_lead(row: Row, place: Place, context: Context) -> str:
     label = _label(row.pop("label", None), context)
     _reduce_email(row, context)
     if "lead_id" in row:
-        before = context.sink.seen("lead", (row["lead_id"],), (label, *sorted(row.items(), key=lambda i: i[0])))
+        before = context.sink.seen("lead", (row["lead_id"],), (label, *_content(row)))
         if before == "other":
-            raise Bad("id_twice", "lead_id")
+            raise RowError("id_twice", "lead_id")
         if before == "same":
             return DUPLICATE
     row.setdefault("lead_id", f"{place.stem}:{place.number}")
@@ -88,7 +88,7 @@ def event(row: Row, place: Place, context: Context) -> str:
     context.sessions.hand_over(row, place.order)
     if row.get("visitor_id") is None and row.get("lead_id") is None:
         known = not context.sessions.rows or row.get("session_id") in context.sessions.rows
-        raise Bad("no_person" if known else "unknown_session", "session_id")
+        raise RowError("no_person" if known else "unknown_session", "session_id")
     if context.sink.seen("event", (row["event_id"],)) is not None:
         return DUPLICATE
     _note_arrival(row, context)
@@ -115,7 +115,7 @@ def complete_event(row: Row, place: Place, context: Context) -> None:
     if context.cut_over is not None and occurred < context.cut_over:
         row["received_at"] = received = None
     if isinstance(received, int) and occurred - received > DAY:
-        raise Bad("ahead_of_arrival", "received_at")
+        raise RowError("ahead_of_arrival", "received_at")
 
 
 def session(row: Row, place: Place, context: Context) -> str:
@@ -133,7 +133,7 @@ def outcome(row: Row, place: Place, context: Context) -> str:
         session = context.sessions.rows.get(str(session_id)) if session_id is not None else None
         row["lead_id"] = session.get("lead_id") if session else None
         if row["lead_id"] is None:
-            raise Bad("no_person" if session or session_id is None else "unknown_session", "session_id")
+            raise RowError("no_person" if session or session_id is None else "unknown_session", "session_id")
     if context.sink.seen("outcome", tuple(row.get(c) for c in ("lead_id", "occurred_at", "kind", "value"))) is not None:
         return DUPLICATE
     context.winners[str(row["lead_id"])] += 1
@@ -165,23 +165,25 @@ HANDLERS: dict[str, Handler] = {
 }  # fmt: skip
 
 
-
-
 def _plain(record: str, row: Row, context: Context) -> str:
-    if context.sink.seen(record, tuple(sorted(row.items(), key=lambda i: i[0]))) is not None:
+    if context.sink.seen(record, _content(row)) is not None:
         return DUPLICATE
     context.sink.add(record, row)
     return ACCEPTED
 
 
+def _content(row: Row) -> tuple[Value, ...]:
+    return tuple(f"{name}={row[name]!r}" for name in sorted(row))
+
+
 def _label(cell: Value, context: Context) -> int:
     assert context.label is not None
     if not isinstance(cell, str) or not cell:
-        raise Bad("missing_value", context.label.column)
+        raise RowError("missing_value", context.label.column)
     if cell in context.label.true:
         return 1
     if context.label.false and cell not in context.label.false:
-        raise Bad("unknown_label", context.label.column)
+        raise RowError("unknown_label", context.label.column)
     return 0
 
 
@@ -192,7 +194,7 @@ def _reduce_email(row: Row, context: Context) -> None:
     try:
         email = emails.reduce_address(address, context.hash_key)
     except ValueError:
-        raise Bad("bad_email", "email") from None
+        raise RowError("bad_email", "email") from None
     for name, value in (("email_domain", email.domain), ("email_kind", email.kind), ("email_hash", email.hash)):
         row[name] = row.get(name) if row.get(name) is not None else value
 

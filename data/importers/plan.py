@@ -9,7 +9,7 @@ from pathlib import Path
 
 from data.errors import MappingError
 from data.importers import values
-from data.importers.rejects import Bad
+from data.importers.rejects import RowError
 from data.leaks import leak_reason
 from data.mapping import MappingFile, Source, TableSpec, nearest
 from data.mapping_check import targets
@@ -36,13 +36,13 @@ class Cell:
         text = (fields[self.index] if self.index >= 0 else self.source.value or "").strip()
         if not text or text in self.nulls:
             if self.required:
-                raise Bad("missing_value", self.source.column or "")
+                raise RowError("missing_value", self.source.column or "")
             return None
         text = text.lower() if self.source.lower else text
         try:
             return self.convert(self.source.values.get(text, text))
-        except Bad as bad:
-            raise Bad(bad.reason, self.source.column or self.target) from None
+        except RowError as bad:
+            raise RowError(bad.reason, self.source.column or self.target) from None
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,11 @@ class Plan:
     unused: tuple[str, ...]
 
     def read(self, fields: Sequence[str]) -> dict[str, values.Value]:
-        """Values by target; a Bad with the table's column for what cannot be used."""
+        """Values by target; a RowError with the table's column for what cannot be used."""
         if self.currency is not None:
             index, name, currency = self.currency
             if fields[index].strip().upper() not in ("", currency):
-                raise Bad("other_currency", name)
+                raise RowError("other_currency", name)
         return {c.target: c.read(fields) for c in self.cells}
 
     def column_of(self, name: str) -> str:
@@ -100,11 +100,12 @@ def plan(path: Path, header: tuple[str, ...], spec: TableSpec, file: MappingFile
     used = {c.index for c in cells if c.index >= 0}
     label = _index(path, header, file.label.column, "[label]") if file.label else -1
     currency = _currency(path, header, spec, file)
+    used |= {currency[0]} if currency else set()
     rest = [n for i, n in enumerate(header) if i not in used and i != label]
     leaks = [(n, reason) for n in rest if spec.record in ("lead", "labelled_lead", "session")
              and (reason := leak_reason(n)) is not None]  # fmt: skip
     unused = tuple(n for n in rest if n not in dict(leaks))
-    shown = frozenset((used | {label} | ({currency[0]} if currency else set())) - {-1} - _personal(cells))
+    shown = frozenset((used | {label}) - {-1} - _personal(cells))
     return Plan(tuple(cells), currency, label, header, shown, tuple(leaks), unused)
 
 
@@ -134,17 +135,17 @@ def _index(path: Path, header: tuple[str, ...], name: str, target: str) -> int:
     return header.index(name)
 
 
-def _currency(
-    path: Path, header: tuple[str, ...], spec: TableSpec, file: MappingFile
-) -> tuple[int, str, str] | None:
+def _currency(path: Path, header: tuple[str, ...], spec: TableSpec, file: MappingFile) -> tuple[int, str, str] | None:
     names: Mapping[str, Source] = {t: s for t, s in spec.columns.items() if s.currency}
     for target, source in names.items():
         assert source.currency is not None
-        return _index(path, header, source.currency, f"the currency of {target}"), source.currency, file.dataset.currency
+        return (
+            _index(path, header, source.currency, f"the currency of {target}"),
+            source.currency,
+            file.dataset.currency,
+        )
     return None
 
 
 def _personal(cells: Sequence[Cell]) -> set[int]:
     return {c.index for c in cells if c.target in ("email", "email_hash", "url", "referrer")}
-
-

@@ -32,7 +32,7 @@ REASONS: dict[str, tuple[str, str]] = {
 }  # fmt: skip
 
 
-class Bad(Exception):
+class RowError(Exception):
     """A row that cannot be used: `reason` is one of REASONS, `column` the table's column."""
 
     def __init__(self, reason: str, column: str = "") -> None:

@@ -16,8 +16,15 @@ from data.lake_write import LakeWriter
 from data.records import NULL_TIME, RECORDS, Array, Coded, Column
 
 BATCH = 50_000
-REJECTS = pa.schema([("file", pa.string()), ("line", pa.int64()), ("reason", pa.string()), ("column", pa.string()),
-                     ("payload", pa.string())])  # fmt: skip
+REJECTS = pa.schema(
+    [
+        pa.field("file", pa.string()),
+        pa.field("line", pa.int64()),
+        pa.field("reason", pa.string()),
+        pa.field("column", pa.string()),
+        pa.field("payload", pa.string()),
+    ]
+)
 
 
 class Sink:
@@ -80,7 +87,7 @@ def fingerprint(key: tuple[Value, ...]) -> int:
 def _column(column: Column, rows: Sequence[Mapping[str, Value]]) -> Coded | Array:
     cells = [row.get(column.name) for row in rows]
     if column.kind in ("text", "code"):
-        return Coded.of(cells)
+        return Coded.of([None if c is None else str(c) for c in cells])
     if column.kind == "time":
         return np.array([NULL_TIME if c is None else c for c in cells], dtype=np.int64)
     if column.kind == "flag":

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from data import emails
 from data.dataset import DatasetInfo, ExtraColumn
-from data.errors import InputError, RejectLimitError
+from data.errors import InputError
+from data.importers import values as cells
 from data.importers.files import assign_files
 from data.importers.handlers import ACCEPTED, DUPLICATE, HANDLERS, OUTSIDE, Context, Place
 from data.importers.plan import Plan, plan
-from data.importers.rejects import Bad, Tally
+from data.importers.rejects import RowError, Tally
+from data.importers.report import ImportReport, check_limit
 from data.importers.rows import Row, TableFile
 from data.importers.sessions import Sessions
 from data.importers.sink import Sink
-from data.importers import values as cells
 from data.importers.values import Value
 from data.lake_write import LakeWriter
 from data.mapping import Mapping, TableSpec
@@ -29,34 +29,6 @@ from data.times import zone_named
 Advance = Callable[[int], None]
 FIRST, SECOND = ("lead", "labelled_lead"), ("session",)
 PROGRESS_ROWS = 5_000
-
-
-@dataclass
-class ImportReport:
-    """What an import did. left_out: (file, column, reason) of columns on the deny-list; unused: (file, columns)."""
-
-    path: Path
-    market: str
-    written: bool = False
-    tallies: list[Tally] = field(default_factory=list)
-    left_out: list[tuple[str, str, str]] = field(default_factory=list)
-    unused: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
-    orphans: int = 0
-
-    def document(self) -> dict[str, Any]:
-        """For `--json`."""
-        return {
-            "dataset": str(self.path), "market": self.market, "written": self.written,
-            "files": [
-                {"file": t.file, "record": t.record, "read": t.read, "accepted": t.accepted, "rejected": t.rejected,
-                 "duplicate": t.duplicate, "outside": t.outside,
-                 "reasons": [{"reason": r, "column": c, "rows": n} for (r, c), n in sorted(t.reasons.items())]}
-                for t in self.tallies
-            ],
-            "left_out": [{"file": f, "column": c, "reason": r} for f, c, r in self.left_out],
-            "unused": [{"file": f, "columns": list(c)} for f, c in self.unused],
-            "outcomes_without_lead": self.orphans,
-        }  # fmt: skip
 
 
 def total_bytes(given: Sequence[str], mapping: Mapping) -> int:
@@ -87,6 +59,7 @@ def import_tables(
     with LakeWriter(target, info) as writer:
         run = _Run(mapping, settings, Sink(writer, info.extra), ImportReport(target, info.name), advance)
         run.read_all(files)
+        run.report.leads = writer.counts["leads"]
         texts = {"mapping.toml": mapping.text, "rules.yaml": mapping.rules, "content.yaml": mapping.content}
         run.report.written = writer.commit({name: text for name, text in texts.items() if text is not None})
     return run.report
@@ -112,14 +85,14 @@ class _Run:
     sink: Sink
     report: ImportReport
     advance: Advance
+    context: Context = field(init=False)
+
+    def __post_init__(self) -> None:
+        file, late_after = self.mapping.file, self.settings.data.late_days * DAY
+        self.context = Context(self.sink, Sessions(closed_at(file)), file.label, emails.hash_key(), late_after)
 
     def read_all(self, files: Sequence[Sequence[Path]]) -> None:
         """Leads first, then sessions, then what refers to them; the report keeps the mapping's order."""
-        late_after = self.settings.data.late_days * DAY
-        label = self.mapping.file.label
-        self.context = Context(
-            self.sink, Sessions(closed_at(self.mapping.file)), label, emails.hash_key(), late_after
-        )
         order = sorted(range(len(files)), key=lambda i: _turn(self.mapping.file.table[i]))
         tallies: dict[int, list[Tally]] = {}
         for i in order:
@@ -141,7 +114,7 @@ class _Run:
             tally = Tally(path.name, spec.record)
             before += self._read_file(path, spec, tally, before, (index, number))
             tallies.append(tally)
-        _check_limit(tallies, self.settings.data.reject_limit)
+        check_limit(tallies, self.settings.data.reject_limit)
         self._check_late(files[0])
         self._check_classes(spec, files[0])
         return tallies
@@ -156,7 +129,7 @@ class _Run:
                 place = Place(path.stem, rows, before + rows, (order[0] * 1_000_000 + order[1], rows))
                 try:
                     verdict = handle(_values(bound, raw), place, self.context)
-                except Bad as bad:
+                except RowError as bad:
                     column = bound.column_of(bad.column)
                     tally.reject(bad.reason, column, raw.line)
                     self.sink.reject(path.name, raw.line, bad.reason, column, bound.payload(raw.fields))
@@ -182,7 +155,7 @@ class _Run:
                     for raw in table.rows():
                         try:
                             row = _values(bound, raw)
-                        except Bad:
+                        except RowError:
                             continue
                         self.context.sessions.note_event(row, (index * 1_000_000 + number, raw.number))
 
@@ -221,7 +194,7 @@ def _turn(spec: TableSpec) -> int:
 
 def _values(bound: Plan, raw: Row) -> dict[str, Value]:
     if raw.problem is not None:
-        raise Bad(raw.problem)
+        raise RowError(raw.problem)
     values = bound.read(raw.fields)
     if bound.label >= 0:
         values["label"] = raw.fields[bound.label].strip()
@@ -232,14 +205,3 @@ def _count(tally: Tally, verdict: str) -> None:
     tally.accepted += verdict == ACCEPTED
     tally.duplicate += verdict == DUPLICATE
     tally.outside += verdict == OUTSIDE
-
-
-def _check_limit(tallies: Sequence[Tally], limit: float) -> None:
-    """More rejects in one table than the limit allows stop the import; nothing is changed."""
-    read, rejected = sum(t.read for t in tallies), sum(t.rejected for t in tallies)
-    if rejected > limit * read:
-        worst = max(tallies, key=lambda t: t.rejected)
-        raise RejectLimitError(
-            f"{worst.file}: expected at most {limit:.0%} rejected rows, got {rejected} of {read}, most of them "
-            f"{worst.worst()}. {worst.remedy()}; nothing was imported."
-        )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import parse_qs, urlsplit
 
-from data.importers.rejects import Bad
+from data.importers.rejects import RowError
 
 CLICK_IDS = (
     "gclid", "gbraid", "wbraid", "dclid", "msclkid", "fbclid", "li_fat_id", "ttclid", "twclid", "srsltid", "yclid"
@@ -34,7 +34,7 @@ def page(url: str) -> Page:
         host, port = parts.hostname or "", parts.port
         tags = parse_qs(parts.query, max_num_fields=200)
     except ValueError:
-        raise Bad("bad_url") from None
+        raise RowError("bad_url") from None
     place = f"{host}:{port}" if port else host
     start = f"{parts.scheme}://{place}" if parts.scheme and place else (f"//{place}" if place else "")
     kind = next((k for k in CLICK_IDS if k in tags), None)
@@ -48,4 +48,4 @@ def host(referrer: str) -> str | None:
     try:
         return urlsplit(referrer if "//" in referrer else f"//{referrer}").hostname
     except ValueError:
-        raise Bad("bad_url") from None
+        raise RowError("bad_url") from None

@@ -8,7 +8,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from data import times
-from data.importers.rejects import Bad
+from data.importers.rejects import RowError
 from data.mapping import Extra, Source
 from data.mapping_check import SECONDS
 from data.records import Column
@@ -21,9 +21,10 @@ _RANGE = re.compile(r"(\d+)\s*[-\u2013]\s*(\d+)|(\d+)\s*\+")
 FLAGS = {**dict.fromkeys(("true", "t", "yes", "y", "1"), True), **dict.fromkeys(("false", "f", "no", "n", "0"), False)}
 # ISO 4217: minor units are hundredths but for these.
 EXPONENTS = {
-    **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0),
-    **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
-}
+    "BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "ISK": 0, "JPY": 0, "KMF": 0, "KRW": 0, "PYG": 0, "RWF": 0, "UGX": 0,
+    "UYI": 0, "VND": 0, "VUV": 0, "XAF": 0, "XOF": 0, "XPF": 0,
+    "BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3,
+}  # fmt: skip
 # A date alone is the start of its day where an early moment is the careful reading, else its last microsecond.
 STARTS_DAY = frozenset({"created_at", "valid_from", "date", "withdrawn_at", "cut_over"})
 
@@ -31,10 +32,10 @@ STARTS_DAY = frozenset({"created_at", "valid_from", "date", "withdrawn_at", "cut
 def number(text: str) -> float:
     """A decimal number with a point; `1,5`, `nan`, `12 min` and the like are no numbers."""
     if not _NUMBER.fullmatch(text):
-        raise Bad("bad_number")
+        raise RowError("bad_number")
     value = float(text)
     if value in (float("inf"), float("-inf")):
-        raise Bad("bad_number")
+        raise RowError("bad_number")
     return value
 
 
@@ -42,7 +43,7 @@ def amount(text: str) -> float:
     """A number that cannot be negative."""
     value = number(text)
     if value < 0:
-        raise Bad("negative_value")
+        raise RowError("negative_value")
     return value
 
 
@@ -58,7 +59,7 @@ def flag(text: str) -> bool:
     try:
         return FLAGS[text.lower()]
     except KeyError:
-        raise Bad("bad_flag") from None
+        raise RowError("bad_flag") from None
 
 
 def money(unit: str, currency: str) -> Convert:
@@ -69,7 +70,7 @@ def money(unit: str, currency: str) -> Convert:
         number(text)
         minor = Decimal(text).scaleb(exponent)
         if minor != minor.to_integral_value():
-            raise Bad("fraction_of_minor_unit")
+            raise RowError("fraction_of_minor_unit")
         return float(minor)
 
     return convert
@@ -83,7 +84,7 @@ def seconds(unit: str) -> Convert:
 def choice(choices: tuple[str, ...]) -> Convert:
     def convert(text: str) -> str:
         if text.lower() not in choices:
-            raise Bad("unknown_value")
+            raise RowError("unknown_value")
         return text.lower()
 
     return convert
@@ -97,8 +98,8 @@ def time(source: Source, target: str, zone: ZoneInfo | None) -> Convert:
     def convert(text: str) -> int:
         try:
             return times.parse(text, rule)
-        except times.BadTime as bad:
-            raise Bad(bad.reason) from None
+        except times.TimeError as bad:
+            raise RowError(bad.reason) from None
 
     return convert
 

@@ -4,13 +4,13 @@ For an open lead at the end of a day, from what is recorded of it by then (see `
 
     log-odds =  BASE
               + fit                                        profile: industry, size, title, country, mail, source, channel
-              + PRICING   * min(pricing, 3)                fading count of pricing views
+              + PRICING   * min(pricing, 3)                pricing views, each fading by exp(-1/10) per day
               + SENIOR    * min(pricing, 3)                interaction: only for titles that decide
               + SECURITY  * [3 or more security views]     interaction: only for regulated industries
               + BUSY      * [active on 3 or more of the last 14 days]      threshold
               + ORDERED   * exp(-days / 21)                ordered path: days since prices seen *after* a case study
               + DEMO      * exp(-days / 14)                days since a demo request
-              + DWELL     * log(1 + dwell / 60)            fading seconds of measured dwell
+              + DWELL     * log(1 + dwell / 60)            seconds of measured dwell, fading by exp(-1/20) per day
               + DOWNLOADS * min(downloads, 3)
               + ODD       * (+1 odd, -1 even)              page views on the last active day: in no catalogue of features
               + CAREERS   * [careers seen, prices never]
@@ -18,7 +18,7 @@ For an open lead at the end of a day, from what is recorded of it by then (see `
               + cycle(days since lead birth)               buying takes time
               + CANCELLED * [cancelled before]
 
-    hazard = 1 / (1 + exp(-log-odds)), at most 0.25
+    hazard per day = 1 / (1 + exp(-log-odds)), at most CEILING
 
 Decided before any model was fitted to a market made from it. A change here is another market: raise VERSION.
 """

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from data.dataset import People, open_dataset
+from data.errors import InputError
 from data.records import DAY, Coded
 from data.simulate.market import FIRST_LOOK
 from data.simulate.state import F64, I64, Mask
@@ -35,10 +37,8 @@ def looks(path: Path) -> Looks:
     """
     market, _ = read_market(path)
     parts = [_looks(people, market.end) for people in open_dataset(path).people()]
-    return Looks(
-        tuple(i for p in parts for i in p.lead_ids), np.concatenate([p.as_of for p in parts]),
-        np.concatenate([p.label for p in parts]),
-    )  # fmt: skip
+    ids = tuple(i for p in parts for i in p.lead_ids)
+    return Looks(ids, np.concatenate([p.as_of for p in parts]), np.concatenate([p.label for p in parts]))
 
 
 def _looks(people: People, end: int) -> Looks:
@@ -106,25 +106,45 @@ def expected_auc(p: F64) -> float:
     return float((p * below).sum() / pairs) if pairs > 0 else float("nan")
 
 
-def truth_report(path: Path, n_snapshots: int = 3000, continuations: int = 500, seed: int = 0) -> dict[str, object]:
+def truth_report(path: Path, n_snapshots: int = 3000, continuations: int = 500, seed: int = 0) -> dict[str, Any]:
     """The truth at a random sample of matured snapshots, beside what happened.
 
     Keys: snapshots, base_rate (all matured ones); sampled, continuations, label_rate, mean_truth, gap_in_se (of the
-    two, in standard errors by lead), auc (of the truth against the labels), auc_expected (of the truth against
-    itself), deciles [{n, truth, observed}].
+    two, in standard errors by lead), auc (of the truth against the labels; None for one class), auc_expected (of the
+    truth against itself), deciles [{n, truth, observed}] of rising truth.
+
+    Raises
+    ------
+    InputError
+        where no snapshot has matured, or the dataset is not a simulated market.
     """
     all_ = looks(path)
+    if not len(all_.label):
+        raise InputError.of(
+            where=str(path),
+            expected="matured snapshots",
+            got="none",
+            remedy="Simulate more leads over 60 days or more.",
+        )
     rng = np.random.default_rng(seed)
     rows = np.sort(rng.choice(len(all_.label), min(n_snapshots, len(all_.label)), replace=False))
     ids = [all_.lead_ids[i] for i in rows.tolist()]
     p, label = truth(path, ids, all_.as_of[rows], continuations, seed), all_.label[rows]
-    deciles = np.array_split(np.argsort(p, kind="stable"), 10)
     return {
         "snapshots": len(all_.label), "base_rate": float(all_.label.mean()), "sampled": len(rows),
         "continuations": continuations, "label_rate": float(label.mean()), "mean_truth": float(p.mean()),
-        "gap_in_se": gap_in_se(p, label, ids), "auc": auc(p, label), "auc_expected": expected_auc(p),
-        "deciles": [{"n": len(d), "truth": float(p[d].mean()), "observed": float(label[d].mean())} for d in deciles],
+        "gap_in_se": gap_in_se(p, label, ids), "auc": _known(auc(p, label)), "auc_expected": _known(expected_auc(p)),
+        "deciles": _deciles(p, label),
     }  # fmt: skip
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else value
+
+
+def _deciles(p: F64, label: F64) -> list[dict[str, float]]:
+    parts = [d for d in np.array_split(np.argsort(p, kind="stable"), 10) if len(d)]
+    return [{"n": len(d), "truth": float(p[d].mean()), "observed": float(label[d].mean())} for d in parts]
 
 
 def gap_in_se(p: F64, label: F64, ids: list[str]) -> float:

@@ -1,11 +1,10 @@
-"""`leadlift score`, `rescore`, `serve`."""
+"""`leadlift score` and `rescore`; `serve` is registered with them."""
 
 from __future__ import annotations
 
-import os
-import socket
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +15,7 @@ from data.dataset import Dataset, open_dataset
 from data.errors import InputError, UsageError
 from data.settings import Settings, load_settings
 from serving.arguments import parse_time, settings_for
+from serving.commands.serve import serve
 from serving.console import JsonOption, Screen
 
 if TYPE_CHECKING:
@@ -52,7 +52,9 @@ def score(
 ) -> None:
     """Score one lead: the bytes of the API's reply, without a server."""
     if (file is None) == (lead_id is None):
-        raise UsageError("score: expected either --file or --lead-id. Use --file lead.json, or --lead-id with --dataset.")
+        raise UsageError(
+            "score: expected either --file or --lead-id. Use --file lead.json, or --lead-id with --dataset."
+        )
     if lead_id is not None and dataset is None:
         raise UsageError("--lead-id: expected --dataset DATASET beside it, got none.")
     settings = settings_for(dataset, config) if dataset else load_settings(config)
@@ -63,7 +65,8 @@ def score(
     if file is not None:
         answer = _score_file(desk, file, wants, moment)
     else:
-        assert opened is not None and lead_id is not None
+        assert opened is not None
+        assert lead_id is not None
         answer = _score_lead(desk, opened, lead_id, wants, moment)
     _print_reply(answer)
 
@@ -160,9 +163,9 @@ def rescore(
     settings = settings_for(dataset, config)
     scorer = champion(settings, market or opened.info.name, target)
     job = engine.Job(opened, scorer, _moment(opened, as_of), _wants(reasons=reasons, lang=lang))
-    with screen.progress("leads scored", opened.info.counts.get("leads", 0)) as advance:
+    with screen.progress("profile rows scored", opened.info.counts.get("leads", 0)) as advance:
         if out.suffix == ".csv":
-            _write_csv(job, out, screen)
+            _write_csv(job, out, advance, screen)
             return
         done = engine.rescore(job, out, advance, datetime.now(UTC).isoformat(timespec="seconds"))
     _tell(screen, out, done)
@@ -176,12 +179,12 @@ def _moment(dataset: Dataset, as_of: str | None) -> int:
     return dataset.info.latest_arrival + 1
 
 
-def _write_csv(job: Job, out: Path, screen: Screen) -> None:
+def _write_csv(job: Job, out: Path, advance: Callable[[int], None], screen: Screen) -> None:
     from serving.rescore import Counts
     from serving.rescore_columns import write_csv
 
     counts = Counts()
-    write_csv(out, job.scored(counts))
+    write_csv(out, job.scored(counts, advance))
     screen.say(f"{counts.scored} leads scored; written to {out}.")
     screen.next_steps("sort by probability, then by rank_score: the first tenth is where calls pay most")
     screen.result({"out": str(out), "leads": vars(counts)})
@@ -194,67 +197,7 @@ def _tell(screen: Screen, out: Path, done: Done) -> None:
     screen.say(f"Run {done.run} {word}: {counts['scored']} of {counts['leads']} leads scored{later}.")
     screen.say(f"{counts['sales_ready']} are sales-ready.")
     grades = sorted(counts["grades"].items())
-    screen.table("Leads by grade", ("grade", "leads"), [(g, str(n)) for g, n in grades])
+    screen.table("Grades", ("grade", "leads"), [(g, str(n)) for g, n in grades])
     screen.say(f"{out / 'current.json'} names the set to read: {done.path}/part-*.parquet")
     screen.next_steps("leadlift score --lead-id ID --dataset DATASET      one of them with its reasons")
     screen.result({"run": done.run, "path": str(done.path), "again": done.again, "leads": counts})
-
-
-# -- serve -----------------------------------------------------------------------------------------------------
-def serve(
-    host: Annotated[str | None, typer.Option(help="Address to listen on; default 127.0.0.1.")] = None,
-    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port; default 3000.")] = None,
-    market: MarketOption = None,
-    target: TargetOption = "converted",
-    config: ConfigOption = None,
-) -> None:
-    """Answer POST /v1/score over HTTP with BentoML until stopped."""
-    from serving.champion import market_of_environment, markets
-
-    settings = load_settings(config, options={"serving.host": host, "serving.port": port})
-    name = market or market_of_environment(settings)[0]
-    if name is None and markets(settings.home):
-        raise UsageError(f"--market: expected one of {', '.join(markets(settings.home))}, got none.")
-    address, number = settings.serving.host, settings.serving.port
-    _refuse_taken(address, number)
-    screen = Screen()
-    screen.say(f"Leadlift answers for {name or 'no market yet: points only'} on http://{address}:{number} in a moment.")
-    screen.next_steps(
-        f"curl http://{address}:{number}/readyz",
-        f"curl http://{address}:{number}/v1/score?detail=full -H 'Content-Type: application/json' "
-        "-d '{\"title\":\"Head of Marketing\",\"employees\":250}'",
-        "Ctrl-C stops it",
-    )
-    sys.stdout.flush()
-    command = [sys.executable, "-m", "bentoml", "serve", "serving.service:LeadliftService"]
-    os.execve(
-        sys.executable,
-        [*command, "--host", address, "--port", str(number)],
-        _environment(settings, name, target, config),
-    )
-
-
-def _refuse_taken(host: str, port: int) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as bad:
-            raise UsageError(f"--host {host} --port {port}: cannot listen there: {bad.strerror}.") from None
-
-
-def _environment(settings: Settings, market: str | None, target: str, config: Path | None) -> dict[str, str]:
-    """What the service process reads; the checkout is on its path wherever it is started from."""
-    checkout = str(Path(__file__).resolve().parents[2])
-    extra = {
-        "LEADLIFT_HOME": str(settings.home.resolve()),
-        "LEADLIFT_TARGET": target,
-        "BENTOML_DO_NOT_TRACK": "True",
-        "PYTHONPATH": os.pathsep.join(filter(None, [checkout, os.environ.get("PYTHONPATH", "")])),
-    }
-    if market is not None:
-        extra["LEADLIFT_MARKET"] = market
-    if config is not None:
-        extra["LEADLIFT_CONFIG"] = str(config.resolve())
-    return {**os.environ, **extra}

@@ -39,7 +39,8 @@ def simulate(
     screen.say(f"simulating {leads} leads over {days} days (seed {seed})")
     counts = write_market(out, market, DatasetInfo(name=name, buckets=settings.data.buckets))
     report = _truth(out, truth, screen) if truth else None
-    screen.table(f"market {name} in {out}", ("what", "rows"), [(r, f"{counts[r]:,}") for r in RECORDS])
+    screen.say(f"wrote market {name} to {out}\n")
+    screen.table("", ("what", "rows"), [(r, f"{counts[r]:,}") for r in RECORDS])
     if report:
         _show(report, screen)
     screen.next_steps(f"leadlift train {out} --promote", f"leadlift paths {out}")
@@ -55,12 +56,15 @@ def _truth(out: Path, snapshots: int, screen: Screen) -> dict[str, Any]:
 
 
 def _show(report: dict[str, Any], screen: Screen) -> None:
-    auc = "not known" if report["auc"] is None else f"{report['auc']:.3f}"
     rows = [
         ("matured snapshots", f"{report['snapshots']:,}"),
         ("base rate", f"{100 * report['base_rate']:.2f} %"),
-        ("AUC of the truth", auc),
-        ("AUC it expects of itself", f"{report['auc_expected']:.3f}"),
+        ("AUC of the truth", _three(report["auc"])),
+        ("AUC it expects of itself", _three(report["auc_expected"])),
         ("observed minus expected, in standard errors", f"{report['gap_in_se']:+.2f}"),
     ]
     screen.table("the truth", ("what", "value"), rows)
+
+
+def _three(value: float | None) -> str:
+    return "not known" if value is None else f"{value:.3f}"

@@ -1,0 +1,74 @@
+"""`leadlift serve`: the BentoML service in this process's place."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from data.errors import UsageError
+from data.settings import Settings, load_settings
+from serving.console import Screen
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; default 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port; default 3000.")] = None,
+    market: Annotated[str | None, typer.Option(help="Market; default the only one in the home.")] = None,
+    target: Annotated[str, typer.Option(help="Which outcome is predicted.")] = "converted",
+    config: Annotated[Path | None, typer.Option(help="Settings file; default ./leadlift.toml.")] = None,
+) -> None:
+    """Answer POST /v1/score over HTTP with BentoML until stopped."""
+    from serving.champion import market_of_environment, markets
+
+    settings = load_settings(config, options={"serving.host": host, "serving.port": port})
+    name = market or market_of_environment(settings)[0]
+    if name is None and markets(settings.home):
+        raise UsageError(f"--market: expected one of {', '.join(markets(settings.home))}, got none.")
+    address, number = settings.serving.host, settings.serving.port
+    _refuse_taken(address, number)
+    screen = Screen()
+    screen.say(f"Leadlift answers for {name or 'no market yet: points only'} on http://{address}:{number} in a moment.")
+    screen.next_steps(
+        f"curl http://{address}:{number}/readyz",
+        f"curl http://{address}:{number}/v1/score?detail=full -H 'Content-Type: application/json' "
+        '-d \'{"title":"Head of Marketing","employees":250}\'',
+        "Ctrl-C stops it",
+    )
+    sys.stdout.flush()
+    command = [sys.executable, "-m", "bentoml", "serve", "serving.service:LeadliftService"]
+    os.execve(
+        sys.executable,
+        [*command, "--host", address, "--port", str(number)],
+        _environment(settings, name, target, config),
+    )
+
+
+def _refuse_taken(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as bad:
+            raise UsageError(f"--host {host} --port {port}: cannot listen there: {bad.strerror}.") from None
+
+
+def _environment(settings: Settings, market: str | None, target: str, config: Path | None) -> dict[str, str]:
+    """What the service process reads; the checkout is on its path wherever it is started from."""
+    checkout = str(Path(__file__).resolve().parents[2])
+    extra = {
+        "LEADLIFT_HOME": str(settings.home.resolve()),
+        "LEADLIFT_TARGET": target,
+        "BENTOML_DO_NOT_TRACK": "True",
+        "PYTHONPATH": os.pathsep.join(filter(None, [checkout, os.environ.get("PYTHONPATH", "")])),
+    }
+    if market is not None:
+        extra["LEADLIFT_MARKET"] = market
+    if config is not None:
+        extra["LEADLIFT_CONFIG"] = str(config.resolve())
+    return {**os.environ, **extra}

@@ -1,0 +1,114 @@
+"""Paths: everybody is in the denominator, the landmark is fair, and the parts add up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data.dataset import DatasetInfo, open_dataset
+from data.errors import InputError, Verdict
+from data.lake import write_lake
+from data.records import DAY, NULL_TIME, Coded
+from data.settings import SnapshotSettings
+from training.content_paths import MAX_STEPS, NO_PATH, PathReport, content_paths, wilson
+from training.snapshots import policy_of
+
+POLICY = policy_of(SnapshotSettings())
+DAY0 = 20_000 * DAY
+LEADS = 300
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Lead i saw: 0 nothing, 1 home twice then prices, 2 the long way; every fifth converts on day 20, a few on day 3."""
+    urls = {0: [], 1: ["/", "/", "/pricing"], 2: ["/", "/pricing", "/", "/pricing", "/", "/pricing"]}
+    events = [(i, k, u) for i in range(LEADS) for k, u in enumerate(urls[i % 3])]
+    won = [(i, 20) for i in range(0, LEADS, 5)] + [(i, 3) for i in range(1, 31, 10)]
+    leads = {
+        "lead_id": Coded.of([f"l{i}" for i in range(LEADS)]),
+        "created_at": np.full(LEADS, DAY0), "valid_from": np.full(LEADS, DAY0), "source_row": np.arange(1, LEADS + 1),
+    }  # fmt: skip
+    records = {
+        "leads": leads,
+        "events": {
+            "event_id": Coded.of([f"e{i}-{k}" for i, k, _ in events]),
+            "lead_id": Coded.of([f"l{i}" for i, _, _ in events]),
+            "occurred_at": np.array([DAY0 + k * 60_000_000 for _, k, _ in events]),
+            "received_at": np.full(len(events), NULL_TIME),
+            "type": Coded.of(["page_view"] * len(events)),
+            "url": Coded.of([f"https://www.example.com{u}" for _, _, u in events]),
+            "is_bot": np.zeros(len(events), dtype=bool),
+        },
+        "outcomes": {
+            "lead_id": Coded.of([f"l{i}" for i, _ in won]),
+            "occurred_at": np.array([DAY0 + d * DAY for _, d in won]),
+            "kind": Coded.of(["converted"] * len(won)),
+        },
+    }
+    path = tmp_path_factory.mktemp("paths") / "dataset"
+    write_lake(path, DatasetInfo(name="paths", buckets=8), records, {})
+    return path
+
+
+def _report(folder: Path, now: int = DAY0 + 200 * DAY, **options: object) -> PathReport:
+    return content_paths(open_dataset(folder), POLICY, "converted", now, support=5, **options)  # type: ignore[arg-type]
+
+
+def test_leads_and_conversions_of_all_paths_add_up(folder: Path) -> None:
+    report = _report(folder)
+    early = 3
+    assert report.leads + report.converted_before == LEADS
+    assert report.converted_before == early
+    assert sum(r.leads for r in report.rows) + report.below_support == report.leads
+    assert sum(r.conversions for r in report.rows) == report.conversions == LEADS // 5
+
+
+def test_leads_without_a_page_view_are_in_the_denominator(folder: Path) -> None:
+    report = _report(folder)
+    assert any(r.path == (NO_PATH,) and r.leads > 90 for r in report.rows)
+
+
+def test_repeats_in_a_row_are_merged_and_paths_are_short(folder: Path) -> None:
+    paths = {r.path for r in _report(folder).rows}
+    assert ("home", "pricing") in paths
+    assert max(len(p) for p in paths) <= MAX_STEPS
+
+
+def test_with_no_effect_planted_every_lift_interval_holds_1(folder: Path) -> None:
+    assert all(r.lift_low <= 1 <= r.lift_high for r in _report(folder).rows)
+
+
+def test_conversions_before_the_landmark_do_not_count(folder: Path) -> None:
+    assert _report(folder, landmark_days=0).conversions == LEADS // 5 + 3
+    assert _report(folder, landmark_days=7).conversions == LEADS // 5
+
+
+def test_leads_that_have_not_matured_are_censored(folder: Path) -> None:
+    with pytest.raises(Verdict, match="matured"):
+        _report(folder, now=DAY0 + 40 * DAY)
+
+
+def test_a_table_without_times_has_no_paths(tmp_path: Path) -> None:
+    leads = {"lead_id": Coded.of(["a"]), "source_row": np.array([1])}
+    write_lake(tmp_path / "t", DatasetInfo(name="t", buckets=1, has_times=False), {"leads": leads}, {})
+    with pytest.raises(InputError, match="events with times"):
+        content_paths(open_dataset(tmp_path / "t"), POLICY, "converted", DAY0)
+
+
+@given(st.integers(1, 5000), st.data())
+def test_the_wilson_interval_holds_the_rate_and_stays_between_0_and_1(n: int, data: st.DataObject) -> None:
+    hits = data.draw(st.integers(0, n))
+    low, high = wilson(hits, n)
+    assert 0 <= low <= hits / n + 1e-12
+    assert hits / n - 1e-12 <= high <= 1
+
+
+def test_the_wilson_interval_covers_at_its_level() -> None:
+    rng = np.random.default_rng(0)
+    hits = rng.binomial(80, 0.07, 2000)
+    inside = [wilson(int(h), 80)[0] <= 0.07 <= wilson(int(h), 80)[1] for h in hits]
+    assert np.mean(inside) > 0.93

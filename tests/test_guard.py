@@ -1,0 +1,161 @@
+"""The wall before the service: hostile requests get a quick, silent 4xx; good ones pass parsed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from typing import Any
+
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+
+from data.settings import ServingSettings
+from serving.desk import Answer
+from serving.guard import DOCUMENT, Guard
+
+LIMITS = ServingSettings(max_body_bytes=1000, max_concurrent=2)
+SECRET = "jane.doe@example.com"
+
+
+async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers with the parsed document."""
+    if scope[DOCUMENT] == "fail":
+        raise RuntimeError(SECRET)
+    body = json.dumps(scope[DOCUMENT]).encode()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": body})
+
+
+def guard(app: Any = echo) -> Guard:
+    return Guard(app, pages={"/readyz": lambda: Answer(200, b"ok")}, posts=("/v1/score",), limits=lambda: LIMITS)
+
+
+async def call(
+    wall: Guard,
+    parts: list[bytes],
+    headers: dict[str, str] | None = None,
+    method: str = "POST",
+    path: str = "/v1/score",
+) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body of one request whose body arrives in these parts."""
+    incoming: list[Message] = [
+        {"type": "http.request", "body": p, "more_body": i < len(parts) - 1} for i, p in enumerate(parts)
+    ]
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        await asyncio.sleep(0)
+        return incoming.pop(0) if incoming else {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    raw = [(k.lower().encode(), v.encode()) for k, v in (headers or {}).items()]
+    await wall({"type": "http", "method": method, "path": path, "headers": raw}, receive, send)
+    if not sent:
+        return 0, {}, b""
+    found = {k.decode(): v.decode() for k, v in sent[0]["headers"]}
+    return sent[0]["status"], found, b"".join(m.get("body", b"") for m in sent[1:])
+
+
+def status(*parts: bytes, headers: dict[str, str] | None = None, method: str = "POST", path: str = "/v1/score") -> int:
+    return asyncio.run(call(guard(), list(parts), headers, method, path))[0]
+
+
+def test_a_good_body_passes_parsed_however_it_is_cut():
+    assert asyncio.run(call(guard(), [b'{"a"', b":1", b"}"]))[2] == b'{"a": 1}'
+    assert status(b"{}", headers={"Content-Type": "application/json; charset=UTF-8", "Content-Length": "2"}) == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({"Content-Length": "1001"}, 413), ({"Content-Length": "9" * 400}, 413), ({"Content-Length": "x"}, 413),
+        ({"Content-Encoding": "gzip"}, 415), ({"Content-Encoding": "identity"}, 200),
+        ({"Content-Type": "text/plain"}, 415), ({"Content-Type": "application/vnd.bentoml+pickle"}, 415),
+        ({"Content-Type": "multipart/form-data; boundary=x"}, 415),
+        ({"Content-Type": "application/json; charset=latin-1"}, 415),
+    ],
+)  # fmt: skip
+def test_headers_decide_before_the_body_is_read(headers, expected):
+    assert status(b"{}", headers=headers) == expected
+
+
+def test_a_body_that_lies_about_its_length_is_counted():
+    assert status(b'"' + b"x" * 600, b"x" * 600 + b'"', headers={"Content-Length": "10"}) == 413
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b'{"a":NaN}', b'{"a":1,"a":2}', b"\xff", b"[" * 900])
+def test_what_is_not_strict_json_is_a_400(body):
+    assert status(body) == 400
+
+
+@pytest.mark.parametrize("path", ["/", "/docs.json", "/schema.json", "/metrics", "/healthz", "/v1/score/", "/v1/scor"])
+def test_unknown_routes_and_the_frameworks_pages_are_closed(path):
+    assert status(b"{}", path=path) == 404
+    assert status(method="GET", path=path) == 404
+
+
+def test_other_methods_name_the_allowed_ones():
+    code, headers, _ = asyncio.run(call(guard(), [], method="GET"))
+    assert (code, headers["allow"], headers["content-type"]) == (405, "POST", "application/problem+json")
+    assert status(b"{}", path="/readyz") == 405
+    assert asyncio.run(call(guard(), [], method="HEAD", path="/readyz"))[2] == b""
+
+
+def test_too_many_at_once_are_told_when_to_come_back():
+    async def crowd() -> list[tuple[int, dict[str, str], bytes]]:
+        wall = guard()
+        first = await asyncio.gather(*(call(wall, [b"{", b"}"]) for _ in range(5)))
+        return [*first, await call(wall, [b"{}"])]
+
+    answers = asyncio.run(crowd())
+    assert [a[0] for a in answers] == [200, 200, 429, 429, 429, 200]
+    assert answers[2][1]["retry-after"] == "1"
+
+
+def test_a_caller_that_hangs_up_frees_its_place():
+    async def gone() -> int:
+        wall = guard()
+        for _ in range(5):
+            incomplete = [{"type": "http.disconnect"}]
+
+            async def receive(left: list[Message] = incomplete) -> Message:
+                return left[0]
+
+            scope = {"type": "http", "method": "POST", "path": "/v1/score", "headers": []}
+            await wall(scope, receive, lambda message: asyncio.sleep(0))
+        return wall.active
+
+    assert asyncio.run(gone()) == 0
+
+
+def test_a_failure_inside_is_a_500_and_its_message_stays_inside(caplog):
+    with caplog.at_level(logging.DEBUG):
+        code, headers, body = asyncio.run(call(guard(), [b'"fail"']))
+    assert code == 500
+    assert headers["content-type"] == "application/problem+json"
+    assert SECRET not in body.decode() + caplog.text
+    assert "RuntimeError at test_guard.py" in caplog.text
+
+
+@pytest.mark.parametrize("body", [f'{{"a":"{SECRET}"', f'{{"{SECRET}":1,"{SECRET}":2}}', f'["{SECRET}",NaN]'])
+def test_no_error_body_repeats_the_request(body):
+    _, headers, answer = asyncio.run(call(guard(), [body.encode()], {"Content-Type": "application/json"}))
+    assert headers["content-type"] == "application/problem+json"
+    assert SECRET not in answer.decode()
+    assert json.loads(answer)["status"] == 400
+
+
+def test_websockets_are_refused():
+    async def knock() -> list[Message]:
+        sent: list[Message] = []
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        await guard()({"type": "websocket", "path": "/v1/score"}, send, send)
+        return sent
+
+    assert asyncio.run(knock()) == [{"type": "websocket.close", "code": 1008}]

@@ -1,0 +1,196 @@
+"""The BentoML service: routes, errors, logs; once in this process and once as `leadlift serve` on a port."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from serving.reply import KEYS
+
+SECRETS = ("jane.doe@example.com", "Jane Doe", "+49 170 1234567", "192.0.2.7", "tok_4711")
+LEAD = {"title": "CEO", "country": "DE", "plan wish": "basic"}
+
+
+def test_a_bare_object_gives_a_flat_reply(client, market):
+    response = client.post("/v1/score?lang=de", json=LEAD)
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers["content-language"] == "de"
+    assert list(response.json()) == list(KEYS)
+    assert response.json()["model_version"] == market.bundle.version
+
+
+def test_a_batch_answers_in_order(client):
+    leads = [{"lead_id": "a"}, {"x": 1}, {"lead_id": "b", "trial_seconds": 3.5}]
+    response = client.post("/v1/score/batch", json={"leads": leads})
+    assert response.status_code == 200
+    assert [r["status"] for r in response.json()["results"]] == ["ok", "error", "ok"]
+    assert client.post("/v1/score/batch", json={"leads": [{"lead_id": "a"}] * 201}).status_code == 413
+
+
+def test_many_events_are_answered_too(client):
+    events = [{"type": "page_view", "occurred_at": "2026-01-01T00:00:00Z"}] * 2000
+    assert client.post("/v1/score", json={"events": events}).status_code == 200
+    response = client.post("/v1/score", json={"events": [{}] * 10_001})
+    assert response.status_code == 413
+
+
+def test_health_says_with_what_it_answers(client, market):
+    assert client.get("/livez").status_code == 200
+    ready = client.get("/readyz")
+    assert ready.status_code == 200
+    assert ready.json()["status"] == "ready"
+    assert ready.json()["model_version"] == market.bundle.version
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/docs.json", "/schema.json", "/metrics", "/healthz", "/static_content/index.css"]
+)
+def test_the_frameworks_own_pages_are_closed(client, path):
+    assert client.get(path).status_code == 404
+
+
+def test_the_framework_describes_both_routes():
+    from serving.service import LeadliftService
+
+    document = LeadliftService.openapi_spec.asdict()
+    assert {"/v1/score", "/v1/score/batch"} <= set(document["paths"])
+    schema = document["components"]["schemas"]["LeadInput"]
+    assert {"title", "events", "as_of", "email"} <= set(schema["properties"])
+
+
+def test_pickle_is_gone(client):
+    from _bentoml_impl.serde import ALL_SERDE
+
+    assert not any("pickle" in media for media in ALL_SERDE)
+    response = client.post("/v1/score", content=b"x", headers={"Content-Type": "application/vnd.bentoml+pickle"})
+    assert response.status_code == 415
+
+
+HOSTILE = [
+    b"", b"{", b"null", b"[]", b'"x"', b"NaN", b'{"employees":NaN}', b'{"employees":1e999}', b'{"title":1}',
+    b'{"title":"a","title":"b"}', b'{"events":[{}]}', b'{"events":{}}', b'{"as_of":"now","lead_id":"a"}',
+    b'{"lead_id":"\\ud800"}', b"\xff", b"[" * 50_000, b'{"lead_id":' + b"[" * 900 + b"]" * 900 + b"}",
+    b'{"employees":' + b"9" * 5000 + b"}", b'{"leads":[]}', b'{"__class__":"x"}', b'{"lead_id":{"a":1}}',
+    b'{"email":"@"}', b'{"is_bot":true}', b'{"email":"' + b"a" * 20_000 + b'@b.c"}',
+    b'{"events":[{"type":"page_view","occurred_at":"9999-99-99T00:00:00Z"}]}',
+    b'{"events":[{"type":"page_view","occurred_at":"2026-01-01T00:00:00"}]}',
+    b'{"events":[{"type":"page_view","occurred_at":"2026-01-01T00:00:00Z","dwell_seconds":-1}]}',
+    b'{"lead_id":"x","as_of":"0001-01-01T00:00:00"}', b'{"employees":true}', b'{"title":["a"]}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_bodies_get_a_quick_problem(client, body):
+    started = time.monotonic()
+    response = client.post("/v1/score", content=body, headers={"Content-Type": "application/json"})
+    assert time.monotonic() - started < 2
+    assert 400 <= response.status_code < 500
+    assert response.headers["content-type"] == "application/problem+json"
+    assert set(response.json()) == {"type", "title", "status", "detail", "errors"}
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "1969-12-31T00:00:00-23:59"])
+def test_far_away_moments_are_answered(client, moment):
+    document = {"lead_id": "a", "as_of": moment, "created_at": moment}
+    event = {"type": "form", "occurred_at": moment, "received_at": moment}
+    response = client.post("/v1/score?detail=full", json=document | {"events": [event] * 3})
+    assert response.status_code == 200
+    assert json.loads(response.content)["as_of"].endswith("Z")
+
+
+def test_nothing_of_a_request_reaches_log_or_error(client, caplog, capfd):
+    with caplog.at_level(logging.DEBUG):
+        said = ""
+        for secret in SECRETS:
+            for document in ({secret: 1}, {"title": [secret]}, {"lead_id": secret, "as_of": secret}, [secret],
+                             {"events": [{"url": secret, "type": secret}]}, {"email": "x" + secret}):  # fmt: skip
+                for path in ("/v1/score", "/v1/score/batch", f"/v1/score?lang={secret}", f"/{secret}"):
+                    said += client.post(path, json=document).text
+            said += client.post("/v1/score", content=f'{{"a":"{secret}"').text
+    output = capfd.readouterr()
+    for secret in SECRETS:
+        assert secret not in said
+        assert not any(secret in record.getMessage() for record in caplog.records if record.name.startswith("leadlift"))
+        assert not any(secret in record.getMessage() for record in caplog.records if "bento" in record.name)
+        assert secret not in output.out + output.err
+
+
+# -- the real server -------------------------------------------------------------------------------------------
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _get(url: str) -> tuple[int, bytes]:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:
+            return response.status, response.read()
+    except urllib.error.HTTPError as answered:
+        return answered.code, answered.read()
+    except OSError:
+        return 0, b""
+
+
+def _post(url: str, document: object, **headers: str) -> tuple[int, bytes]:
+    body = json.dumps(document).encode()
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json", **headers})
+    try:
+        with urllib.request.urlopen(request, timeout=5) as response:
+            return response.status, response.read()
+    except urllib.error.HTTPError as answered:
+        return answered.code, answered.read()
+
+
+@contextmanager
+def _serving(home: Path, log: Path) -> Iterator[str]:
+    """`leadlift serve` in its own process; the address once it is ready."""
+    port = _free_port()
+    env = {
+        **os.environ,
+        "LEADLIFT_HOME": str(home),
+        "PYTHONPATH": os.getcwd(),
+        "BENTOML_HOME": str(log.parent / "bentoml"),
+    }
+    command = [sys.executable, "-m", "serving.cli", "serve", "--port", str(port)]
+    with log.open("wb") as out, subprocess.Popen(command, env=env, stdout=out, stderr=out) as process:
+        try:
+            deadline = time.monotonic() + 40
+            while _get(f"http://127.0.0.1:{port}/readyz")[0] != 200:
+                assert process.poll() is None, log.read_text()
+                assert time.monotonic() < deadline, log.read_text()
+                time.sleep(0.1)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=20) == 0
+
+
+def test_leadlift_serve_answers_on_a_port_and_logs_no_values(market, client, tmp_path: Path):
+    log = tmp_path / "log.txt"
+    with _serving(market.settings.home, log) as address:
+        asked = {**LEAD, "as_of": "2026-11-01T00:00:00Z"}
+        status, body = _post(f"{address}/v1/score?detail=full", asked)
+        assert (status, body) == (200, client.post("/v1/score?detail=full", json=asked).content)
+        assert [_get(address + path)[0] for path in ("/", "/docs.json", "/metrics")] == [404] * 3
+        assert _post(f"{address}/v1/score", {"title": [SECRETS[0]], SECRETS[1]: 1})[0] == 400
+        assert _post(f"{address}/v1/score", {"title": "x" * 1_000_001})[0] == 413
+        assert _post(f"{address}/v1/score", LEAD, **{"Content-Encoding": "gzip"})[0] == 415
+    said = log.read_text()
+    assert f"{address}/v1/score" in said
+    assert not any(secret in said for secret in SECRETS)
+    assert "Traceback" not in said

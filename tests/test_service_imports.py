@@ -1,0 +1,36 @@
+"""A worker imports nothing heavy: neither tables, nor trainers, nor trackers, nor figures."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+HEAVY = ("pandas", "pyarrow", "lightgbm", "sklearn", "mlflow", "plotly", "scipy")
+PROGRAM = f"""
+import sys
+import serving.service
+print([name for name in {HEAVY!r} if name in sys.modules])
+"""
+
+
+def test_the_service_imports_nothing_heavy():
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+def test_answering_imports_nothing_heavy_either(market):
+    program = f"""
+import sys
+from pathlib import Path
+from data.settings import Settings
+from serving.champion import load_scorer
+from serving.desk import Desk
+from serving.scorer import Wants
+desk = Desk(load_scorer(Settings(home=Path({str(market.settings.home)!r})), {market.name!r}))
+view = {{"type": "page_view", "occurred_at": "2026-01-01T00:00:00Z"}}
+assert desk.scorer.bundle is not None
+assert desk.score({{"title": "CEO", "events": [view]}}, Wants(detail=True), 10**16).status == 200
+print([name for name in {HEAVY!r} if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

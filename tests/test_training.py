@@ -1,0 +1,186 @@
+"""Training end to end on a simulated market: honest counts, the same bundle twice, MLflow and the gate."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from data.dataset import DatasetInfo, open_dataset
+from data.simulate.market import Market
+from data.simulate.write import write_market
+from serving.cli import main
+
+Run = Callable[..., tuple[int, dict[str, Any], str]]
+LEADS, DAYS = 500, 240
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("train") / "market"
+    write_market(path, Market(LEADS, DAYS, 11), DatasetInfo(name="market", buckets=8))
+    return path
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def run(home: Path) -> Run:
+    """The command line in this process: exit code, the JSON object, what was said to people."""
+
+    def command(*words: str, into: Path = home) -> tuple[int, dict[str, Any], str]:
+        import contextlib
+        import io
+
+        out, err = io.StringIO(), io.StringIO()
+        settings = {"LEADLIFT_HOME": str(into), "LEADLIFT_TRAINING__REFITS": "3", "LEADLIFT_TRAINING__BOOTSTRAP": "40",
+                    "LEADLIFT_TRAINING__THREADS": "1"}  # fmt: skip
+        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            patch.setattr("sys.argv", ["leadlift", *words, "--json"])
+            for name, value in settings.items():
+                patch.setenv(name, value)
+            try:
+                main()
+                code = 0
+            except SystemExit as stop:
+                code = int(stop.code or 0)
+        text = out.getvalue().strip()
+        return code, json.loads(text) if text else {}, err.getvalue()
+
+    return command
+
+
+@pytest.fixture(scope="module")
+def trained(run: Run, dataset: Path) -> tuple[int, dict[str, Any], str]:
+    return run("train", str(dataset), "--trials", "1", "--seed", "5")
+
+
+def test_the_json_has_the_keys_of_the_contract(trained: tuple[int, dict[str, Any], str]) -> None:
+    code, found, _ = trained
+    assert code == 0
+    assert {"market", "target", "seed", "champion", "candidates", "counts", "bundle", "gate", "promoted"} <= set(found)
+    assert [c["name"] for c in found["candidates"]] == ["points", "logistic", "lightgbm", "blend"]
+    metrics = {"auc", "pr_auc", "log_loss", "brier", "ece", "lift_at_5", "lift_at_10", "lift_at_20"}
+    for candidate in found["candidates"]:
+        assert set(candidate["metrics"]) == metrics
+        for interval in candidate["metrics"].values():
+            assert interval["low"] <= interval["value"] <= interval["high"]
+    assert found["promoted"] is False
+
+
+def test_the_calendar_adds_up_and_leaves_a_horizon_between(trained: tuple[int, dict[str, Any], str]) -> None:
+    _, found, _ = trained
+    slices = found["split"]["slices"]
+    assert sum(s["rows"] for s in slices) == found["counts"]["snapshots"]
+    assert found["counts"]["censored"] > 0
+
+
+def test_the_table_for_people_names_each_candidate_with_intervals(trained: tuple[int, dict[str, Any], str]) -> None:
+    _, _, said = trained
+    for word in ("points", "logistic", "lightgbm", "AUC", "PR-AUC", "log loss", "ECE", "lift at 10 %", "censored", "Next:"):
+        assert word in said
+
+
+def test_the_same_data_and_seed_give_the_same_bundle(
+    run: Run, dataset: Path, trained: tuple[int, dict[str, Any], str], tmp_path: Path
+) -> None:
+    again = run("train", str(dataset), "--trials", "1", "--seed", "5", into=tmp_path)[1]
+    assert again["bundle"]["sha256"] == trained[1]["bundle"]["sha256"]
+    other = run("train", str(dataset), "--trials", "1", "--seed", "6", into=tmp_path)[1]
+    assert other["bundle"]["sha256"] != trained[1]["bundle"]["sha256"]
+
+
+def test_as_of_an_earlier_day_uses_nothing_that_came_later(
+    run: Run, dataset: Path, trained: tuple[int, dict[str, Any], str], tmp_path: Path
+) -> None:
+    code, found, _ = run("train", str(dataset), "--trials", "1", "--as-of", "2025-08-01T00:00:00Z", into=tmp_path)
+    assert code == 0
+    assert found["counts"]["snapshots"] < trained[1]["counts"]["snapshots"]
+    assert max(s["last"] for s in found["split"]["slices"] if s["last"]) < "2025-08-01"
+
+
+def test_promote_roll_back_and_the_model_in_mlflow(
+    run: Run, home: Path, dataset: Path, trained: tuple[int, dict[str, Any], str]
+) -> None:
+    version = trained[1]["bundle"]["sha256"][:12]
+    judgement = home / "market" / "converted" / "bundles" / f"{version}.json"
+    document = json.loads(judgement.read_text())
+    closed = document | {"gate": {"open": False, "reasons": ["a reason"]}}
+    judgement.write_text(json.dumps(closed))
+    code, _, said = run("promote", version, "--market", "market")
+    assert (code, "a reason" in said) == (3, True)
+    judgement.write_text(json.dumps(document | {"gate": {"open": True, "reasons": []}}))
+    assert run("promote", version[:6], "--market", "market")[0] == 0
+    code, found, said = run("models", "--market", "market")
+    assert "MLflow" in said
+    assert (code, found["current"], found["alias"]) == (0, version, version)
+    assert run("rollback", "--market", "market")[0] == 3
+    _loads_from_mlflow(home, version)
+
+
+def _loads_from_mlflow(home: Path, version: str) -> None:
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import mlflow
+        import pandas as pd
+
+        from training.bundle import read_bundle
+
+        mlflow.set_tracking_uri(f"sqlite:///{home / 'mlflow.db'}")
+        model = mlflow.pyfunc.load_model("models:/leadlift-market-converted@champion")
+        bundle = read_bundle(home / "market" / "converted" / "releases" / version)
+        rows = json.loads(bundle.files["canary.json"])["rows"]
+        frame = pd.DataFrame(rows, columns=list(bundle.feature_set.columns), dtype=float)
+        answer = model.predict(frame[frame.columns[::-1]])["probability"].to_numpy()
+    from features.build import FeatureTable
+
+    values = np.ascontiguousarray(frame.to_numpy(dtype=float))
+    ours = bundle.predict(FeatureTable(bundle.feature_set.columns, values)).probability
+    assert np.array_equal(answer, ours)
+
+
+def test_a_closed_gate_with_promote_exits_3_and_keeps_everything(run: Run, dataset: Path, tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LEADLIFT_GATE__MAX_AUC_SINGLE", "0.51")
+        code, found, said = run("train", str(dataset), "--trials", "1", "--promote", into=tmp_path)
+    assert code == 3
+    assert found["promoted"] is False
+    assert "possible leak" in said
+    assert Path(found["bundle"]["path"]).is_dir()
+    assert not (tmp_path / "market" / "converted" / "current.json").exists()
+
+
+def test_a_target_nobody_reached_is_one_line(run: Run, dataset: Path) -> None:
+    code, _, said = run("train", str(dataset), "--target", "accepted_twice")
+    assert code == 1
+    assert "accepted_twice" in said
+    assert "Traceback" not in said
+
+
+def test_another_target_has_its_own_model(run: Run, dataset: Path, tmp_path: Path) -> None:
+    code, found, _ = run("train", str(dataset), "--target", "accepted", "--trials", "1", into=tmp_path)
+    assert code == 0
+    assert found["target"] == "accepted"
+    assert (tmp_path / "market" / "accepted" / "bundles").is_dir()
+
+
+def test_paths_are_printed_with_everybody_in_the_denominator(run: Run, dataset: Path, tmp_path: Path) -> None:
+    code, found, said = run("paths", str(dataset), "--support", "10", "--csv", str(tmp_path / "paths.csv"))
+    assert code == 0
+    assert sum(r["leads"] for r in found["rows"]) + found["below_support"] == found["leads"]
+    assert found["leads"] + found["censored"] + found["converted_before"] == len(_created(dataset))
+    assert "95 % interval" in said
+    assert len((tmp_path / "paths.csv").read_text().splitlines()) == len(found["rows"]) + 1
+
+
+def _created(dataset: Path) -> list[int]:
+    return [t for people in open_dataset(dataset).people() for t in people.created_at.tolist()]
