@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +20,11 @@ from data.dataset import Dataset, DatasetInfo, ExtraColumn, open_dataset
 from data.lake import write_lake
 from data.packaged import content_text, rules_text, source_categories
 from data.records import DAY, EVENT_TYPES, NULL_TIME, Coded, Columns
-from data.settings import Settings
+from data.settings import Settings, load_settings
 from features.build import FeatureSet, build_features, fit_feature_set
 from features.catalog import families_for
 from features.golden import DIGESTS
+from serving.cli import main
 from serving.known import of_people
 from training import registry
 from training.bundle import Bundle, canary_text, make_bundle
@@ -214,7 +218,43 @@ def client(market: Market) -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def public_data() -> Path:
     """The public data sets, where they are; else the test is skipped."""
-    folder = (Path(__file__).parent.parent / Settings().data.public_dir).resolve()
+    folder = (Path(__file__).parent.parent / load_settings().data.public_dir).resolve()
     if not folder.is_dir():
         pytest.skip("the public data sets are not in [data] public_dir")
     return folder
+
+
+class Leadlift:
+    """The command line in this process, with a home of its own: exit code, the JSON object, what was said to people."""
+
+    def __init__(self, home: Path, settings: dict[str, str]) -> None:
+        self.home = home
+        self.settings = {"LEADLIFT_HOME": str(home), **settings}
+
+    def __call__(self, *words: str, **settings: str) -> tuple[int, dict[str, Any], str]:
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            patch.setattr("sys.argv", ["leadlift", *words, "--json"])
+            for name, value in (self.settings | settings).items():
+                patch.setenv(name, value)
+            try:
+                main()
+                code = 0
+            except SystemExit as stop:
+                code = int(stop.code or 0)
+        text = out.getvalue().strip()
+        return code, json.loads(text) if text else {}, err.getvalue()
+
+
+# One thread, few refits and draws: enough for what the tests ask, and quick on a busy machine.
+QUICK = {
+    "LEADLIFT_TRAINING__REFITS": "3",
+    "LEADLIFT_TRAINING__BOOTSTRAP": "40",
+    "LEADLIFT_TRAINING__THREADS": "1",
+}
+
+
+@pytest.fixture(scope="module")
+def leadlift_at(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Leadlift]:
+    """Makes a command line with a fresh home."""
+    return lambda: Leadlift(tmp_path_factory.mktemp("home"), QUICK)

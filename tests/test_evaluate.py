@@ -56,7 +56,7 @@ def test_a_model_that_says_twice_the_truth_is_above_the_limit() -> None:
 
 
 def test_intervals_resample_leads_not_rows() -> None:
-    judged, label, weight = _case(7, n=400)
+    judged, label, _ = _case(7, n=400)
     wide = Bench(np.repeat(label, 5), np.ones(2000), np.repeat(np.arange(400), 5))
     rows = Bench(wide.label, wide.weight, np.arange(2000))
     many = Judged(np.repeat(judged.score, 5), np.repeat(judged.probability, 5))

@@ -68,7 +68,7 @@ def test_the_ctypes_predictor_is_bit_equal_to_lightgbm() -> None:
 
 
 def test_rows_of_another_width_are_refused(model: Predictor) -> None:
-    with pytest.raises(ValueError, match="expected rows|broadcast"):
+    with pytest.raises(ValueError, match=r"expected rows|broadcast"):
         model.raw(ROWS.values[:, :5])
 
 

@@ -15,7 +15,7 @@ from data.simulate.market import Market
 from data.simulate.write import write_market
 from serving.cli import main
 
-Run = Callable[..., tuple[int, dict[str, Any], str]]
+Found = tuple[int, dict[str, Any], str]
 LEADS, DAYS = 500, 240
 
 
@@ -27,42 +27,16 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
+def run(leadlift_at: Callable[[], Any]) -> Any:
+    return leadlift_at()
 
 
 @pytest.fixture(scope="module")
-def run(home: Path) -> Run:
-    """The command line in this process: exit code, the JSON object, what was said to people."""
-
-    def command(*words: str, into: Path = home) -> tuple[int, dict[str, Any], str]:
-        import contextlib
-        import io
-
-        out, err = io.StringIO(), io.StringIO()
-        settings = {"LEADLIFT_HOME": str(into), "LEADLIFT_TRAINING__REFITS": "3", "LEADLIFT_TRAINING__BOOTSTRAP": "40",
-                    "LEADLIFT_TRAINING__THREADS": "1"}  # fmt: skip
-        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            patch.setattr("sys.argv", ["leadlift", *words, "--json"])
-            for name, value in settings.items():
-                patch.setenv(name, value)
-            try:
-                main()
-                code = 0
-            except SystemExit as stop:
-                code = int(stop.code or 0)
-        text = out.getvalue().strip()
-        return code, json.loads(text) if text else {}, err.getvalue()
-
-    return command
-
-
-@pytest.fixture(scope="module")
-def trained(run: Run, dataset: Path) -> tuple[int, dict[str, Any], str]:
+def trained(run: Any, dataset: Path) -> Found:
     return run("train", str(dataset), "--trials", "1", "--seed", "5")
 
 
-def test_the_json_has_the_keys_of_the_contract(trained: tuple[int, dict[str, Any], str]) -> None:
+def test_the_json_has_the_keys_of_the_contract(trained: Found) -> None:
     code, found, _ = trained
     assert code == 0
     assert {"market", "target", "seed", "champion", "candidates", "counts", "bundle", "gate", "promoted"} <= set(found)
@@ -75,40 +49,40 @@ def test_the_json_has_the_keys_of_the_contract(trained: tuple[int, dict[str, Any
     assert found["promoted"] is False
 
 
-def test_the_calendar_adds_up_and_leaves_a_horizon_between(trained: tuple[int, dict[str, Any], str]) -> None:
+def test_the_calendar_adds_up_and_leaves_a_horizon_between(trained: Found) -> None:
     _, found, _ = trained
     slices = found["split"]["slices"]
     assert sum(s["rows"] for s in slices) == found["counts"]["snapshots"]
     assert found["counts"]["censored"] > 0
 
 
-def test_the_table_for_people_names_each_candidate_with_intervals(trained: tuple[int, dict[str, Any], str]) -> None:
+def test_the_table_for_people_names_each_candidate_with_intervals(trained: Found) -> None:
     _, _, said = trained
     for word in ("points", "logistic", "lightgbm", "AUC", "PR-AUC", "log loss", "ECE", "lift at 10 %", "censored", "Next:"):
         assert word in said
 
 
 def test_the_same_data_and_seed_give_the_same_bundle(
-    run: Run, dataset: Path, trained: tuple[int, dict[str, Any], str], tmp_path: Path
+    leadlift_at: Callable[[], Any], dataset: Path, trained: Found
 ) -> None:
-    again = run("train", str(dataset), "--trials", "1", "--seed", "5", into=tmp_path)[1]
+    again = leadlift_at()("train", str(dataset), "--trials", "1", "--seed", "5")[1]
     assert again["bundle"]["sha256"] == trained[1]["bundle"]["sha256"]
-    other = run("train", str(dataset), "--trials", "1", "--seed", "6", into=tmp_path)[1]
-    assert other["bundle"]["sha256"] != trained[1]["bundle"]["sha256"]
+    assert again["candidates"] == trained[1]["candidates"]
 
 
 def test_as_of_an_earlier_day_uses_nothing_that_came_later(
-    run: Run, dataset: Path, trained: tuple[int, dict[str, Any], str], tmp_path: Path
+    leadlift_at: Callable[[], Any], dataset: Path, trained: Found
 ) -> None:
-    code, found, _ = run("train", str(dataset), "--trials", "1", "--as-of", "2025-08-01T00:00:00Z", into=tmp_path)
+    code, found, _ = leadlift_at()("train", str(dataset), "--trials", "1", "--as-of", "2025-08-01T00:00:00Z")
     assert code == 0
     assert found["counts"]["snapshots"] < trained[1]["counts"]["snapshots"]
     assert max(s["last"] for s in found["split"]["slices"] if s["last"]) < "2025-08-01"
 
 
 def test_promote_roll_back_and_the_model_in_mlflow(
-    run: Run, home: Path, dataset: Path, trained: tuple[int, dict[str, Any], str]
+    run: Any, trained: Found
 ) -> None:
+    home = run.home
     version = trained[1]["bundle"]["sha256"][:12]
     judgement = home / "market" / "converted" / "bundles" / f"{version}.json"
     document = json.loads(judgement.read_text())
@@ -148,32 +122,34 @@ def _loads_from_mlflow(home: Path, version: str) -> None:
     assert np.array_equal(answer, ours)
 
 
-def test_a_closed_gate_with_promote_exits_3_and_keeps_everything(run: Run, dataset: Path, tmp_path: Path) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LEADLIFT_GATE__MAX_AUC_SINGLE", "0.51")
-        code, found, said = run("train", str(dataset), "--trials", "1", "--promote", into=tmp_path)
+def test_a_closed_gate_with_promote_exits_3_and_keeps_everything(
+    leadlift_at: Callable[[], Any], dataset: Path
+) -> None:
+    run = leadlift_at()
+    strict = {"LEADLIFT_GATE__MAX_AUC_SINGLE": "0.51"}
+    code, found, said = run("train", str(dataset), "--trials", "1", "--promote", **strict)
     assert code == 3
     assert found["promoted"] is False
     assert "possible leak" in said
     assert Path(found["bundle"]["path"]).is_dir()
-    assert not (tmp_path / "market" / "converted" / "current.json").exists()
+    assert not (run.home / "market" / "converted" / "current.json").exists()
 
 
-def test_a_target_nobody_reached_is_one_line(run: Run, dataset: Path) -> None:
+def test_a_target_nobody_reached_is_one_line(run: Any, dataset: Path) -> None:
     code, _, said = run("train", str(dataset), "--target", "accepted_twice")
     assert code == 1
     assert "accepted_twice" in said
     assert "Traceback" not in said
 
 
-def test_another_target_has_its_own_model(run: Run, dataset: Path, tmp_path: Path) -> None:
-    code, found, _ = run("train", str(dataset), "--target", "accepted", "--trials", "1", into=tmp_path)
+def test_another_target_has_its_own_model(run: Any, dataset: Path) -> None:
+    code, found, _ = run("train", str(dataset), "--target", "accepted", "--trials", "1")
     assert code == 0
     assert found["target"] == "accepted"
-    assert (tmp_path / "market" / "accepted" / "bundles").is_dir()
+    assert (run.home / "market" / "accepted" / "bundles").is_dir()
 
 
-def test_paths_are_printed_with_everybody_in_the_denominator(run: Run, dataset: Path, tmp_path: Path) -> None:
+def test_paths_are_printed_with_everybody_in_the_denominator(run: Any, dataset: Path, tmp_path: Path) -> None:
     code, found, said = run("paths", str(dataset), "--support", "10", "--csv", str(tmp_path / "paths.csv"))
     assert code == 0
     assert sum(r["leads"] for r in found["rows"]) + found["below_support"] == found["leads"]

@@ -91,7 +91,8 @@ def _cell(interval: Any) -> str:
 def _next(screen: Screen, training: Training, dataset: Path, promoted: bool) -> None:
     market = training.bundle.market
     if promoted and training.verdict.open:
-        screen.next_steps(f"leadlift serve --market {market}", f"leadlift rescore {dataset} --out scores")
+        moment = "" if training.calendar[0].first else " --as-of 2026-01-01T00:00:00Z"
+        screen.next_steps(f"leadlift serve --market {market}", f"leadlift rescore {dataset} --out scores{moment}")
     elif training.verdict.open:
         screen.next_steps(f"leadlift promote {training.bundle.version} --market {market}")
     else:
