@@ -4,21 +4,26 @@
 set -eu
 cd "$(dirname "$0")/.."
 PATH="$PWD/.venv/bin:$PATH"
-export LEADLIFT_HOME="$PWD/.demo/home" LEADLIFT_SERVING__PORT="${LEADLIFT_SERVING__PORT:-3000}"
-export MLFLOW_DISABLE_TELEMETRY=true BENTOML_DO_NOT_TRACK=True
-ADDRESS="http://127.0.0.1:$LEADLIFT_SERVING__PORT"
+export LEADLIFT_HOME="$PWD/.demo/home"
+# Port 3000, or any free one where something else listens there already.
+PORT=$(python -c 'import socket
+for port in (3000, 0):
+    try:
+        with socket.socket() as s: s.bind(("127.0.0.1", port)); print(s.getsockname()[1]); break
+    except OSError: pass')
+ADDRESS="http://127.0.0.1:$PORT"
 step() { printf '\n\033[1m== %s\033[0m\n' "$1"; }
 
 rm -rf .demo && mkdir -p .demo
 
 step "1/6 A market with a known truth"
-leadlift simulate .demo/market --leads 4000 --days 365 --seed 7
+leadlift simulate .demo/market --leads 10000 --days 365 --seed 7
 
 step "2/6 Train, judge against the points, promote"
 leadlift train .demo/market --trials 3 --promote
 
 step "3/6 Serve"
-leadlift serve --market market > .demo/serve.log 2>&1 &
+leadlift serve --market market --port "$PORT" > .demo/serve.log 2>&1 &
 SERVER=$!
 trap 'kill "$SERVER" 2>/dev/null; wait "$SERVER" 2>/dev/null' EXIT INT TERM
 python - "$ADDRESS" <<'WAIT'

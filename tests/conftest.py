@@ -6,7 +6,7 @@ import io
 import json
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -208,11 +208,12 @@ def client(market: Market) -> Iterator[Any]:
 
         from serving.service import LeadliftService
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LEADLIFT_HOME", str(market.settings.home))
-        patch.setenv("LEADLIFT_MARKET", market.name)
-        with TestClient(LeadliftService.to_asgi()) as testing:
-            yield testing
+    with ExitStack() as running:
+        with pytest.MonkeyPatch.context() as patch:  # read once, when the service starts; other tests have their own
+            patch.setenv("LEADLIFT_HOME", str(market.settings.home))
+            patch.setenv("LEADLIFT_MARKET", market.name)
+            testing = running.enter_context(TestClient(LeadliftService.to_asgi()))
+        yield testing
 
 
 @pytest.fixture(scope="session")

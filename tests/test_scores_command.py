@@ -22,7 +22,7 @@ from serving.reply import KEYS
 def _run(home: Path, *arguments: object, error: type[LeadliftError] | None = None, **options: Any) -> Any:
     app = typer.Typer()
     scores.register(app)
-    words, env = [str(a) for a in arguments], {"LEADLIFT_HOME": str(home)}
+    words, env = [str(a) for a in arguments], {"LEADLIFT_HOME": str(home), "LEADLIFT_MARKET": None}
     if error is None:
         return CliRunner().invoke(app, words, env=env, catch_exceptions=False, **options)
     with pytest.raises(error) as caught:
@@ -107,12 +107,12 @@ def test_the_program_ends_with_the_errors_exit_code(market, tmp_path):
 
 
 def test_a_taken_port_and_an_open_choice_of_markets_are_usage_errors(market, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "rules.yaml").write_text("x")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         assert f"--port {port}" in _run(market.settings.home, "serve", "--port", port, error=UsageError)
-    for name in ("a", "b"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "rules.yaml").write_text("x")
-    assert "--market: expected one of a, b" in _run(tmp_path, "serve", error=UsageError)
+        assert "--market: expected one of a, b" in _run(tmp_path, "serve", "--port", port, error=UsageError)

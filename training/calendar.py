@@ -37,15 +37,20 @@ HEAD = ("slice", "first as_of", "last as_of", "leads", "rows", "positives", "con
 
 
 def calendar_of(frame: Frame, split: Split, has_times: bool) -> list[Slice]:
-    """Training, judging, what is used by neither, and the censored rows; the rows of all slices add up to the frame."""
+    """Training, judging, what only the refit after judging uses, what nobody uses, and the censored rows.
+
+    The rows of all slices add up to the frame.
+    """
     if split.kind == "folds":
-        used = np.concatenate([t.judge for t in split.turns])
-        parts = {"five turns": used}
+        parts = {"five turns": np.concatenate([t.judge for t in split.turns])}
     else:
         parts = {"training": split.turns[0].train, "judging": split.turns[0].judge}
-    censored = np.flatnonzero(np.isnan(frame.label))
-    rest = np.setdiff1d(np.arange(len(frame)), np.concatenate([*parts.values(), censored]))
-    return [_slice(n, frame, r, has_times) for n, r in (parts | {"gap, unused": rest, "censored": censored}).items()]
+    seen = np.concatenate(list(parts.values()))
+    parts["refit only"] = np.setdiff1d(split.refit, seen)
+    parts["censored"] = np.flatnonzero(np.isnan(frame.label))
+    rest = np.setdiff1d(np.arange(len(frame)), np.concatenate([seen, parts["refit only"], parts["censored"]]))
+    parts["not used"] = rest
+    return [_slice(name, frame, rows, has_times) for name, rows in parts.items()]
 
 
 def _slice(name: str, frame: Frame, rows: I64, has_times: bool) -> Slice:
