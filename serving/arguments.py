@@ -20,7 +20,9 @@ def parse_time(text: str, option: str) -> int:
         raise UsageError(f"{option}: expected a moment such as 2026-11-01T09:30:00Z, got {text!r}.") from None
     if moment.tzinfo is None:
         if len(text) > 10:
-            raise UsageError(f"{option}: expected a moment with a zone, got {text!r}. Add Z or an offset such as +01:00.")
+            raise UsageError(
+                f"{option}: expected a moment with a zone, got {text!r}. Add Z or an offset such as +01:00."
+            )
         moment = moment.replace(tzinfo=UTC)
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
@@ -28,7 +30,9 @@ def parse_time(text: str, option: str) -> int:
 def settings_for(dataset: Path, config: Path | None) -> Settings:
     """The settings, with what the dataset itself says ranking above the defaults only."""
     file = dataset / "dataset.toml"
-    return load_settings(config, dataset_toml=tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else None)
+    return load_settings(
+        config, dataset_toml=tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+    )
 
 
 def market_or_only(settings: Settings, market: str | None) -> str:

@@ -34,7 +34,8 @@ class Screen:
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> None:
         """A table; the first `left` columns are flush left, the others (figures) flush right."""
-        table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
+        self.console.print(title, markup=False, style="bold", soft_wrap=True)
+        table = Table(show_edge=False, pad_edge=False)
         for i, name in enumerate(columns):
             table.add_column(name, justify="left" if i < left else "right", overflow="fold")
         for row in rows:

@@ -40,6 +40,7 @@ def test_nothing_against_it_opens_the_gate() -> None:
         ({"slices": (OFF,)}, "off for country DE"),
         ({"suspects": {"tags": 0.98}}, "possible leak: tags"),
         ({"size": (900, 15, 4)}, "too large to explain"),
+        ({"rules_approved": False}, "not approved"),
     ],
 )
 def test_each_finding_alone_closes_it(change: dict[str, object], reason: str) -> None:

@@ -47,7 +47,9 @@ def test_a_leaky_column_is_refused_by_name_with_the_reason(
     leadlift_at: Callable[[], Any], public_data: Path, tmp_path: Path
 ) -> None:
     text = (MAPPINGS / "x_education.toml").read_text(encoding="utf-8")
-    leaky = text.replace("[table.extra]\n", '[table.extra]\ntags = { from = "Tags", kind = "text", role = "attribute" }\n')
+    leaky = text.replace(
+        "[table.extra]\n", '[table.extra]\ntags = { from = "Tags", kind = "text", role = "attribute" }\n'
+    )
     mapping = tmp_path / "leaky.toml"
     mapping.write_text(leaky, encoding="utf-8")
     (tmp_path / "x_education_rules.yaml").write_bytes((MAPPINGS / "x_education_rules.yaml").read_bytes())

@@ -77,7 +77,9 @@ def test_a_promotion_that_died_can_be_run_again(tmp_path: Path, versions: list[B
     assert [e["step"] for e in registry.history(tmp_path, market, target)] == ["intent", "intent", "done"]
 
 
-def test_a_history_line_cut_by_a_crash_is_left_out_and_the_next_is_whole(tmp_path: Path, versions: list[Bundle]) -> None:
+def test_a_history_line_cut_by_a_crash_is_left_out_and_the_next_is_whole(
+    tmp_path: Path, versions: list[Bundle]
+) -> None:
     market, target = _keep(tmp_path, versions[:1])
     file = registry.place(tmp_path, market, target) / "history.jsonl"
     file.write_text('{"at": "x", "step": "int')

@@ -99,7 +99,7 @@ def test_a_runs_name_follows_its_inputs(job):
     assert replace(job).run == job.run
 
 
-class Stop(Exception):  # noqa: N818
+class Stop(Exception):
     """A crash."""
 
 

@@ -15,7 +15,9 @@ DAY0 = 20_000 * DAY
 LOOK = 5 * 60 * MICROS
 
 
-def _people(outcomes: list[tuple[int, float, str]], events: list[tuple[int, float]] | None = None, leads: int = 1) -> People:
+def _people(
+    outcomes: list[tuple[int, float, str]], events: list[tuple[int, float]] | None = None, leads: int = 1
+) -> People:
     """Leads created on day 0; outcomes (lead, day, kind) and events (lead, day) on days after it."""
     seen = events if events is not None else [(lead, 7.0 * w) for lead in range(leads) for w in range(60)]
     return People(
@@ -100,6 +102,8 @@ def test_outcomes_at_or_after_now_change_nothing(later: int) -> None:
 
 
 def test_each_cancellation_ends_the_latest_conversion_before_it() -> None:
-    people = _people([(0, 5.0, "converted"), (0, 50.0, "converted"), (0, 55.0, "cancelled"), (1, 6.0, "cancelled")], leads=2)
+    people = _people(
+        [(0, 5.0, "converted"), (0, 50.0, "converted"), (0, 55.0, "cancelled"), (1, 6.0, "cancelled")], leads=2
+    )
     found = conversions_of(people.outcomes, "converted", DAY0 + 400 * DAY)
     assert found.cancelled_at.tolist() == [NULL_TIME, DAY0 + 55 * DAY]

@@ -13,7 +13,6 @@ import pytest
 from data.dataset import DatasetInfo, open_dataset
 from data.simulate.market import Market
 from data.simulate.write import write_market
-from serving.cli import main
 
 Found = tuple[int, dict[str, Any], str]
 LEADS, DAYS = 500, 240
@@ -58,7 +57,18 @@ def test_the_calendar_adds_up_and_leaves_a_horizon_between(trained: Found) -> No
 
 def test_the_table_for_people_names_each_candidate_with_intervals(trained: Found) -> None:
     _, _, said = trained
-    for word in ("points", "logistic", "lightgbm", "AUC", "PR-AUC", "log loss", "ECE", "lift at 10 %", "censored", "Next:"):
+    for word in (
+        "points",
+        "logistic",
+        "lightgbm",
+        "AUC",
+        "PR-AUC",
+        "log loss",
+        "ECE",
+        "lift at 10 %",
+        "censored",
+        "Next:",
+    ):
         assert word in said
 
 
@@ -79,9 +89,7 @@ def test_as_of_an_earlier_day_uses_nothing_that_came_later(
     assert max(s["last"] for s in found["split"]["slices"] if s["last"]) < "2025-08-01"
 
 
-def test_promote_roll_back_and_the_model_in_mlflow(
-    run: Any, trained: Found
-) -> None:
+def test_promote_roll_back_and_the_model_in_mlflow(run: Any, trained: Found) -> None:
     home = run.home
     version = trained[1]["bundle"]["sha256"][:12]
     judgement = home / "market" / "converted" / "bundles" / f"{version}.json"
@@ -122,9 +130,7 @@ def _loads_from_mlflow(home: Path, version: str) -> None:
     assert np.array_equal(answer, ours)
 
 
-def test_a_closed_gate_with_promote_exits_3_and_keeps_everything(
-    leadlift_at: Callable[[], Any], dataset: Path
-) -> None:
+def test_a_closed_gate_with_promote_exits_3_and_keeps_everything(leadlift_at: Callable[[], Any], dataset: Path) -> None:
     run = leadlift_at()
     strict = {"LEADLIFT_GATE__MAX_AUC_SINGLE": "0.51"}
     code, found, said = run("train", str(dataset), "--trials", "1", "--promote", **strict)

@@ -137,10 +137,13 @@ class Bundle:
 
     def expected_value(self, probability: F64) -> F64:
         """probability x mean value of a won lead, in major units rounded to the minor one; NaN below 50 known values."""
+        return np.asarray(np.round(probability * self._mean_value) / 100.0, dtype=np.float64)
+
+    @cached_property
+    def _mean_value(self) -> float:
+        """Minor units; NaN where too few are known."""
         value = json.loads(self.files["value.json"])
-        if value["count"] < _ENOUGH_VALUES:
-            return np.full(len(probability), np.nan)
-        return np.asarray(np.round(probability * float(value["mean_minor"])) / 100.0, dtype=np.float64)
+        return float(value["mean_minor"]) if value["count"] >= _ENOUGH_VALUES else float("nan")
 
     def _values(self, table: FeatureTable) -> F64:
         if table.columns != self.feature_set.columns:

@@ -29,7 +29,7 @@ F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 By = Literal["content", "type", "topic", "stage"]
 NO_PATH = "(no page view)"
-MAX_STEPS = 5
+MAX_STEPS, USUAL_STEPS = 5, 3
 _Z95 = 1.959963984540054
 
 
@@ -81,9 +81,9 @@ class Taken:
 
 def content_paths(
     dataset: Dataset, policy: Policy, target: str, now: int, landmark_days: int = 7, by: By = "content",
-    support: int = 30,
+    steps: int = USUAL_STEPS, support: int = 30,
 ) -> PathReport:  # fmt: skip
-    """The report for one dataset.
+    """The report for one dataset: each lead stands on exactly one path, the last `steps` steps (1-5) it took.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def content_paths(
             remedy="Paths need a tracker's events: leadlift import.",
         )  # fmt: skip
     taken, censored, before = [], 0, 0
-    for rows, late, early in _groups(dataset, policy, target, now, landmark_days, by):
+    for rows, late, early in _groups(dataset, policy, target, now, landmark_days, by, steps):
         taken += rows
         censored, before = censored + late, before + early
     if not taken:
@@ -108,7 +108,7 @@ def content_paths(
 
 
 def _groups(
-    dataset: Dataset, policy: Policy, target: str, now: int, landmark_days: int, by: By
+    dataset: Dataset, policy: Policy, target: str, now: int, landmark_days: int, by: By, steps: int
 ) -> Iterator[tuple[list[Taken], int, int]]:
     """Per group of leads: those that matured, how many are censored, how many had converted before the landmark."""
     text = dataset.content_text() or packaged.content_text()
@@ -122,7 +122,7 @@ def _groups(
         rows = np.flatnonzero(open_ & mature)
         journeys = cut(blank.encode(people.events), lead[rows], landmark[rows])
         label, _ = labels_of(conversions, lead[rows], landmark[rows], policy)
-        paths = paths_of(journeys, by)
+        paths = paths_of(journeys, by, steps)
         taken = [Taken(p, y) for p, y in zip(paths, label.tolist(), strict=True)]
         yield taken, int((open_ & ~mature).sum()), int((~open_).sum())
 
@@ -134,8 +134,8 @@ def _closed_before(conversions: Conversions, landmark: I64) -> NDArray[np.bool_]
     return closed
 
 
-def paths_of(journeys: Journeys, by: By = "content") -> list[tuple[str, ...]]:
-    """The content path of each segment: names in order, repeats in a row merged, the last MAX_STEPS of them."""
+def paths_of(journeys: Journeys, by: By = "content", steps: int = USUAL_STEPS) -> list[tuple[str, ...]]:
+    """The content path of each segment: names in order, repeats in a row merged, the last `steps` of them."""
     segment, content = journeys.path
     names = [_name(journeys, c, by) for c in range(len(journeys.vocabulary.contents))]
     paths: list[list[str]] = [[] for _ in range(len(journeys))]
@@ -143,7 +143,7 @@ def paths_of(journeys: Journeys, by: By = "content") -> list[tuple[str, ...]]:
         name = names[c]
         if name is not None and (not paths[s] or paths[s][-1] != name):
             paths[s].append(name)
-    return [tuple(p[-MAX_STEPS:]) or (NO_PATH,) for p in paths]
+    return [tuple(p[-steps:]) or (NO_PATH,) for p in paths]
 
 
 def _name(journeys: Journeys, content: int, by: By) -> str | None:

@@ -167,7 +167,9 @@ def reliability(judged: Judged, bench: Bench, draws: F64) -> list[dict[str, floa
     return rows
 
 
-def slices(judged: Judged, bench: Bench, names: Mapping[str, NDArray[np.str_]], least: int = 200) -> list[dict[str, float | str]]:
+def slices(
+    judged: Judged, bench: Bench, names: Mapping[str, NDArray[np.str_]], least: int = 200
+) -> list[dict[str, float | str]]:
     """Predicted and observed rate per slice with at least `least` rows: `z` is the gap in standard errors."""
     out: list[dict[str, float | str]] = []
     for name, values in names.items():

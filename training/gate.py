@@ -34,6 +34,7 @@ class Findings:
     slices: Sequence[Mapping[str, float | str]]
     suspects: Mapping[str, float]
     size: tuple[int, int, int] | None
+    rules_approved: bool = True
 
 
 @dataclass(frozen=True)
@@ -53,14 +54,16 @@ class GateVerdict:
 def verdict(found: Findings, settings: GateSettings) -> GateVerdict:
     """All reasons against promotion, most telling first."""
     checks = (_leaks(found), _points(found, settings), _champion(found), _calibration(found, settings),
-              _slices(found, settings), _size(found))  # fmt: skip
+              _slices(found, settings), _size(found), _approval(found))  # fmt: skip
     return GateVerdict(tuple(reason for reasons in checks for reason in reasons))
 
 
 def _points(found: Findings, settings: GateSettings) -> list[str]:
     gain = found.gain_over_points
     if found.conversions >= settings.min_conversions and gain.low <= 0:
-        return [f"does not beat the points: log loss saved {gain.value:.4f}, interval {gain.low:.4f} to {gain.high:.4f}"]
+        return [
+            f"does not beat the points: log loss saved {gain.value:.4f}, interval {gain.low:.4f} to {gain.high:.4f}"
+        ]
     if found.conversions < settings.min_conversions and gain.high < 0:
         return [f"worse than the points: log loss saved {gain.value:.4f}, interval up to {gain.high:.4f}"]
     return []
@@ -83,7 +86,9 @@ def _slices(found: Findings, settings: GateSettings) -> list[str]:
     off = [s for s in found.slices
            if abs(float(s["observed"]) - float(s["predicted"])) > settings.slice_tolerance
            and abs(float(s["z"])) > SLICE_Z]  # fmt: skip
-    return [f"off for {s['slice']} {s['value']}: predicted {s['predicted']:.3f}, observed {s['observed']:.3f}" for s in off]
+    return [
+        f"off for {s['slice']} {s['value']}: predicted {s['predicted']:.3f}, observed {s['observed']:.3f}" for s in off
+    ]
 
 
 def _leaks(found: Findings) -> list[str]:
@@ -99,6 +104,10 @@ def _size(found: Findings) -> list[str]:
         return []
     return [f"too large to explain in time: {trees} trees x {leaves} leaves, depth {depth}; "
             f"limit {MAX_TREES} x {MAX_LEAVES}, {MAX_DEPTH}"]  # fmt: skip
+
+
+def _approval(found: Findings) -> list[str]:
+    return [] if found.rules_approved else ["the points file is not approved by marketing and sales"]
 
 
 def suspects(values: F64, label: F64, columns: Sequence[str], limit: float) -> dict[str, float]:
@@ -129,5 +138,7 @@ def size_of(model: Predictor) -> tuple[int, int, int] | None:
     if text is None:
         return None
     leaves = [int(line.split("=")[1]) for line in text.splitlines() if line.startswith("num_leaves=")]
-    depth = next((int(line.split(":")[1].strip(" ]")) for line in text.splitlines() if line.startswith("[max_depth:")), 0)
+    depth = next(
+        (int(line.split(":")[1].strip(" ]")) for line in text.splitlines() if line.startswith("[max_depth:")), 0
+    )
     return len(leaves), max(leaves, default=0), depth

@@ -81,7 +81,9 @@ def _one_turn(
     return chosen, [fit(c, rows) for c in chosen], points
 
 
-def _answers(frame: Frame, table: Table, turn: Turn, fitted: list[FittedCandidate], points: Isotonic) -> dict[str, Judged]:
+def _answers(
+    frame: Frame, table: Table, turn: Turn, fitted: list[FittedCandidate], points: Isotonic
+) -> dict[str, Judged]:
     values = np.ascontiguousarray(table.values[turn.judge])
     total = table.points[turn.judge].astype(np.float64)
     said = {POINTS: Judged(total, points.apply(total))}

@@ -1,8 +1,8 @@
 """Recipes: how a candidate is fitted. A recipe is a name and plain settings; fitting it gives a Predictor.
 
-    logistic    logistic regression on squeezed, standardised features with missing indicators
-    lightgbm    depth-limited gradient boosting; its size is bounded so that an explanation stays cheap
-    blend       the mean of both in log-odds
+logistic    logistic regression on squeezed, standardised features with missing indicators
+lightgbm    depth-limited gradient boosting; its size is bounded so that an explanation stays cheap
+blend       the mean of both in log-odds
 """
 
 from __future__ import annotations

@@ -79,7 +79,8 @@ class LinearModel:
         document = json.loads(text)
         rows = document["features"]
         centre, scale, coefficient, missing = (
-            np.array([r[name] for r in rows], dtype=np.float64) for name in ("centre", "scale", "coefficient", "missing")
+            np.array([r[name] for r in rows], dtype=np.float64)
+            for name in ("centre", "scale", "coefficient", "missing")
         )
         columns = tuple(r["column"] for r in rows)
         return LinearModel(columns, centre, scale, coefficient, missing, float(document["intercept"]))

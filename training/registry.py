@@ -40,7 +40,9 @@ def place(home: Path, market: str, target: str) -> Path:
     """The folder of one market and target."""
     for name in (market, target):
         if not name or Path(name).name != name or name.startswith("."):
-            raise UsageError(f"--market, --target: expected a plain name, got {name!r}. Use letters, digits and dashes.")
+            raise UsageError(
+                f"--market, --target: expected a plain name, got {name!r}. Use letters, digits and dashes."
+            )
     return home / market / target
 
 

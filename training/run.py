@@ -65,7 +65,9 @@ class Training:
 def train(dataset: Dataset, settings: Settings, request: Request) -> Training:
     """Snapshots, split, features, candidates, judging, gate, bundle, registry. Nothing is promoted here."""
     question = _question(dataset, settings, request)
-    rules = Rules.from_yaml(dataset.rules_text() or registry.home_rules(settings.home, request.market) or packaged.rules_text())
+    rules = Rules.from_yaml(
+        dataset.rules_text() or registry.home_rules(settings.home, request.market) or packaged.rules_text()
+    )
     frame = assemble.frame_of(dataset, question)
     split = _split(dataset, frame, settings, question)
     feature_set = assemble.fit_on(dataset, frame, split.turns[0].train, dataset.content_text())
@@ -79,7 +81,7 @@ def train(dataset: Dataset, settings: Settings, request: Request) -> Training:
     rows = rows_of(frame, table, split.refit)
     fitted = found.fitted[0] if split.refit is split.turns[-1].train else fit(found.chosen[0], rows)
     spread = _spread(fitted, rows, settings.training.refits, request)
-    verdict = _gate(frame, table, split, found, fitted, settings)
+    verdict = _gate(frame, table, split, found, fitted, rules, settings)
     plan = calendar.calendar_of(frame, split, dataset.info.has_times)
     bundle = _bundle(dataset, request, question, rules, table, found, fitted, spread, rows, frame, plan, settings)
     training = Training(bundle, Path(), 0, found, plan, split, verdict, _counts(frame, split))
@@ -114,11 +116,14 @@ def _spread(fitted: FittedCandidate, rows: Rows, refits: int, request: Request) 
     values = np.ascontiguousarray(rows.values[some])
     p = fitted.calibrator.apply(fitted.model.raw(values))
     advance = request.progress("refits for the interval", refits)
-    return Spread.of(np.log(p / (1 - p)), refit_log_odds(fitted, rows, values, refits, request.seed, lambda: advance(1)))
+    return Spread.of(
+        np.log(p / (1 - p)), refit_log_odds(fitted, rows, values, refits, request.seed, lambda: advance(1))
+    )
 
 
 def _gate(
-    frame: assemble.Frame, table: assemble.Table, split: Split, found: Judgement, fitted: FittedCandidate, settings: Settings
+    frame: assemble.Frame, table: assemble.Table, split: Split, found: Judgement, fitted: FittedCandidate,
+    rules: Rules, settings: Settings,
 ) -> gate.GateVerdict:  # fmt: skip
     model = found.said[found.champion]
     bench, draws = found.bench, found.draws
@@ -135,6 +140,7 @@ def _gate(
             table.values[train], frame.label[train], table.feature_set.columns, settings.gate.max_auc_single
         ),
         size=gate.size_of(fitted.model),
+        rules_approved=rules.approved,
     )
     return gate.verdict(findings, settings.gate)
 
@@ -178,7 +184,9 @@ def _card(
         "content": table.feature_set.content_map.version,
         "explanation": "coefficients times standardised values" if found.champion == "logistic" else "TreeSHAP values",
     }  # fmt: skip
-    lines = [f"{s.name}: {s.rows} rows of {s.leads} leads, {s.positives} positive, as_of {s.first} to {s.last}" for s in plan]
+    lines = [
+        f"{s.name}: {s.rows} rows of {s.leads} leads, {s.positives} positive, as_of {s.first} to {s.last}" for s in plan
+    ]
     rows = [(name, {m: i.document() for m, i in metrics.items()}) for name, metrics in found.metrics.items()]
     return card.card_of(about, lines, rows)
 
@@ -252,5 +260,3 @@ def market_of(dataset: Dataset, market: str | None) -> str:
     if not name:
         raise UsageError("--market: expected a name, got none, and the dataset has none. Pass --market NAME.")
     return name
-
-

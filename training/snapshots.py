@@ -158,7 +158,9 @@ def _first_lost(people: People) -> I64:
     assert isinstance(kind, Coded)
     lost = np.full(len(people), FOREVER, dtype=np.int64)
     rows = kind.recode({LOST: 1}, 0) == 1
-    np.minimum.at(lost, _array(people.outcomes["lead"])[rows].astype(np.int64), _array(people.outcomes["occurred_at"])[rows])
+    np.minimum.at(
+        lost, _array(people.outcomes["lead"])[rows].astype(np.int64), _array(people.outcomes["occurred_at"])[rows]
+    )
     return lost
 
 

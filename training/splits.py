@@ -1,8 +1,8 @@
 """Who trains and who judges: by time with a gap, and by lead.
 
-    time_split    judging leads after the cut; the other leads before it, a horizon away       (500 conversions or more)
-    fold_turns    five hash folds of leads take turns                                          (fewer)
-    declared      the train and test part that a table without times declares
+time_split    judging leads after the cut; the other leads before it, a horizon away       (500 conversions or more)
+fold_turns    five hash folds of leads take turns                                          (fewer)
+declared      the train and test part that a table without times declares
 """
 
 from __future__ import annotations

@@ -182,4 +182,3 @@ def resolve(registered: Sequence[Registered], wanted: str) -> str:
     if len(hits) != 1:
         raise UsageError(f"{wanted}: expected one trained version, got {len(hits) or 'none'}. See leadlift models.")
     return hits.pop()
-

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from training.run import Training
 
 ConfigOption = Annotated[Path | None, typer.Option(help="Settings file; default ./leadlift.toml.")]
-MarketOption = Annotated[str | None, typer.Option(help="Market; default the dataset's name, or the only one in the home.")]
+MarketOption = Annotated[
+    str | None, typer.Option(help="Market; default the dataset's name, or the only one in the home.")
+]
 TargetOption = Annotated[str, typer.Option(help="Which outcome is predicted.")]
 
 TABLE = (("AUC", "auc"), ("PR-AUC", "pr_auc"), ("log loss", "log_loss"), ("ECE", "ece"), ("lift at 10 %", "lift_at_10"))
@@ -34,7 +36,9 @@ def register(app: typer.Typer) -> None:
 
 def train(
     dataset: Annotated[Path, typer.Argument(help="A dataset folder.")],
-    as_of: Annotated[str | None, typer.Option(help="Train as if it were this moment; default just after the last arrival.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="Train as if it were this moment; default just after the last arrival.")
+    ] = None,
     target: TargetOption = "converted",
     market: MarketOption = None,
     trials: Annotated[int | None, typer.Option(min=1, help="Settings of LightGBM to try.")] = None,
@@ -64,7 +68,9 @@ def train(
     screen.result(_document(training, request, promoted=promote and training.verdict.open))
     _next(screen, training, dataset, promote)
     if promote and not training.verdict.open:
-        raise Verdict(f"the gate is closed: {'; '.join(training.verdict.reasons)}. Everything was kept, nothing promoted.")
+        raise Verdict(
+            f"the gate is closed: {'; '.join(training.verdict.reasons)}. Everything was kept, nothing promoted."
+        )
 
 
 def _show(screen: Screen, training: Training) -> None:
@@ -80,7 +86,9 @@ def _show(screen: Screen, training: Training) -> None:
                f"MLflow version {training.number}.")  # fmt: skip
     screen.say("Gate: open." if training.verdict.open else f"Gate: closed: {'; '.join(training.verdict.reasons)}.")
     if training.counts["train_conversions"] < 300:
-        screen.say(f"Only {training.counts['train_conversions']} training conversions: below 300 the points are the safer score.")
+        screen.say(
+            f"Only {training.counts['train_conversions']} training conversions: below 300 the points are the safer score."
+        )
 
 
 def _cell(interval: Any) -> str:
@@ -145,7 +153,9 @@ def models(market: MarketOption = None, target: TargetOption = "converted", conf
         screen.say(f"{entry['at']}  {entry['action']}  {entry['version']}")
     aliased = next((r.version for r in registered if r.champion), None)
     if serving and aliased != serving.version:
-        screen.say(f"The alias champion was moved by hand to {aliased}; {serving.version} serves until the next promote.")
+        screen.say(
+            f"The alias champion was moved by hand to {aliased}; {serving.version} serves until the next promote."
+        )
     screen.result({"market": name, "target": target, "models": rows, "history": history,
                    "current": serving.version if serving else None, "alias": aliased})  # fmt: skip
     screen.next_steps(f"leadlift promote VERSION --market {name}", f"leadlift rollback --market {name}")
@@ -155,7 +165,9 @@ def _row(settings: Settings, market: str, target: str, one: Any, serving: str | 
     from training import registry
 
     found = registry.judgement(settings.home, market, target, one.version)
-    loss = next((c["metrics"]["log_loss"]["value"] for c in found["candidates"] if c["name"] == found["champion"]), None)
+    loss = next(
+        (c["metrics"]["log_loss"]["value"] for c in found["candidates"] if c["name"] == found["champion"]), None
+    )
     return {
         "version": one.version, "mlflow_version": one.number, "alias": "champion" if one.champion else "",
         "serves": "yes" if one.version == serving else "", "gate": "open" if found["gate"]["open"] else "closed",

@@ -31,9 +31,12 @@ def paths(
     target: Annotated[str, typer.Option(help="won (net of cancellations) or accepted.")] = "won",
     landmark: Annotated[int, typer.Option(min=0, help="Days after the lead came at which its path is taken.")] = 7,
     by: Annotated[str, typer.Option(help="content, type, topic or stage.")] = "type",
+    steps: Annotated[int, typer.Option(min=1, max=5, help="Last steps of a path that count.")] = 3,
     support: Annotated[int, typer.Option(min=5, help="Fewest leads on a path shown.")] = 30,
     top: Annotated[int, typer.Option(min=1, help="Rows printed; the CSV has all.")] = 15,
-    as_of: Annotated[str | None, typer.Option(help="As if it were this moment; default just after the last arrival.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="As if it were this moment; default just after the last arrival.")
+    ] = None,
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Write all rows to this file.")] = None,
     config: Annotated[Path | None, typer.Option(help="Settings file; default ./leadlift.toml.")] = None,
     as_json: JsonOption = False,
@@ -50,13 +53,16 @@ def paths(
     opened = open_dataset(dataset)
     now = parse_time(as_of, "--as-of") if as_of else (opened.info.latest_arrival or 0) + 1
     policy = policy_of(settings_for(dataset, config).snapshots)
-    report = content_paths.content_paths(opened, policy, TARGETS[target], now, landmark, by, support)  # type: ignore[arg-type]
+    report = content_paths.content_paths(opened, policy, TARGETS[target], now, landmark, by, steps, support)  # type: ignore[arg-type]
     _show(screen, report, top)
     if csv_file is not None:
         _write_csv(csv_file, report)
         screen.say(f"{len(report.rows)} paths written to {csv_file}")
     screen.result({**vars(report), "target": target, "by": by, "rows": [r.document() for r in report.rows]})
-    screen.next_steps(f"leadlift paths {dataset} --by content --csv paths.csv", "associated with, not caused by: test before you rebuild")
+    screen.next_steps(
+        f"leadlift paths {dataset} --by content --csv paths.csv",
+        "a rate is associated with a path, not caused by it: test before you rebuild",
+    )
 
 
 def _show(screen: Screen, report: PathReport, top: int) -> None:
