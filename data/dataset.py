@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import InputError
-from data.records import Columns, take
+from data.records import Columns, concat, take
 
 Role = Literal["attribute", "behaviour_total", "comparator"]
 
@@ -107,24 +107,49 @@ class People:
 
     def select(self, lead_id: str) -> People:
         """The same records for one lead; an unknown id is an InputError."""
-        try:
-            i = self.lead_ids.index(lead_id)
-        except ValueError:
+        if lead_id not in self.lead_ids:
             raise InputError.of(
                 where="--lead-id", expected="a lead of the dataset", got="an unknown id", remedy="Check the id."
-            ) from None
-        one = np.array([i])
+            )
+        return self.take(np.array([self.lead_ids.index(lead_id)]))
+
+    def take(self, leads: NDArray[np.int64]) -> People:
+        """The same records for some leads (distinct numbers), which are numbered anew in the order given."""
+        number = np.full(len(self) + 1, -1, dtype=np.int64)
+        number[leads] = np.arange(len(leads))
+        columns = (self.leads, self.events, self.outcomes, self.consents)
         return People(
-            (lead_id,), self.created_at[one], self.source_row[one], self.labels[one],
-            _of_lead(self.leads, i), _of_lead(self.events, i), _of_lead(self.outcomes, i), _of_lead(self.consents, i),
+            tuple(self.lead_ids[i] for i in leads.tolist()),
+            self.created_at[leads], self.source_row[leads], self.labels[leads],
+            *(_renumbered(c, number) for c in columns),
         )  # fmt: skip
 
 
-def _of_lead(columns: Columns, lead: int) -> Columns:
-    rows = np.flatnonzero(columns["lead"] == lead)
-    part = take(columns, rows)
-    part["lead"] = np.zeros(len(rows), dtype=np.int64)
-    return part
+def _renumbered(columns: Columns, number: NDArray[np.int64]) -> Columns:
+    """The rows whose lead has a number, under that number; `number` has one more entry at the end, for lead -1."""
+    if "lead" not in columns:
+        return columns
+    lead = number[np.asarray(columns["lead"], dtype=np.int64)]
+    rows = np.flatnonzero(lead >= 0)
+    return {**take(columns, rows), "lead": lead[rows]}
+
+
+def joined(parts: Sequence[People]) -> People:
+    """Several groups as one; leads are numbered through in the order of the parts."""
+    starts = np.concatenate([[0], np.cumsum([len(p) for p in parts])])
+
+    def rows(name: str) -> Columns:
+        shifted = [
+            {**(c := getattr(p, name)), "lead": np.asarray(c["lead"], dtype=np.int64) + start}
+            for p, start in zip(parts, starts[:-1].tolist(), strict=True)
+        ]
+        return concat(shifted)
+
+    return People(
+        tuple(i for p in parts for i in p.lead_ids),
+        *(np.concatenate([getattr(p, n) for p in parts]) for n in ("created_at", "source_row", "labels")),
+        *(rows(n) for n in ("leads", "events", "outcomes", "consents")),
+    )
 
 
 class Dataset(Protocol):

@@ -18,8 +18,18 @@ def replace_text(file: Path, text: str) -> None:
             out.flush()
             os.fsync(out.fileno())
         staging.replace(file)
+        sync_folder(file.parent)
     finally:
         staging.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames inside a folder survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def safe_cell(text: str) -> str:

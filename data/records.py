@@ -17,7 +17,7 @@ Times are points, not days: see DATE ends in `data/importers`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -209,3 +209,20 @@ def bucket_of(key: str, buckets: int) -> int:
 def take(columns: Columns, rows: NDArray[np.int64]) -> Columns:
     """The given rows of every column."""
     return {name: c.take(rows) if isinstance(c, Coded) else c[rows] for name, c in columns.items()}
+
+
+def concat(parts: Sequence[Columns]) -> Columns:
+    """The rows of several tables of the same columns, one below the other."""
+    return {name: _concat_column([p[name] for p in parts]) for name in parts[0]}
+
+
+def _concat_column(columns: Sequence[Coded | Array]) -> Coded | Array:
+    coded = [c for c in columns if isinstance(c, Coded)]
+    if len(coded) < len(columns):
+        return np.concatenate([np.asarray(c) for c in columns])
+    number: dict[str, int] = {}
+    recoded = []
+    for column in coded:
+        table = {v: number.setdefault(v, len(number)) for v in column.values}
+        recoded.append(column.recode(table))
+    return Coded(np.concatenate(recoded).astype(np.int32), tuple(number))

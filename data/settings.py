@@ -65,7 +65,7 @@ class TrainingSettings(_Section):
     judging_share: float = Field(0.2, gt=0, lt=1)
     trials: int = Field(8, ge=1)
     bootstrap: int = Field(200, ge=1)
-    refits: int = Field(10, ge=1)
+    refits: int = Field(10, ge=2)
     judging_salt: str = Field("leadlift-judging", min_length=1)
 
 

@@ -166,7 +166,7 @@ def _bundle(dataset: Dataset, market: str, as_of: int) -> Bundle:
 
 
 def _promote(home: Path, bundle: Bundle) -> None:
-    registry.keep(home, bundle, {"gate": {"open": True, "reasons": []}})
+    registry.keep(home, bundle, {"gate": {"open": True, "reasons": []}, "bundle": {"sha256": bundle.name}})
     registry.keep_rules(home, bundle.market, rules_text())
     registry.promote(home, bundle.market, bundle.target, bundle.version, "2026-11-01T00:00:00Z", lambda version: None)
 

@@ -78,3 +78,20 @@ def test_the_json_gives_the_same_bits_back() -> None:
     spread = Spread((-3.0, 0.1), (0.2, 0.30000000000000004))
     text = to_json(Sigmoid(0.1 + 0.2, -1 / 3), Isotonic((0.0, 1.0), (0.1, 0.2)), spread)
     assert from_json(text) == (Sigmoid(0.1 + 0.2, -1 / 3), Isotonic((0.0, 1.0), (0.1, 0.2)), spread)
+
+
+@pytest.mark.parametrize(("mean", "sd", "a"), [(-3.0, 1.5, 0.2), (0.0, 3.0, 0.4), (0.0, 5.0, 0.3), (0.0, 100.0, 0.01)])
+def test_overconfident_log_odds_are_brought_back_to_the_observed_rate(mean: float, sd: float, a: float) -> None:
+    rng = np.random.default_rng(3)
+    x = rng.normal(mean, sd, 20_000)
+    label = (rng.random(20_000) < expit(a * x - 1.5)).astype(float)
+    found = fit_sigmoid(x, label, np.ones(20_000))
+    assert found.a == pytest.approx(a, rel=0.1)
+    assert found.apply(x).mean() == pytest.approx(label.mean(), abs=0.002)
+
+
+def test_backward_log_odds_become_the_base_rate() -> None:
+    rng = np.random.default_rng(4)
+    x = rng.normal(0, 3, 20_000)
+    label = (rng.random(20_000) < expit(-0.5 * x - 3)).astype(float)
+    assert fit_sigmoid(x, label, np.ones(20_000)).apply(x).mean() == pytest.approx(label.mean(), rel=0.03)

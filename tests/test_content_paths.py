@@ -61,8 +61,8 @@ def _report(folder: Path, now: int = DAY0 + 200 * DAY, **options: object) -> Pat
 def test_leads_and_conversions_of_all_paths_add_up(folder: Path) -> None:
     report = _report(folder)
     early = 3
-    assert report.leads + report.converted_before == LEADS
-    assert report.converted_before == early
+    assert report.leads + report.closed_before == LEADS
+    assert report.closed_before == early
     assert sum(r.leads for r in report.rows) + report.below_support == report.leads
     assert sum(r.conversions for r in report.rows) == report.conversions == LEADS // 5
 

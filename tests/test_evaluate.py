@@ -42,7 +42,7 @@ def test_a_constant_score_has_auc_one_half_and_lift_one() -> None:
 def test_ece_of_a_perfect_model_lies_below_its_limit_in_most_draws() -> None:
     rng = np.random.default_rng(3)
     p = rng.beta(1, 5, 2000)
-    limit = ece_limit(p, np.ones(2000), seed=1)
+    limit = ece_limit(p, Bench.of(p, np.ones(2000), np.arange(2000)), seed=1)
     draws = [ece(p, (rng.random(2000) < p).astype(float), np.ones(2000)) for _ in range(100)]
     assert 0.85 <= np.mean(np.array(draws) <= limit) <= 1.0
 
@@ -52,13 +52,15 @@ def test_a_model_that_says_twice_the_truth_is_above_the_limit() -> None:
     p = rng.beta(1, 9, 4000)
     label = (rng.random(4000) < p).astype(float)
     double = np.clip(2 * p, 0, 0.99)
-    assert ece(double, label, np.ones(4000)) > ece_limit(double, np.ones(4000), seed=1)
+    assert ece(double, label, np.ones(4000)) > ece_limit(
+        double, Bench.of(label, np.ones(4000), np.arange(4000)), seed=1
+    )
 
 
 def test_intervals_resample_leads_not_rows() -> None:
     judged, label, _ = _case(7, n=400)
-    wide = Bench(np.repeat(label, 5), np.ones(2000), np.repeat(np.arange(400), 5))
-    rows = Bench(wide.label, wide.weight, np.arange(2000))
+    wide = Bench.of(np.repeat(label, 5), np.ones(2000), np.repeat(np.arange(400), 5))
+    rows = Bench.of(wide.label, wide.weight, np.arange(2000))
     many = Judged(np.repeat(judged.score, 5), np.repeat(judged.probability, 5))
     by_lead, by_row = (judge(many, b, b.draws(200, 0))["auc"] for b in (wide, rows))
     assert by_lead.high - by_lead.low > 1.7 * (by_row.high - by_row.low)
@@ -66,7 +68,7 @@ def test_intervals_resample_leads_not_rows() -> None:
 
 def test_the_better_model_has_a_positive_paired_gain() -> None:
     judged, label, _ = _case(9, n=3000)
-    bench = Bench(label, np.ones(3000), np.arange(3000))
+    bench = Bench.of(label, np.ones(3000), np.arange(3000))
     flat = Judged(judged.score, np.full(3000, label.mean()))
     gain = log_loss_gain(flat, judged, bench, bench.draws(200, 0))
     assert 0 < gain.low < gain.value < gain.high
@@ -74,7 +76,7 @@ def test_the_better_model_has_a_positive_paired_gain() -> None:
 
 def test_reliability_bins_add_up_to_all_rows() -> None:
     judged, label, weight = _case(11, n=500)
-    bench = Bench(label, weight, np.arange(500))
+    bench = Bench.of(label, weight, np.arange(500))
     rows = reliability(judged, bench, bench.draws(50, 0))
     assert sum(r["rows"] for r in rows) == 500
     assert all(r["low"] <= r["observed"] <= r["high"] or r["rows"] < 60 for r in rows)
@@ -84,6 +86,15 @@ def test_a_slice_that_is_off_shows_a_large_gap() -> None:
     judged, label, _ = _case(12, n=4000)
     name = np.where(np.arange(4000) % 2, "a", "b")
     off = np.where(name == "a", np.maximum(label, np.arange(4000) % 4 == 1), label)
-    found = slices(judged, Bench(off, np.ones(4000), np.arange(4000)), {"part": name})
+    found = slices(judged, Bench.of(off, np.ones(4000), np.arange(4000)), {"part": name})
     gap = {str(s["value"]): abs(float(s["z"])) for s in found}
     assert gap["a"] > 10 > 4 > gap["b"]
+
+
+def test_the_limit_of_ece_allows_for_leads_that_are_looked_at_many_times() -> None:
+    rng = np.random.default_rng(6)
+    lead = np.repeat(np.arange(300), 10)
+    p = np.repeat(rng.beta(1, 9, 300), 10)
+    limit = ece_limit(p, Bench.of(p, np.ones(3000), lead), seed=1)
+    draws = [ece(p, (rng.random(300)[lead] < p).astype(float), np.ones(3000)) for _ in range(60)]
+    assert np.mean(np.array(draws) <= limit) > 0.85

@@ -25,7 +25,8 @@ def versions(market: Any) -> list[Bundle]:
 
 def _keep(home: Path, bundles: list[Bundle], open_: bool = True) -> tuple[str, str]:
     for bundle in bundles:
-        registry.keep(home, bundle, {"gate": {"open": open_, "reasons": [] if open_ else ["worse than the points"]}})
+        gate = {"open": open_, "reasons": [] if open_ else ["worse than the points"]}
+        registry.keep(home, bundle, {"gate": gate, "bundle": {"sha256": bundle.name}})
     return bundles[0].market, bundles[0].target
 
 
@@ -104,3 +105,32 @@ def test_an_unknown_version_is_a_usage_error(tmp_path: Path, versions: list[Bund
     market, target = _keep(tmp_path, versions[:1])
     with pytest.raises(UsageError, match="leadlift models"):
         registry.promote(tmp_path, market, target, "0" * 12, AT, lambda v: None)
+
+
+def test_a_rollback_that_died_is_finished_not_repeated(tmp_path: Path, versions: list[Bundle]) -> None:
+    market, target = _keep(tmp_path, versions)
+    for bundle in versions:
+        registry.promote(tmp_path, market, target, bundle.version, AT, lambda v: None)
+    file = registry.place(tmp_path, market, target) / "history.jsonl"
+    registry.rollback(tmp_path, market, target, AT, lambda v: None)
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join(lines[:-1]) + "\n")  # the power went between current.json and done
+    assert registry.rollback(tmp_path, market, target, AT, lambda v: None).version == versions[1].version
+    assert registry.rollback(tmp_path, market, target, AT, lambda v: None).version == versions[0].version
+
+
+def test_a_folder_that_holds_another_bundle_is_not_promoted(tmp_path: Path, versions: list[Bundle]) -> None:
+    market, target = _keep(tmp_path, versions[:2])
+    root = registry.place(tmp_path, market, target) / "bundles"
+    for file in (root / versions[0].version).iterdir():
+        (root / versions[1].version / file.name).write_bytes(file.read_bytes())
+    with pytest.raises(BundleError, match="expected the bundle"):
+        registry.promote(tmp_path, market, target, versions[1].version, AT, lambda v: None)
+
+
+def test_a_damaged_release_is_written_anew_by_the_next_promotion(tmp_path: Path, versions: list[Bundle]) -> None:
+    market, target = _keep(tmp_path, versions[:1])
+    release = registry.promote(tmp_path, market, target, versions[0].version, AT, lambda v: None)
+    (release.path / "card.md").write_text("torn")
+    registry.promote(tmp_path, market, target, versions[0].version, AT, lambda v: None)
+    assert registry.current_bundle(tmp_path, market, target).name == versions[0].name  # type: ignore[union-attr]

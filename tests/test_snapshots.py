@@ -29,6 +29,10 @@ def _people(
         events={
             "lead": np.array([e[0] for e in seen], dtype=np.int64),
             "occurred_at": np.array([DAY0 + round(e[1] * DAY) for e in seen], dtype=np.int64),
+            "received_at": np.full(len(seen), NULL_TIME),
+            "known_from": np.full(len(seen), NULL_TIME),
+            "direction": Coded.of(["inbound" if e[1] >= 0 else "outbound" for e in seen]),
+            "is_bot": np.zeros(len(seen), dtype=bool),
         },
         outcomes={
             "lead": np.array([o[0] for o in outcomes], dtype=np.int64),
@@ -107,3 +111,13 @@ def test_each_cancellation_ends_the_latest_conversion_before_it() -> None:
     )
     found = conversions_of(people.outcomes, "converted", DAY0 + 400 * DAY)
     assert found.cancelled_at.tolist() == [NULL_TIME, DAY0 + 55 * DAY]
+
+
+def test_what_we_sent_and_what_bots_did_keeps_nobody_open() -> None:
+    kept = _people([], events=[(0, 1.0), (0, 80.0)])
+    sent, bots, late = (_people([], events=[(0, 1.0), (0, 80.0)]) for _ in range(3))
+    sent.events["direction"] = Coded.of(["inbound", "outbound"])
+    bots.events["is_bot"][:] = [False, True]
+    late.events["received_at"][:] = [NULL_TIME, DAY0 + 300 * DAY]
+    looks = [len(snapshots_of(p, POLICY, "converted", DAY0 + 400 * DAY)) for p in (kept, sent, bots, late)]
+    assert looks[0] > looks[1] == looks[2] == looks[3]

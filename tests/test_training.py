@@ -159,7 +159,7 @@ def test_paths_are_printed_with_everybody_in_the_denominator(run: Any, dataset: 
     code, found, said = run("paths", str(dataset), "--support", "10", "--csv", str(tmp_path / "paths.csv"))
     assert code == 0
     assert sum(r["leads"] for r in found["rows"]) + found["below_support"] == found["leads"]
-    assert found["leads"] + found["censored"] + found["converted_before"] == len(_created(dataset))
+    assert found["leads"] + found["censored"] + found["closed_before"] == len(_created(dataset))
     assert "95 % interval" in said
     assert len((tmp_path / "paths.csv").read_text().splitlines()) == len(found["rows"]) + 1
 

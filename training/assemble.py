@@ -6,7 +6,7 @@ set is fitted on, and the features of every row. Points and slices are computed 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,15 +14,15 @@ import yaml
 from numpy.typing import NDArray
 
 from data import packaged
-from data.dataset import Dataset, People
-from data.errors import InputError
+from data.dataset import Dataset, People, joined
+from data.errors import InputError, SettingsError
 from data.records import NULL_TIME, take
 from features.build import FeatureSet, build_features, fit_feature_set, moment_at
 from features.catalog import families_for
 from features.family import Moment
 from training.bundle import Bundle
 from training.rules import Rules, score_points
-from training.snapshots import CONVERTED, Policy, Snapshots, conversions_of, snapshots_of
+from training.snapshots import Policy, Snapshots, conversions_of, snapshots_of
 from training.splits import lead_hash
 
 F64 = NDArray[np.float64]
@@ -49,7 +49,7 @@ class Question:
 class Frame:
     """One row per snapshot, (n,) throughout. `lead` numbers leads across the dataset; `label` NaN is censored.
 
-    hashes: the lead's hash under the judging salt. sampled: inverse of the sampling rate. source_row: for tables
+    hashes: the lead's hash under the judging salt. weight: inverse of the sampling rate. source_row: for tables
     without times. won_values: minor units of standing conversions, with the hash of their lead.
     """
 
@@ -102,7 +102,8 @@ def frame_of(dataset: Dataset, question: Question) -> Frame:
         )
     frame = Frame(*(np.concatenate(column) for column in zip(*parts, strict=True)))
     _refuse_one_class(frame, dataset, question)
-    return _sampled(frame, question.max_snapshots)
+    # A table's declared split is of all its rows.
+    return _sampled(frame, question.max_snapshots) if dataset.info.has_times else frame
 
 
 def _part(people: People, question: Question, offset: int, has_times: bool) -> tuple[NDArray[np.generic], ...]:
@@ -141,7 +142,13 @@ def _sampled(frame: Frame, limit: int) -> Frame:
     if len(frame) <= limit:
         return frame
     positive = frame.label == 1
-    rate = max(limit - int(positive.sum()), 1) / max(int((~positive).sum()), 1)
+    room = limit - int(positive.sum())
+    if room < int(positive.sum()):
+        raise SettingsError(
+            f"[snapshots] max_snapshots: expected at least twice the {int(positive.sum())} converting snapshots, "
+            f"got {limit}. Raise it, or look at leads less often."
+        )
+    rate = room / int((~positive).sum())
     # Multiplied by a large odd number so that the sample has nothing to do with folds and judging leads.
     draw = (frame.hashes * 1_000_003.0 + frame.as_of % 9_973 / 9_973.0) % 1.0
     keep = np.flatnonzero(positive | (draw < rate))
@@ -152,24 +159,35 @@ def _sampled(frame: Frame, limit: int) -> Frame:
 
 # -- second walk: the feature set ------------------------------------------------------------------------------
 def fit_on(dataset: Dataset, frame: Frame, rows: I64, content: str | None) -> FeatureSet:
-    """The feature set, fitted on up to 20,000 of the given (training) rows, evenly spread over the first group.
+    """The feature set, fitted on the last of the given (training) rows of each lead, of up to 20,000 leads.
 
-    Groups are buckets, and buckets are hashes of leads: the first group is a random sample of all leads.
+    One row a lead, so that what a single lead repeats for weeks is no category; leads by hash, so that the set does
+    not depend on how the dataset is divided into groups.
     """
     families = families_for(dataset.info.extra)
     if not dataset.info.has_times:
         families = tuple(f for f in families if f.group == "profile" or f.name.startswith("extra_"))
     document = yaml.safe_load(content or packaged.content_text())
+    chosen = _one_row_a_lead(frame, rows)
+    parts, at = [], []
     for people, start in _groups(dataset):
-        mine = rows[(frame.lead[rows] >= start) & (frame.lead[rows] < start + len(people))]
-        if not len(mine):
-            continue
-        mine = mine[np.unique(np.linspace(0, len(mine) - 1, min(FIT_ROWS, len(mine))).astype(np.int64))]
-        # The content map is needed to encode and is no fitted part: an unfitted set encodes the same.
-        blank = FeatureSet((), dataset.info.extra, {}, document, packaged.source_categories())
-        moment = _moment(people, blank, frame, mine, start)
-        return fit_feature_set(families, dataset.info.extra, document, blank.categories, moment)
-    raise InputError.of(where=str(dataset.path), expected="rows to learn from", got="none", remedy="Import more leads.")
+        mine = chosen[(frame.lead[chosen] >= start) & (frame.lead[chosen] < start + len(people))]
+        if len(mine):
+            parts.append(people.take(frame.lead[mine] - start))
+            at.append(mine)
+    people, picked = joined(parts), np.concatenate(at)
+    # The content map is needed to encode and is no fitted part: an unfitted set encodes the same.
+    blank = FeatureSet((), dataset.info.extra, {}, document, packaged.source_categories())
+    lead = np.arange(len(picked), dtype=np.int64)
+    moment = moment_at(people.leads, blank.encode(people.events), lead, people.created_at, frame.as_of[picked])
+    return fit_feature_set(families, dataset.info.extra, document, blank.categories, moment)
+
+
+def _one_row_a_lead(frame: Frame, rows: I64) -> I64:
+    """The last row of each lead, of the FIT_ROWS leads with the smallest hashes, in the order of the frame."""
+    rows = np.sort(rows)
+    last = rows[np.append(frame.lead[rows][1:] != frame.lead[rows][:-1], True)]
+    return np.sort(last[np.argsort(frame.hashes[last], kind="stable")[:FIT_ROWS]])
 
 
 def _groups(dataset: Dataset) -> Iterator[tuple[People, int]]:
@@ -249,11 +267,3 @@ def order_column(dataset: Dataset, name: str) -> F64 | None:
             )  # fmt: skip
         parts.append(column.astype(np.float64))
     return np.concatenate(parts)
-
-
-def target_name(target: str | None) -> str:
-    """The default target is `converted`."""
-    return target or CONVERTED
-
-
-__all__: Sequence[str] = ("Frame", "Question", "Table", "fit_on", "frame_of", "order_column", "table_of", "target_name")

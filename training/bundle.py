@@ -24,7 +24,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data.currency import minor_units
 from data.errors import BundleError, InputError
+from data.files import replace_text, sync_folder
 from features.build import FeatureSet, FeatureTable
 from features.golden import DIGESTS
 from training import calibration
@@ -137,7 +139,8 @@ class Bundle:
 
     def expected_value(self, probability: F64) -> F64:
         """probability x mean value of a won lead, in major units rounded to the minor one; NaN below 50 known values."""
-        return np.asarray(np.round(probability * self._mean_value) / 100.0, dtype=np.float64)
+        minor = np.round(probability * self._mean_value)
+        return np.asarray(minor / minor_units(self.currency), dtype=np.float64)
 
     @cached_property
     def _mean_value(self) -> float:
@@ -162,44 +165,44 @@ def make_bundle(texts: Mapping[str, str], about: Mapping[str, Any]) -> Bundle:
 
 
 def write_bundle(bundle: Bundle, folder: Path) -> Path:
-    """Write `folder`, all or nothing; an existing folder of the same name is left as it is."""
+    """Write `folder`, all or nothing. One that holds this bundle is left as it is, a damaged one is written anew."""
     if folder.exists():
-        return folder
+        try:
+            read_bundle(folder, bundle.name)
+            return folder
+        except BundleError:
+            shutil.rmtree(folder)
     staging = folder.with_name(f".{folder.name}.{os.getpid()}")
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
     for name, text in bundle.files.items():
-        (staging / name).write_text(text, encoding="utf-8", newline="\n")
-    try:
-        staging.rename(folder)
-    except OSError:
-        shutil.rmtree(staging, ignore_errors=True)
-        if not folder.exists():
-            raise
+        replace_text(staging / name, text)
+    staging.rename(folder)
+    sync_folder(folder.parent)
     return folder
 
 
 def read_bundle(folder: Path, name: str | None = None) -> Bundle:
     """Read a bundle after checking every hash; `name` is the SHA-256 it must have.
 
+    Files that the manifest does not name are not read.
+
     Raises
     ------
     BundleError
-        for a missing or altered file, a file that does not belong there, another name, another format, or a family
-        this version does not know or computes differently.
+        for a missing or altered file, another name, another format, or a family this version does not know or
+        computes differently.
     """
-    files = _checked_files(folder, name)
-    bundle = Bundle(files)
+    bundle = Bundle(_checked_files(folder, name))
     try:
-        format_ = bundle.manifest["format"]
-        if format_ != FORMAT:
-            raise _broken(folder, f"bundle format {FORMAT}", f"format {format_}")
-        _ = bundle.feature_set.families, bundle.rules, bundle._calibration
+        if bundle.manifest["format"] != FORMAT:
+            raise _broken(folder, f"bundle format {FORMAT}", f"format {bundle.manifest['format']}")
+        _ = bundle.feature_set.families, bundle.rules, bundle._calibration, bundle._mean_value
         check_families(bundle)
         check_canary(bundle)
-    except (KeyError, ValueError, TypeError, InputError) as bad:
-        if isinstance(bad, BundleError):
-            raise
+    except BundleError:
+        raise
+    except (KeyError, ValueError, TypeError, AttributeError, RuntimeError, InputError) as bad:
         raise _broken(folder, "files this version understands", f"{type(bad).__name__}: {bad}") from None
     return bundle
 
@@ -207,7 +210,7 @@ def read_bundle(folder: Path, name: str | None = None) -> Bundle:
 def _checked_files(folder: Path, name: str | None) -> dict[str, str]:
     try:
         manifest = (folder / MANIFEST).read_text(encoding="utf-8")
-        hashes: dict[str, str] = json.loads(manifest)["files"]
+        hashes: dict[str, str] = dict(json.loads(manifest)["files"])
     except (OSError, ValueError, KeyError, TypeError):
         raise _broken(folder, f"a readable {MANIFEST}", "none") from None
     if name is not None and _sha256(manifest) != name:

@@ -16,6 +16,7 @@ F64 = NDArray[np.float64]
 
 LOWEST, HIGHEST = 1e-4, 1.0 - 1e-4
 _Z90 = 1.6448536269514722
+_FLATTEST = 1e-3  # the smallest slope: order is kept
 
 
 def logit(probability: F64) -> F64:
@@ -87,24 +88,42 @@ class Spread:
 
 
 def fit_sigmoid(raw: F64, label: F64, weight: F64) -> Sigmoid:
-    """Maximum likelihood by Newton's method, with Platt's softened targets against overconfidence.
+    """Maximum likelihood by Newton's method with halved steps, on Platt's softened targets against overconfidence.
 
-    Parameters are held-out log-odds, labels and weights, all (n,). A slope that would turn the order round is set
-    to a small positive one.
+    Parameters are held-out log-odds, labels and weights, all (n,). Where the log-odds rank backwards the map is
+    (all but) constant at the base rate: order is never turned round.
     """
     positives, negatives = float(weight[label == 1].sum()), float(weight[label == 0].sum())
     target = np.where(label == 1, (positives + 1) / (positives + 2), 1 / (negatives + 2))
     design = np.column_stack([raw, np.ones(len(raw))])
-    theta = np.array([1.0, 0.0])
-    for _ in range(50):
-        p = expit(design @ theta)
-        gradient = design.T @ (weight * (target - p))
-        curvature = (design * (weight * p * (1 - p))[:, None]).T @ design + 1e-9 * np.eye(2)
-        step = np.linalg.solve(curvature, gradient)
-        theta = theta + np.clip(step, -2.0, 2.0)
+    theta = np.array([0.0, np.log((positives + 1) / (negatives + 1))])
+    for _ in range(100):
+        step = _newton_step(theta, design, target, weight)
+        theta = theta + step
         if float(np.abs(step).max()) < 1e-10:
             break
-    return Sigmoid(max(float(theta[0]), 1e-3), float(theta[1]))
+    if theta[0] >= _FLATTEST:
+        return Sigmoid(float(theta[0]), float(theta[1]))
+    base = np.average(target, weights=weight)
+    return Sigmoid(_FLATTEST, float(np.log(base / (1 - base)) - _FLATTEST * np.average(raw, weights=weight)))
+
+
+def _newton_step(theta: F64, design: F64, target: F64, weight: F64) -> F64:
+    """Newton's step, halved until the loss does not rise; zero where no step helps."""
+    p = expit(design @ theta)
+    curvature = (design * (weight * p * (1 - p))[:, None]).T @ design + 1e-9 * np.eye(2)
+    step = np.asarray(np.linalg.solve(curvature, design.T @ (weight * (target - p))), dtype=np.float64)
+    before = _loss(theta, design, target, weight)
+    for _ in range(40):
+        if _loss(theta + step, design, target, weight) <= before:
+            return step
+        step = step / 2
+    return np.zeros(2)
+
+
+def _loss(theta: F64, design: F64, target: F64, weight: F64) -> float:
+    z = design @ theta
+    return float(weight @ (np.logaddexp(0.0, z) - target * z))
 
 
 def fit_isotonic(raw: F64, label: F64, weight: F64, prior: float = 20.0) -> Isotonic:

@@ -65,14 +65,19 @@ def choose(rows: Rows, trials: int, seed: int, threads: int, advance: Advance) -
     """
     folds = by_lead(rows.hashes)
     logistic = _best([_logistic(rows, folds, c, seed, threads, advance) for c in _LOGISTIC_C])
-    trees = _best([_trees(rows, folds, t, seed, threads, advance) for t in _TREES[: max(1, trials)]])
+    trees = _best([_trees(rows, folds, t, seed, threads, advance) for t in _TREES[: tried(trials)]])
     candidates = [logistic, trees, _blend(rows, logistic, trees)]
     return sorted(candidates, key=lambda c: c.loss)
 
 
 def steps(trials: int) -> int:
     """How often `choose` advances."""
-    return len(_LOGISTIC_C) + min(max(1, trials), MAX_TRIALS)
+    return len(_LOGISTIC_C) + tried(trials)
+
+
+def tried(trials: int) -> int:
+    """How many settings of LightGBM are tried when `trials` are asked for."""
+    return min(max(1, trials), MAX_TRIALS)
 
 
 def fit(candidate: Candidate, rows: Rows) -> FittedCandidate:
@@ -87,7 +92,7 @@ def again(recipe: Recipe, rows: Rows) -> FittedCandidate:
 
 
 def _held_out(recipe: Recipe, rows: Rows, folds: Folds) -> F64:
-    raw = np.empty(len(rows))
+    raw = np.full(len(rows), np.nan)
     for train, held_out in folds:
         raw[held_out] = recipe.fit(rows.take(train)).raw(rows.values[held_out])
     return raw

@@ -23,7 +23,7 @@ from data.errors import InputError, Verdict
 from data.records import DAY
 from features.build import FeatureSet
 from features.journeys import Journeys, cut
-from training.snapshots import Conversions, Policy, conversions_of, labels_of
+from training.snapshots import Policy, conversions_of, is_open, labels_of
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
@@ -66,7 +66,7 @@ class PathReport:
     rate: float
     below_support: int
     censored: int
-    converted_before: int
+    closed_before: int
     landmark_days: int
     horizon_days: int
 
@@ -110,28 +110,22 @@ def content_paths(
 def _groups(
     dataset: Dataset, policy: Policy, target: str, now: int, landmark_days: int, by: By, steps: int
 ) -> Iterator[tuple[list[Taken], int, int]]:
-    """Per group of leads: those that matured, how many are censored, how many had converted before the landmark."""
+    """Per group of leads: those that matured, how many are censored, how many were won or lost before the landmark."""
     text = dataset.content_text() or packaged.content_text()
     blank = FeatureSet((), dataset.info.extra, {}, yaml.safe_load(text), packaged.source_categories())
     for people in dataset.people():
         landmark = people.created_at + policy.first_look + landmark_days * DAY
         conversions = conversions_of(people.outcomes, target, now)
         lead = np.arange(len(people), dtype=np.int64)
-        open_ = ~_closed_before(conversions, landmark)
+        here = people.created_at < now
+        open_ = here & is_open(people, conversions, lead, landmark)
         mature = landmark + policy.maturity <= now
         rows = np.flatnonzero(open_ & mature)
         journeys = cut(blank.encode(people.events), lead[rows], landmark[rows])
         label, _ = labels_of(conversions, lead[rows], landmark[rows], policy)
         paths = paths_of(journeys, by, steps)
         taken = [Taken(p, y) for p, y in zip(paths, label.tolist(), strict=True)]
-        yield taken, int((open_ & ~mature).sum()), int((~open_).sum())
-
-
-def _closed_before(conversions: Conversions, landmark: I64) -> NDArray[np.bool_]:
-    closed = np.zeros(len(landmark), dtype=np.bool_)
-    early = conversions.at < landmark[conversions.lead]
-    closed[conversions.lead[early]] = True
-    return closed
+        yield taken, int((open_ & ~mature).sum()), int((here & ~open_).sum())
 
 
 def paths_of(journeys: Journeys, by: By = "content", steps: int = USUAL_STEPS) -> list[tuple[str, ...]]:

@@ -6,7 +6,7 @@ Brier and ECE use the calibrated probability. Intervals are the 5 % and 95 % qua
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,24 +41,51 @@ class Judged:
 
 @dataclass(frozen=True)
 class Bench:
-    """The judged rows: label, weight and lead number, all (n,)."""
+    """The judged rows: label, weight and lead number from 0 without gaps, all (n,)."""
 
     label: F64
     weight: F64
     lead: I64
 
-    def draws(self, times: int, seed: int) -> F64:
-        """Weights of `times` resamplings of leads, (times, n)."""
-        leads, place = np.unique(self.lead, return_inverse=True)
-        rng = np.random.default_rng(seed)
-        drawn = rng.multinomial(len(leads), np.full(len(leads), 1 / len(leads)), size=times)
-        return np.asarray(drawn[:, place] * self.weight, dtype=np.float64)
+    @staticmethod
+    def of(label: F64, weight: F64, lead: I64) -> Bench:
+        """`lead` may be any numbers that tell leads apart."""
+        return Bench(label, weight, np.unique(lead, return_inverse=True)[1].astype(np.int64))
+
+    @property
+    def leads(self) -> int:
+        return int(self.lead.max(initial=-1)) + 1
+
+    def draws(self, times: int, seed: int) -> Draws:
+        """`times` resamplings of leads with replacement."""
+        share = np.full(self.leads, 1 / self.leads)
+        counts = np.random.default_rng(seed).multinomial(self.leads, share, size=times)
+        return Draws(counts.astype(np.int16), self)
 
 
-def judge(judged: Judged, bench: Bench, draws: F64) -> dict[str, Interval]:
+@dataclass(frozen=True)
+class Draws:
+    """Resampled leads: how often each was drawn, int16 (times, leads). Weights of rows are made one draw at a time."""
+
+    counts: NDArray[np.int16]
+    bench: Bench
+
+    def weights(self) -> Iterator[F64]:
+        """Weights (n,) of each draw."""
+        for counts in self.counts:
+            yield counts[self.bench.lead] * self.bench.weight
+
+    def sums(self, values: F64) -> F64:
+        """Weighted sum of `values` (n,) in each draw, (times,)."""
+        per_lead = np.bincount(self.bench.lead, weights=self.bench.weight * values, minlength=self.bench.leads)
+        return np.asarray(self.counts @ per_lead, dtype=np.float64)
+
+
+def judge(judged: Judged, bench: Bench, draws: Draws) -> dict[str, Interval]:
     """All METRICS with intervals."""
-    point = measures(judged, bench.label, bench.weight)
-    samples = [measures(judged, bench.label, w) for w in draws if _has_both(bench.label, w)]
+    orders = _Orders.of(judged)
+    point = measures(judged, bench.label, bench.weight, orders)
+    samples = [measures(judged, bench.label, w, orders) for w in draws.weights() if _has_both(bench.label, w)]
     spread = {m: np.array([s[m] for s in samples]) for m in METRICS}
     # Resampling adds noise to every bin, so ECE comes out too large: take the mean excess off its interval.
     spread["ece"] = np.maximum(spread["ece"] - (spread["ece"].mean() - point["ece"]), 0.0)
@@ -69,22 +96,44 @@ def _has_both(label: F64, weight: F64) -> bool:
     return 0.0 < float(weight @ label) < float(weight.sum())
 
 
-def measures(judged: Judged, label: F64, weight: F64) -> dict[str, float]:
+@dataclass(frozen=True)
+class _Orders:
+    """The two sortings every measure needs: by score, best first, and by probability; equal for all draws."""
+
+    by_score: I64
+    last_of_tie: I64
+    by_probability: I64
+
+    @staticmethod
+    def of(judged: Judged) -> _Orders:
+        by_score = np.argsort(-judged.score, kind="stable")
+        score = judged.score[by_score]
+        last_of_tie = np.flatnonzero(np.append(score[1:] != score[:-1], True))
+        return _Orders(by_score, last_of_tie, np.argsort(judged.probability, kind="stable"))
+
+
+def measures(judged: Judged, label: F64, weight: F64, orders: _Orders | None = None) -> dict[str, float]:
     """All METRICS for one set of weights."""
-    order = np.argsort(-judged.score, kind="stable")
-    ranked = _Ranking.of(judged.score[order], label[order], weight[order])
+    orders = orders or _Orders.of(judged)
+    w = weight[orders.by_score]
+    hits, rows = np.cumsum(w * label[orders.by_score]), np.cumsum(w)
+    ranked = _Ranking(hits[orders.last_of_tie], rows[orders.last_of_tie])
     p = judged.probability
-    loss = -np.where(label == 1, np.log(p), np.log1p(-p))
     return {
         "auc": ranked.auc(),
         "pr_auc": ranked.average_precision(),
-        "log_loss": float(np.average(loss, weights=weight)),
+        "log_loss": float(np.average(losses(p, label), weights=weight)),
         "brier": float(np.average((p - label) ** 2, weights=weight)),
-        "ece": ece(p, label, weight),
+        "ece": ece(p, label, weight, orders.by_probability),
         "lift_at_5": ranked.lift(0.05),
         "lift_at_10": ranked.lift(0.10),
         "lift_at_20": ranked.lift(0.20),
     }
+
+
+def losses(probability: F64, label: F64) -> F64:
+    """-log p(label) of each row, in nats."""
+    return np.asarray(-np.where(label == 1, np.log(probability), np.log1p(-probability)), dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -93,11 +142,6 @@ class _Ranking:
 
     hits: F64
     rows: F64
-
-    @staticmethod
-    def of(score: F64, label: F64, weight: F64) -> _Ranking:
-        last_of_tie = np.flatnonzero(np.append(score[1:] != score[:-1], True))
-        return _Ranking(np.cumsum(weight * label)[last_of_tie], np.cumsum(weight)[last_of_tie])
 
     def auc(self) -> float:
         """Chance that a converting row ranks above another one; ties count half."""
@@ -120,51 +164,53 @@ class _Ranking:
         return self.capture(share) / share
 
 
-def ece(probability: F64, label: F64, weight: F64) -> float:
+def ece(probability: F64, label: F64, weight: F64, order: I64 | None = None) -> float:
     """Expected calibration error: mean |observed - predicted| over 10 equal-count bins (Naeini et al. 2015)."""
-    order = np.argsort(probability, kind="stable")
-    parts = np.array_split(order, ECE_BINS)
-    gaps = [abs(float(weight[p] @ (label[p] - probability[p]))) for p in parts if len(p)]
-    return float(np.sum(gaps) / weight.sum())
+    order = np.argsort(probability, kind="stable") if order is None else order
+    residual = (weight * (label - probability))[order]
+    edges = np.linspace(0, len(order), ECE_BINS + 1).astype(np.int64)[:-1]
+    return float(np.abs(np.add.reduceat(residual, np.unique(edges))).sum() / weight.sum())
 
 
-def ece_limit(probability: F64, weight: F64, seed: int, times: int = 200) -> float:
-    """The 95 % quantile of ECE when outcomes are redrawn from the probabilities: what a perfect model would show."""
+def ece_limit(probability: F64, bench: Bench, seed: int, times: int = 200) -> float:
+    """The 95 % quantile of ECE when outcomes are redrawn from the probabilities: what a perfect model would show.
+
+    The looks at one lead share one draw, as they share one fate: independent draws would make the limit too small.
+    """
     rng = np.random.default_rng(seed)
-    draws = [ece(probability, (rng.random(len(probability)) < probability).astype(np.float64), weight)
-             for _ in range(times)]  # fmt: skip
+    order = np.argsort(probability, kind="stable")
+    draws = [
+        ece(probability, (rng.random(bench.leads)[bench.lead] < probability).astype(np.float64), bench.weight, order)
+        for _ in range(times)
+    ]
     return float(np.quantile(draws, 0.95))
 
 
-def log_loss_gain(worse: Judged, better: Judged, bench: Bench, draws: F64) -> Interval:
+def log_loss_gain(worse: Judged, better: Judged, bench: Bench, draws: Draws) -> Interval:
     """Mean log loss of `worse` minus `better`, paired on the same resampled leads; above 0 means better wins."""
-
-    def loss(j: Judged) -> F64:
-        return -np.where(bench.label == 1, np.log(j.probability), np.log1p(-j.probability))
-
-    gain = loss(worse) - loss(better)
-    samples = (draws @ gain) / draws.sum(axis=1)
+    gain = losses(worse.probability, bench.label) - losses(better.probability, bench.label)
+    samples = draws.sums(gain) / draws.sums(np.ones(len(gain)))
     low, high = np.quantile(samples, [0.05, 0.95])
     return Interval(float(np.average(gain, weights=bench.weight)), float(low), float(high))
 
 
-def reliability(judged: Judged, bench: Bench, draws: F64) -> list[dict[str, float]]:
+def reliability(judged: Judged, bench: Bench, draws: Draws) -> list[dict[str, float]]:
     """Predicted against observed in 10 equal-count bins, observed with its interval by lead: the reliability figure."""
-    rows = []
-    for part in np.array_split(np.argsort(judged.probability, kind="stable"), ECE_BINS):
-        if not len(part):
-            continue
-        weights = draws[:, part]
-        total = weights.sum(axis=1)
-        seen = total > 0
-        observed = (weights[seen] @ bench.label[part]) / total[seen]
-        low, high = np.quantile(observed, [0.05, 0.95])
-        rows.append({
-            "predicted": float(np.average(judged.probability[part], weights=bench.weight[part])),
-            "observed": float(np.average(bench.label[part], weights=bench.weight[part])),
-            "low": float(low), "high": float(high), "rows": float(len(part)),
-        })  # fmt: skip
-    return rows
+    parts = np.array_split(np.argsort(judged.probability, kind="stable"), ECE_BINS)
+    return [_bin(judged, bench, draws, part) for part in parts if len(part)]
+
+
+def _bin(judged: Judged, bench: Bench, draws: Draws, part: I64) -> dict[str, float]:
+    inside = np.zeros(len(bench.label))
+    inside[part] = 1.0
+    total = draws.sums(inside)
+    observed = draws.sums(inside * bench.label)[total > 0] / total[total > 0]
+    low, high = np.quantile(observed, [0.05, 0.95])
+    return {
+        "predicted": float(np.average(judged.probability[part], weights=bench.weight[part])),
+        "observed": float(np.average(bench.label[part], weights=bench.weight[part])),
+        "low": float(low), "high": float(high), "rows": float(len(part)),
+    }  # fmt: skip
 
 
 def slices(

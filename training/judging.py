@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from training.assemble import Frame, Table
 from training.calibration import Isotonic, fit_isotonic
 from training.candidates import Candidate, FittedCandidate, again, choose, fit
-from training.evaluate import Bench, Interval, Judged, judge
+from training.evaluate import Bench, Draws, Interval, Judged, judge
 from training.models import Recipe, Rows
-from training.splits import Split, Turn
+from training.splits import Turn
+from training.work import Work
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
-POINTS = "points"
+POINTS, SERVING = "points", "serving"
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Judgement:
     bench: Bench
     said: dict[str, Judged]
     metrics: dict[str, dict[str, Interval]]
-    draws: F64
+    draws: Draws
     chosen: list[Candidate]
     fitted: list[FittedCandidate]
     points: Isotonic
@@ -50,40 +51,52 @@ def rows_of(frame: Frame, table: Table, rows: I64) -> Rows:
     )  # fmt: skip
 
 
-def judged(
-    frame: Frame, table: Table, split: Split, trials: int, seed: int, threads: int, bootstrap: int,
-    champion_recipe: Recipe | None, advance: Callable[[], None],
-) -> Judgement:  # fmt: skip
+def judged(work: Work, advance: Callable[[], None]) -> Judgement:
     """Judge turn by turn; with several turns the answers are put together, each row judged by what never saw its lead."""
+    frame, table, split = work.frame, work.table, work.split
     rows = np.concatenate([t.judge for t in split.turns])
     answers: dict[str, list[Judged]] = {}
     for turn in split.turns:
-        chosen, fitted, points = _one_turn(frame, table, turn, trials, seed, threads, advance)
-        for name, one in _answers(frame, table, turn, fitted, points).items():
+        chosen, fitted, points = _one_turn(work, turn, advance)
+        turn_said = _answers(table, turn, fitted, points) | _serving(work, turn)
+        for name, one in turn_said.items():
             answers.setdefault(name, []).append(one)
-        if len(split.turns) > 1 and champion_recipe is not None:
-            answers.setdefault("champion", []).append(_refitted(frame, table, turn, champion_recipe))
     said = {name: _joined(parts) for name, parts in answers.items()}
-    if table.champion is not None and "champion" not in said:
-        said["champion"] = Judged(table.champion[0][rows], table.champion[1][rows])
-    bench = Bench(frame.label[rows], frame.weight[rows], frame.lead[rows])
-    draws = bench.draws(bootstrap, seed)
+    bench = Bench.of(frame.label[rows], frame.weight[rows], frame.lead[rows])
+    draws = bench.draws(work.settings.training.bootstrap, work.request.seed)
     metrics = {name: judge(j, bench, draws) for name, j in said.items()}
     return Judgement(rows, bench, said, metrics, draws, chosen, fitted, points)
 
 
+def _serving(work: Work, turn: Turn) -> dict[str, Judged]:
+    """The release that serves now, on the judged rows.
+
+    Its own answers where it was trained without the leads that are held out here; else its recipe, fitted and
+    calibrated on this turn's training rows: its own answers for leads it has seen would be too good.
+    """
+    bundle, said = work.serving, work.table.champion
+    if bundle is None or said is None:
+        return {}
+    if len(work.split.turns) == 1 and bundle.manifest.get("held_out") == work.held_out:
+        return {SERVING: Judged(said[0][turn.judge], said[1][turn.judge])}
+    recipe = bundle.manifest["recipe"]
+    rows = rows_of(work.frame, work.table, turn.train)
+    fitted = again(Recipe(recipe["kind"], recipe["settings"], bundle.manifest["seed"], recipe["threads"]), rows)
+    raw = fitted.model.raw(np.ascontiguousarray(work.table.values[turn.judge]))
+    return {SERVING: Judged(raw, fitted.calibrator.apply(raw))}
+
+
 def _one_turn(
-    frame: Frame, table: Table, turn: Turn, trials: int, seed: int, threads: int, advance: Callable[[], None]
+    work: Work, turn: Turn, advance: Callable[[], None]
 ) -> tuple[list[Candidate], list[FittedCandidate], Isotonic]:
-    rows = rows_of(frame, table, turn.train)
-    chosen = choose(rows, trials, seed, threads, advance)
-    points = fit_isotonic(table.points[turn.train].astype(np.float64), rows.label, rows.weight)
+    request, threads = work.request, work.settings.training.threads
+    rows = rows_of(work.frame, work.table, turn.train)
+    chosen = choose(rows, request.trials, request.seed, threads, advance)
+    points = fit_isotonic(work.table.points[turn.train].astype(np.float64), rows.label, rows.weight)
     return chosen, [fit(c, rows) for c in chosen], points
 
 
-def _answers(
-    frame: Frame, table: Table, turn: Turn, fitted: list[FittedCandidate], points: Isotonic
-) -> dict[str, Judged]:
+def _answers(table: Table, turn: Turn, fitted: list[FittedCandidate], points: Isotonic) -> dict[str, Judged]:
     values = np.ascontiguousarray(table.values[turn.judge])
     total = table.points[turn.judge].astype(np.float64)
     said = {POINTS: Judged(total, points.apply(total))}
@@ -91,13 +104,6 @@ def _answers(
         raw = candidate.model.raw(values)
         said[candidate.name] = Judged(raw, candidate.calibrator.apply(raw))
     return said
-
-
-def _refitted(frame: Frame, table: Table, turn: Turn, recipe: Recipe) -> Judged:
-    """The serving champion's recipe, fitted and calibrated in the same fold."""
-    fitted = again(recipe, rows_of(frame, table, turn.train))
-    raw = fitted.model.raw(np.ascontiguousarray(table.values[turn.judge]))
-    return Judged(raw, fitted.calibrator.apply(raw))
 
 
 def _joined(parts: list[Judged]) -> Judged:

@@ -96,13 +96,6 @@ def judgement(home: Path, market: str, target: str, version: str) -> dict[str, A
     return document
 
 
-def kept(home: Path, market: str, target: str) -> list[str]:
-    """The versions that were trained, oldest first."""
-    root = place(home, market, target) / "bundles"
-    files = [f for f in root.glob("*.json") if not f.name.startswith(".")] if root.exists() else []
-    return [f.stem for f in sorted(files, key=lambda f: f.stat().st_mtime)]
-
-
 def promote(home: Path, market: str, target: str, version: str, when: str, set_alias: SetAlias) -> Release:
     """Serve a kept version: release, intent, alias, current.json, done.
 
@@ -121,23 +114,31 @@ def promote(home: Path, market: str, target: str, version: str, when: str, set_a
         where it is damaged; the serving release stays.
     """
     root = place(home, market, target)
-    gate = judgement(home, market, target, version)["gate"]
-    if not gate["open"]:
-        raise Verdict(f"{version}: the gate is closed: {'; '.join(gate['reasons'])}. Nothing was promoted.")
-    bundle = read_bundle(root / "bundles" / version)
-    return _serve(root, bundle, when, "promote", set_alias)
+    found = judgement(home, market, target, version)
+    if not found["gate"]["open"]:
+        raise Verdict(f"{version}: the gate is closed: {'; '.join(found['gate']['reasons'])}. Nothing was promoted.")
+    with _locked(root):
+        bundle = read_bundle(root / "bundles" / version, found["bundle"]["sha256"])
+        return _serve(root, bundle, when, "promote", set_alias)
 
 
 def rollback(home: Path, market: str, target: str, when: str, set_alias: SetAlias) -> Release:
-    """Serve the release before the current one again."""
+    """Serve the release before the current one again. A rollback that died is finished, not repeated."""
     root = place(home, market, target)
-    served = [e["version"] for e in history(home, market, target) if e["step"] == "done"]
-    now = current(home, market, target)
-    earlier = [v for v in _stack(history(home, market, target)) if now is None or v != now.version]
-    if now is None or not served or not earlier:
-        raise Verdict("rollback: there is no earlier release to return to. Nothing was changed.")
-    bundle = read_bundle(root / "releases" / earlier[-1])
-    return _serve(root, bundle, when, "rollback", set_alias)
+    with _locked(root):
+        entries = history(home, market, target)
+        if entries and (entries[-1]["action"], entries[-1]["step"]) == ("rollback", "intent"):
+            wanted = entries[-1]["version"]
+        else:
+            wanted = _earlier(entries)
+        if wanted is None:
+            raise Verdict("rollback: there is no earlier release to return to. Nothing was changed.")
+        return _serve(root, read_bundle(root / "releases" / wanted), when, "rollback", set_alias)
+
+
+def _earlier(entries: list[dict[str, Any]]) -> str | None:
+    stack = _stack(entries)
+    return stack[-2] if len(stack) > 1 else None
 
 
 def _stack(entries: list[dict[str, Any]]) -> list[str]:
@@ -166,13 +167,12 @@ def history(home: Path, market: str, target: str) -> list[dict[str, Any]]:
 
 
 def _serve(root: Path, bundle: Bundle, when: str, action: str, set_alias: SetAlias) -> Release:
-    with _locked(root):
-        path = write_bundle(bundle, root / "releases" / bundle.version)
-        read_bundle(path, bundle.name)
-        _append(root, {"at": when, "action": action, "step": "intent", "version": bundle.version})
-        set_alias(bundle.version)
-        replace_text(root / "current.json", json.dumps({"version": bundle.version, "sha256": bundle.name}))
-        _append(root, {"at": when, "action": action, "step": "done", "version": bundle.version})
+    """Under the lock: release, intent, alias, current.json, done."""
+    path = write_bundle(bundle, root / "releases" / bundle.version)
+    _append(root, {"at": when, "action": action, "step": "intent", "version": bundle.version})
+    set_alias(bundle.version)
+    replace_text(root / "current.json", json.dumps({"version": bundle.version, "sha256": bundle.name}))
+    _append(root, {"at": when, "action": action, "step": "done", "version": bundle.version})
     return Release(bundle.version, bundle.name, path)
 
 

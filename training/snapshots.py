@@ -1,7 +1,7 @@
 """Snapshots: at which moments a lead is looked at, and what became of it within the horizon.
 
-    moments(people, spec)         the (lead, as_of) pairs of some leads
-    label(people, moments, spec)  1, 0 or censored, from the outcomes
+    snapshots_of(people, ...)     the (lead, as_of) pairs of some leads, with their labels
+    labels_of(conversions, ...)   1 or 0 for any such pairs, from the outcomes
 
 A snapshot whose answer is not final yet is censored, even if the lead has already converted: keeping only the early
 converters would inflate recent rates.
@@ -97,7 +97,7 @@ def snapshots_of(people: People, policy: Policy, target: str, now: int) -> Snaps
         raise ValueError("snapshots need the creation time of every lead")
     conversions = conversions_of(people.outcomes, target, before=now)
     lead, as_of = _grid(people, policy, now)
-    open_ = _is_open(people, conversions, policy, lead, as_of)
+    open_ = is_open(people, conversions, lead, as_of) & _is_active(people, policy, lead, as_of)
     lead, as_of = lead[open_], as_of[open_]
     label, cancelled = labels_of(conversions, lead, as_of, policy)
     label[as_of + policy.maturity > now] = np.nan
@@ -140,17 +140,22 @@ def _grid(people: People, policy: Policy, now: int) -> tuple[I64, I64]:
     return lead[keep], as_of[keep]
 
 
-def _is_open(people: People, conversions: Conversions, policy: Policy, lead: I64, as_of: I64) -> Mask:
-    """Neither converted (a cancelled conversion reopens the lead once the cancellation is known), nor lost, nor idle."""
+def _is_active(people: People, policy: Policy, lead: I64, as_of: I64) -> Mask:
+    last_event = _last_event(people, lead, as_of)
+    return as_of - np.maximum(last_event, people.created_at[lead]) <= policy.idle
+
+
+def is_open(people: People, conversions: Conversions, lead: I64, as_of: I64) -> Mask:
+    """Neither converted (a cancelled conversion reopens the lead once the cancellation is known) nor lost.
+
+    `lead` must be sorted.
+    """
     closed = np.zeros(len(lead), dtype=np.bool_)
     until = np.where(conversions.cancelled_at == NULL_TIME, FOREVER, conversions.cancelled_at)
     for who, start, end in zip(conversions.lead.tolist(), conversions.at.tolist(), until.tolist(), strict=True):
         first, last = np.searchsorted(lead, [who, who + 1])
         closed[first:last] |= (as_of[first:last] > start) & (as_of[first:last] <= end)
-    lost = _first_lost(people)
-    last_event = _last_event(people, lead, as_of)
-    idle = as_of - np.maximum(last_event, people.created_at[lead]) > policy.idle
-    return ~closed & (as_of <= lost[lead]) & ~idle
+    return ~closed & (as_of <= _first_lost(people)[lead])
 
 
 def _first_lost(people: People) -> I64:
@@ -165,9 +170,12 @@ def _first_lost(people: People) -> I64:
 
 
 def _last_event(people: People, lead: I64, as_of: I64) -> I64:
-    """Time of the lead's last event before as_of, the far past where there is none."""
-    owner, at = _array(people.events["lead"]).astype(np.int64), _array(people.events["occurred_at"]).astype(np.int64)
-    mine = owner >= 0
+    """When the last event of each lead before as_of came to be known, the far past where there is none.
+
+    Events that the lead did: what we sent and what bots did keep nobody open.
+    """
+    owner, at = _array(people.events["lead"]).astype(np.int64), seen_from(people.events)
+    mine = (owner >= 0) & by_the_lead(people.events)
     owner, at = owner[mine], at[mine]
     order = np.lexsort((at, owner))
     who, when = np.concatenate([owner[order], lead]), np.concatenate([at[order], as_of])
@@ -180,6 +188,20 @@ def _last_event(people: People, lead: I64, as_of: I64) -> I64:
         return np.full(len(lead), NULL_TIME // 2, dtype=np.int64)
     rows = order[np.maximum(found, 0)]
     return np.where((found >= 0) & (owner[rows] == lead), at[rows], NULL_TIME // 2).astype(np.int64)
+
+
+def seen_from(events: Columns) -> I64:
+    """The moment from which each event may be seen: it has happened, arrived, and is known to be of its lead."""
+    occurred, received, known = (_array(events[n]) for n in ("occurred_at", "received_at", "known_from"))
+    return np.maximum(np.maximum(occurred, received), known).astype(np.int64)
+
+
+def by_the_lead(events: Columns) -> Mask:
+    """Inbound events of people."""
+    direction = events["direction"]
+    assert isinstance(direction, Coded)
+    inbound: Mask = direction.recode({"outbound": 1}, 0) == 0
+    return inbound & ~np.asarray(events["is_bot"], dtype=np.bool_)
 
 
 def labels_of(conversions: Conversions, lead: I64, as_of: I64, policy: Policy) -> tuple[F64, Mask]:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from data import times
+from data.currency import exponent_of
 from data.importers.rejects import RowError
 from data.mapping import Extra, Source
 from data.mapping_check import SECONDS
@@ -19,12 +20,6 @@ Convert = Callable[[str], Value]
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
 _RANGE = re.compile(r"(\d+)\s*[-\u2013]\s*(\d+)|(\d+)\s*\+")
 FLAGS = {**dict.fromkeys(("true", "t", "yes", "y", "1"), True), **dict.fromkeys(("false", "f", "no", "n", "0"), False)}
-# ISO 4217: minor units are hundredths but for these.
-EXPONENTS = {
-    "BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "ISK": 0, "JPY": 0, "KMF": 0, "KRW": 0, "PYG": 0, "RWF": 0, "UGX": 0,
-    "UYI": 0, "VND": 0, "VUV": 0, "XAF": 0, "XOF": 0, "XPF": 0,
-    "BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3,
-}  # fmt: skip
 # A date alone is the start of its day where an early moment is the careful reading, else its last microsecond.
 STARTS_DAY = frozenset({"created_at", "valid_from", "date", "withdrawn_at", "cut_over"})
 
@@ -64,7 +59,7 @@ def flag(text: str) -> bool:
 
 def money(unit: str, currency: str) -> Convert:
     """Whole minor units; what is finer is rejected, never rounded."""
-    exponent = EXPONENTS.get(currency, 2) if unit == "major" else 0
+    exponent = exponent_of(currency) if unit == "major" else 0
 
     def convert(text: str) -> float:
         number(text)

@@ -57,8 +57,13 @@ def _looks(people: People, end: int) -> Looks:
 
 
 def _last_event(people: People, as_of: I64) -> I64:
-    """Time of each lead's last event before each as_of, (leads, looks)."""
-    owner, at = np.asarray(people.events["lead"]), np.asarray(people.events["occurred_at"])
+    """When each lead's last own event was known before each as_of, (leads, looks)."""
+    events = people.events
+    direction = events["direction"]
+    assert isinstance(direction, Coded)
+    mine = (direction.recode({"outbound": 1}, 0) == 0) & ~np.asarray(events["is_bot"], dtype=np.bool_)
+    seen = np.max([np.asarray(events[n]) for n in ("occurred_at", "received_at", "known_from")], axis=0)
+    owner, at = np.asarray(events["lead"])[mine], seen[mine]
     order = np.lexsort((at, owner))
     bounds = np.searchsorted(owner[order], np.arange(len(people) + 1))
     last = np.empty_like(as_of)

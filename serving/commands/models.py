@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from data.dataset import open_dataset
-from data.errors import Verdict
+from data.errors import UsageError, Verdict
 from data.settings import Settings, load_settings
 from serving.arguments import market_or_only, parse_time, settings_for
 from serving.console import JsonOption, Screen
 
 if TYPE_CHECKING:
-    from training.run import Training
+    from training.result import Training
 
 ConfigOption = Annotated[Path | None, typer.Option(help="Settings file; default ./leadlift.toml.")]
 MarketOption = Annotated[
@@ -84,6 +84,8 @@ def _show(screen: Screen, training: Training) -> None:
     screen.table(title, ("candidate", *(t for t, _ in TABLE)), rows)
     screen.say(f"\nChosen on training rows: {training.judgement.champion}. Bundle {training.bundle.version}, "
                f"MLflow version {training.number}.")  # fmt: skip
+    if training.trouble:
+        screen.say(f"The release that serves now could not be compared: {training.trouble}")
     screen.say("Gate: open." if training.verdict.open else f"Gate: closed: {'; '.join(training.verdict.reasons)}.")
     if training.counts["train_conversions"] < 300:
         screen.say(
@@ -114,6 +116,7 @@ def _document(training: Training, request: Any, promoted: bool) -> dict[str, Any
         "split": {"kind": training.split.kind, "slices": [vars(s) for s in training.calendar]},
         "bundle": {"path": str(training.folder), "sha256": training.bundle.name},
         "mlflow_version": training.number, "gate": training.verdict.document(), "promoted": promoted,
+        "serving": training.serving(),
     }  # fmt: skip
 
 
@@ -164,7 +167,10 @@ def models(market: MarketOption = None, target: TargetOption = "converted", conf
 def _row(settings: Settings, market: str, target: str, one: Any, serving: str | None) -> dict[str, Any]:
     from training import registry
 
-    found = registry.judgement(settings.home, market, target, one.version)
+    try:
+        found = registry.judgement(settings.home, market, target, one.version)
+    except UsageError:
+        found = {"gate": {"open": False}, "champion": "not in this home", "candidates": []}
     loss = next(
         (c["metrics"]["log_loss"]["value"] for c in found["candidates"] if c["name"] == found["champion"]), None
     )

@@ -43,6 +43,7 @@ def paths(
 ) -> None:
     """Content paths with leads, conversions, rate with its 95 % interval and lift; all leads are in the denominator."""
     from training import content_paths
+    from training.run import moment_of
     from training.snapshots import policy_of
 
     screen = Screen(as_json)
@@ -51,7 +52,7 @@ def paths(
     if by not in BY:
         raise UsageError(f"--by: expected one of {', '.join(BY)}, got {by!r}.")
     opened = open_dataset(dataset)
-    now = parse_time(as_of, "--as-of") if as_of else (opened.info.latest_arrival or 0) + 1
+    now = moment_of(opened, parse_time(as_of, "--as-of") if as_of else None)
     policy = policy_of(settings_for(dataset, config).snapshots)
     report = content_paths.content_paths(opened, policy, TARGETS[target], now, landmark, by, steps, support)  # type: ignore[arg-type]
     _show(screen, report, top)
@@ -72,7 +73,7 @@ def _show(screen: Screen, report: PathReport, top: int) -> None:
              f"{r.lift:.2f}", f"{r.lift_low:.2f} to {r.lift_high:.2f}"] for r in report.rows[:top]]  # fmt: skip
     screen.table(title, ("path", "leads", "converted", "rate", "95 % interval", "lift", "95 % interval"), rows)
     screen.say(f"{report.below_support:,} leads on rarer paths, {report.censored:,} not matured yet, "
-               f"{report.converted_before:,} converted before day {report.landmark_days}.")  # fmt: skip
+               f"{report.closed_before:,} won or lost before day {report.landmark_days}.")  # fmt: skip
 
 
 def _write_csv(file: Path, report: PathReport) -> None:

@@ -1,0 +1,79 @@
+"""From what training found to a bundle of texts. Nothing here depends on the clock, the machine or what serves now."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import yaml
+
+from features.golden import DIGESTS
+from training import card
+from training.bundle import Bundle, canary_text, make_bundle
+from training.calendar import Slice
+from training.calibration import Spread, to_json
+from training.candidates import FittedCandidate
+from training.judging import Judgement
+from training.models import Rows
+from training.result import candidate_rows
+from training.work import Work
+
+_HOW = {
+    "logistic": "coefficients times standardised values",
+    "lightgbm": "TreeSHAP values",
+    "blend": "the mean of coefficients times standardised values and TreeSHAP values",
+}
+
+
+def bundle_of(
+    work: Work, found: Judgement, fitted: FittedCandidate, spread: Spread, rows: Rows, plan: list[Slice]
+) -> Bundle:
+    """The bundle of the chosen candidate; `rows` are those it was fitted on."""
+    texts = fitted.model.files() | {
+        "calibrator.json": to_json(fitted.calibrator, found.points, spread),
+        "features.json": work.table.feature_set.to_json(),
+        "rules.yaml": work.rules.text,
+        "content.yaml": yaml.safe_dump(dict(work.table.feature_set.content), sort_keys=False, allow_unicode=True),
+        "value.json": _value(work, rows),
+        "canary.json": canary_text(fitted.model, canary_rows(rows.values)),
+        "card.md": _card(work, found, plan),
+    }
+    recipe = fitted.recipe
+    about = {
+        "market": work.request.market, "target": work.request.target, "currency": work.dataset.info.currency,
+        "horizon_days": work.question.policy.horizon_days, "candidate": found.champion, "seed": work.request.seed,
+        "recipe": {"kind": recipe.kind, "settings": dict(recipe.settings), "threads": recipe.threads},
+        "families": {n: DIGESTS[n] for n in work.table.feature_set.names if n in DIGESTS},
+        "held_out": work.held_out, "split": [vars(s) for s in plan],
+    }  # fmt: skip
+    return make_bundle(texts, about)
+
+
+def _value(work: Work, rows: Rows) -> str:
+    """The mean value of conversions that stand, of leads the model learned from."""
+    values = work.frame.won_values[np.isin(work.frame.won_hashes, np.unique(rows.hashes))]
+    return json.dumps({"count": len(values), "mean_minor": float(values.mean()) if len(values) else 0.0})
+
+
+def canary_rows(values: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> np.ndarray[
+    tuple[int, int], np.dtype[np.float64]
+]:  # fmt: skip
+    """Quantiles of each column and a row of unknowns: they reach every part of a model and are nobody's."""
+    known = np.where(np.isnan(values).all(axis=0), 0.0, values)
+    quantiles = np.nanquantile(known, [0.0, 0.25, 0.5, 0.75, 1.0], axis=0)
+    return np.vstack([quantiles, np.full(values.shape[1], np.nan)])
+
+
+def _card(work: Work, found: Judgement, plan: list[Slice]) -> str:
+    features = work.table.feature_set
+    about = {
+        "market": work.request.market, "target": work.request.target, "candidate": found.champion,
+        "horizon_days": work.question.policy.horizon_days, "refits": work.settings.training.refits,
+        "features": len(features.columns), "families": len(features.names),
+        "channels": features.channel_rules_version, "content": features.content_map.version,
+        "explanation": _HOW[found.champion],
+    }  # fmt: skip
+    lines = [
+        f"{s.name}: {s.rows} rows of {s.leads} leads, {s.positives} positive, as_of {s.first} to {s.last}" for s in plan
+    ]
+    return card.card_of(about, lines, [(c["name"], c["metrics"]) for c in candidate_rows(found)])

@@ -1,0 +1,50 @@
+"""What one training has in its hands: passed from step to step instead of a dozen arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from data.dataset import Dataset
+from data.settings import Settings
+from training.assemble import Frame, Question, Table
+from training.bundle import Bundle
+from training.rules import Rules
+from training.splits import Split
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asked for; `progress(what, total)` gives a function that advances."""
+
+    market: str
+    target: str
+    as_of: int | None
+    trials: int
+    seed: int
+    progress: Callable[[str, int], Callable[[int], None]]
+
+
+@dataclass(frozen=True)
+class Work:
+    """Everything before judging. `serving` is the bundle that answers now, `trouble` why it could not be read."""
+
+    dataset: Dataset
+    settings: Settings
+    request: Request
+    question: Question
+    rules: Rules
+    frame: Frame
+    split: Split
+    table: Table
+    serving: Bundle | None
+    trouble: str | None
+
+    @property
+    def held_out(self) -> str:
+        """Which leads were held out: two models with the same text were judged on leads neither has seen."""
+        if self.split.kind == "folds":
+            return "folds"
+        if self.split.kind == "time":
+            return f"leads {self.settings.training.judging_share} {self.question.salt}"
+        return str(self.dataset.info.split)
