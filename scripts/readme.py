@@ -122,7 +122,7 @@ def filled(text: str, ran: dict[str, str]) -> str:
     """The README with these outputs and the files it includes."""
 
     def block(found: re.Match[str]) -> str:
-        kind, options, body = found.groups()
+        kind, options, _ = found.groups()
         if "file=" in options:
             return f"```{kind}{options}\n{included(options)}```"
         if kind != "console":

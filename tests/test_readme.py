@@ -69,5 +69,4 @@ def test_the_service_and_the_command_line_give_the_same_bytes(ran: dict[str, Any
 
 def test_files_shown_in_the_readme_are_the_files(readme: Any) -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    shown = {command: output for command, output in readme.outputs(text).items()}
-    assert readme.filled(text, shown) == text
+    assert readme.filled(text, readme.outputs(text)) == text

@@ -19,5 +19,6 @@ class Line:
         return (self.low is None or self.measured >= self.low) and (self.high is None or self.measured <= self.high)
 
     def __str__(self) -> str:
-        limits = [f">= {self.low:g}"] * (self.low is not None) + [f"<= {self.high:g}"] * (self.high is not None)
-        return f"{self.name:<52}  {self.measured:>10.4f}  {' and '.join(limits):<18}  {'ok' if self.ok else 'short'}"
+        bounds = ((">=", self.low), ("<=", self.high))
+        limits = " and ".join(f"{sign} {bound:g}" for sign, bound in bounds if bound is not None)
+        return f"{self.name:<54}  {self.measured:>10.4f}  {limits or '-':<20}  {'ok' if self.ok else 'short'}"
