@@ -9,14 +9,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from data.accounts import Accounts
 from data.errors import InputError
 from data.records import Columns, concat, take
 
@@ -79,6 +80,7 @@ class DatasetInfo:
     latest_arrival: int | None = None
     digest: str = ""
     counts: dict[str, int] = field(default_factory=dict)
+    generation: int = 0
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,8 @@ class People:
     outcomes, consents: with int64 `lead`. In any order.
     labels: float64 per lead, NaN = none (tables without times only).
     source_row: int64 per lead, data row of its first source, from 1.
+    accounts: who shares an account or an address with whom, over the whole dataset.
+    require_consent: leads count only as far as they have consented.
     """
 
     lead_ids: tuple[str, ...]
@@ -101,6 +105,8 @@ class People:
     events: Columns
     outcomes: Columns
     consents: Columns
+    accounts: Accounts | None = None
+    require_consent: bool = False
 
     def __len__(self) -> int:
         return len(self.lead_ids)
@@ -122,6 +128,7 @@ class People:
             tuple(self.lead_ids[i] for i in leads.tolist()),
             self.created_at[leads], self.source_row[leads], self.labels[leads],
             *(_renumbered(c, number) for c in columns),
+            self.accounts, self.require_consent,
         )  # fmt: skip
 
 
@@ -149,14 +156,54 @@ def joined(parts: Sequence[People]) -> People:
         tuple(i for p in parts for i in p.lead_ids),
         *(np.concatenate([getattr(p, n) for p in parts]) for n in ("created_at", "source_row", "labels")),
         *(rows(n) for n in ("leads", "events", "outcomes", "consents")),
+        parts[0].accounts,
+        parts[0].require_consent,
     )
+
+
+@dataclass(frozen=True)
+class Consenting:
+    """A dataset whose people count only as far as they have consented: `[privacy] require_consent`."""
+
+    dataset: Dataset
+
+    @property
+    def info(self) -> DatasetInfo:
+        return self.dataset.info
+
+    @property
+    def path(self) -> Path:
+        return self.dataset.path
+
+    def people(self, max_events: int = 5_000_000) -> Iterator[People]:
+        return (replace(people, require_consent=True) for people in self.dataset.people(max_events))
+
+    def people_of(self, lead_id: str) -> People:
+        return replace(self.dataset.people_of(lead_id), require_consent=True)
+
+    def urls(self) -> Mapping[str, int]:
+        return self.dataset.urls()
+
+    def rules_text(self) -> str | None:
+        return self.dataset.rules_text()
+
+    def content_text(self) -> str | None:
+        return self.dataset.content_text()
+
+
+def consenting(dataset: Dataset, require_consent: bool) -> Dataset:
+    """The dataset, restricted to what people have consented to where that is required."""
+    return Consenting(dataset) if require_consent else dataset
 
 
 class Dataset(Protocol):
     """A dataset; `info` is read once, records are read bucket by bucket."""
 
-    info: DatasetInfo
-    path: Path
+    @property
+    def info(self) -> DatasetInfo: ...
+
+    @property
+    def path(self) -> Path: ...
 
     def people(self, max_events: int = 5_000_000) -> Iterator[People]:
         """All leads in groups of whole buckets, in bucket order, leads sorted by id within a bucket."""
@@ -164,6 +211,10 @@ class Dataset(Protocol):
 
     def people_of(self, lead_id: str) -> People:
         """The bucket that holds one lead."""
+        ...
+
+    def urls(self) -> Mapping[str, int]:
+        """Page views of people by URL, visitors nobody knows included."""
         ...
 
     def rules_text(self) -> str | None:

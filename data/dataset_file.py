@@ -41,6 +41,7 @@ def time_text(micros: int) -> str:
 def dump(info: DatasetInfo) -> str:
     """The text of `dataset.toml`; absent keys are nulls."""
     own = {k: v for k, v in asdict(info).items() if k not in ("extra", "split", "snapshots", "counts")}
+    own["generation"] = info.generation or None
     for key in ("closed_at", "latest_arrival"):
         own[key] = None if own[key] is None else _Raw(time_text(own[key]))
     looks = asdict(info.snapshots)
@@ -66,10 +67,11 @@ def _value(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(map(_value, value)) + "]"
-    return _quote(value) if isinstance(value, str) else repr(value)
+    return quote(value) if isinstance(value, str) else repr(value)
 
 
-def _quote(text: str) -> str:
+def quote(text: str) -> str:
+    """A TOML string."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return '"' + re.sub(r"[\x00-\x1f\x7f]", lambda c: f"\\u{ord(c[0]):04x}", escaped) + '"'
 

@@ -6,7 +6,10 @@ group of leads filters all event buckets once and joins what is left through the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -15,25 +18,35 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from data import arrow, dataset_file
+from data import arrow, lake_manifest
+from data.accounts import Accounts
 from data.dataset import DatasetInfo, People
 from data.errors import InputError
 from data.identity import assign
+from data.lake_accounts import GROUP_COLUMNS, Source, read_accounts
+from data.lake_parts import read_parts
 from data.lake_write import LakeWriter, write_lake
+from data.merges import handed_on, merges_into, with_merged
 from data.records import NULL_TIME, RECORDS, Coded, Column, Columns, bucket_of
 
 __all__ = ["Lake", "LakeWriter", "write_lake"]
 
 I64 = NDArray[np.int64]
 PART_ROWS = 1_000_000
+ACCOUNT_EVENTS = 5_000_000
 
 
 class Lake:
-    """A dataset folder. `info` is read at once, records when asked for."""
+    """A dataset folder. `info` and the list of files are read at once, records when asked for.
+
+    A Lake stays with the generation it was opened on: an import that publishes meanwhile changes nothing for it.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.info: DatasetInfo = dataset_file.parse(_dataset_toml(path), str(path / "dataset.toml"))
+        self.info: DatasetInfo
+        self.info, self.manifest = lake_manifest.read(path)
+        self._files = self.manifest.folders()
 
     def people(self, max_events: int = 5_000_000) -> Iterator[People]:
         """All leads in groups of whole buckets, in bucket order, leads sorted by id within a bucket.
@@ -45,11 +58,12 @@ class Lake:
         for first in range(0, self.info.buckets, size):
             group = self._people_in(range(first, min(first + size, self.info.buckets)))
             if len(group):
-                yield group
+                yield replace(group, accounts=self._accounts)
 
     def people_of(self, lead_id: str) -> People:
-        """All leads of the bucket that holds this lead; it may hold none."""
-        return self._people_in([bucket_of(lead_id, self.info.buckets)])
+        """All leads of the bucket that holds this lead; it may hold none. Accounts are those of this lead alone."""
+        people = self._people_in([bucket_of(lead_id, self.info.buckets)])
+        return replace(people, accounts=read_accounts(self._source(), ACCOUNT_EVENTS, [lead_id]))
 
     def rules_text(self) -> str | None:
         return self._text("rules.yaml")
@@ -57,18 +71,50 @@ class Lake:
     def content_text(self) -> str | None:
         return self._text("content.yaml")
 
+    def urls(self) -> Mapping[str, int]:
+        """Page views of people by URL, visitors nobody knows included."""
+        views: Counter[str] = Counter()
+        for part in self._event_parts():
+            human = pc.invert(pc.fill_null(part.column("is_bot"), False))
+            seen = part.filter(pc.and_(pc.equal(part.column("type"), "page_view"), human)).column("url")
+            for item in pc.value_counts(seen.combine_chunks().drop_null().cast(pa.string())).to_pylist():
+                views[item["values"]] += item["counts"]
+        return views
+
     def table(self, name: str) -> pa.Table:
-        """An extra table such as `truth`, or `rejects`; an absent one is an InputError."""
-        files = sorted((self.path / name).glob("**/*.parquet"))
+        """All rows of a record, or of an extra table such as `truth` or `rejects`; an absent one is an InputError."""
+        files = [self.path / f for f in self.manifest.of(name)]
         if not files:
             raise InputError.of(
                 where=str(self.path), expected=f"a folder {name}/", got="none", remedy="Check the dataset's name."
             )
+        if name in RECORDS:
+            return read_parts(files, arrow.schema_of(self._columns(name)))
         return pa.concat_tables([pq.ParquetFile(f).read() for f in files])
 
+    def bucket(self, name: str, number: int) -> pa.Table:
+        """The rows of one bucket of a record."""
+        return self._read(name, [number])
+
     def _text(self, name: str) -> str | None:
-        file = self.path / name
-        return file.read_text(encoding="utf-8") if file.exists() else None
+        file = self.manifest.texts.get(name)
+        return (self.path / file).read_text(encoding="utf-8") if file is not None else None
+
+    @cached_property
+    def _accounts(self) -> Accounts | None:
+        """Who shares an account, over all buckets; people in pieces that have about five million events."""
+        counts = self.info.counts
+        per_lead = counts.get("events", 0) / max(counts.get("leads", 0), 1)
+        return read_accounts(self._source(), int(ACCOUNT_EVENTS / max(per_lead, 1.0)) + 1)
+
+    def _source(self) -> Source:
+        everywhere = range(self.info.buckets)
+        return Source(
+            lambda: pa.concat_tables([self._read("leads", [b]).select(list(GROUP_COLUMNS)) for b in everywhere]),
+            self._events,
+            lambda ids: self._of_leads("outcomes", everywhere, ids),
+            lambda ids: self._of_leads("consents", everywhere, ids),
+        )  # fmt: skip
 
     def _people_in(self, buckets: Sequence[int]) -> People:
         leads = _sorted_leads([self._read("leads", [b]) for b in buckets])
@@ -103,7 +149,15 @@ class Lake:
         return {**columns, "lead": lead[lead >= 0]}
 
     def _events(self, lead_ids: pa.Array) -> Columns:
-        links = _Links.of(self._read("links", range(self.info.buckets)), lead_ids)
+        """The events of these leads, and from each merge on those of the leads that were merged into them."""
+        links = self._read("links", range(self.info.buckets))
+        merges = merges_into(links, lead_ids)
+        ids = with_merged(lead_ids, merges) if merges else lead_ids
+        events = self._events_of(ids, links)
+        return handed_on(events, ids, merges, len(lead_ids)) if merges else events
+
+    def _events_of(self, lead_ids: pa.Array, all_links: pa.Table) -> Columns:
+        links = _Links.of(all_links, lead_ids)
         table = pa.concat_tables([_of_people(part, lead_ids, links.visitors) for part in self._event_parts()])
         columns = arrow.from_arrow(table, self._columns("events"))
         own, known_from = _numbers_of(table.column("lead_id"), lead_ids), np.full(len(table), NULL_TIME)
@@ -131,13 +185,8 @@ class Lake:
 
     def _read(self, name: str, buckets: Iterable[int]) -> pa.Table:
         columns = self._columns(name)
-        shared = arrow.shared_texts(columns)
-        tables = [arrow.empty(columns)]
-        for bucket in buckets:
-            for file in sorted((self.path / name / f"bucket={bucket:02d}").glob("part-*.parquet")):
-                with pq.ParquetFile(file, read_dictionary=shared) as parquet:
-                    tables.append(parquet.read(use_threads=False))
-        return pa.concat_tables(tables)
+        files = [self.path / f for bucket in buckets for f in self._files.get(f"{name}/bucket={bucket:02d}", ())]
+        return read_parts(files, arrow.empty(columns).schema, arrow.shared_texts(columns))
 
 
 class _Links:
@@ -197,13 +246,3 @@ def _least(values: object, owner: I64, n: int, null: int) -> I64:
     least = np.full(n, np.iinfo(np.int64).max)
     np.minimum.at(least, owner[known], values[known])
     return np.where(least == np.iinfo(np.int64).max, null, least)
-
-
-def _dataset_toml(path: Path) -> str:
-    try:
-        return (path / "dataset.toml").read_text(encoding="utf-8")
-    except (FileNotFoundError, NotADirectoryError):
-        raise InputError.of(
-            where=str(path), expected="a dataset folder with a dataset.toml", got="none",
-            remedy="Make one with `leadlift import ... --to DATASET` or `leadlift simulate DATASET`.",
-        ) from None  # fmt: skip

@@ -1,32 +1,44 @@
-"""Writing a lake: records into buckets, in a staging folder that becomes the dataset by one rename."""
+"""Writing a lake: records into buckets, in a staging folder that is published in one step.
+
+A new dataset appears by one rename of the staging folder. An existing one is appended to: see `data/lake_append.py`.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from data import arrow, dataset_file
+from data import arrow, dataset_file, lake_manifest
 from data.dataset import DatasetInfo
 from data.errors import InputError
-from data.records import NULL_TIME, RECORDS, Coded, Columns, bucket_of
+from data.lake_append import Append, settle
+from data.lake_manifest import DAY_COLUMN, Manifest, Part, SourceState, digest_of, sha256_of
+from data.lake_merge import EXPORTED
+from data.lake_parts import read_parts, sync, sync_tree
+from data.records import DAY, NULL_TIME, RECORDS, Coded, Columns, bucket_of
+from data.times import EPOCH
 
 HELD_ROWS = 1_000_000  # rows kept in memory over all buckets before they are written as row groups
+MAX_PARTS = 8
+SETTLING_DAYS = 3  # a day of a source that restates days may change for that long
 ARRIVALS = {
     "events": ("received_at", "occurred_at"), "leads": ("valid_from", "created_at"), "outcomes": ("occurred_at",),
     "links": ("known_from",), "consents": ("given_at",),
 }  # fmt: skip
+DAYS_OF = {"events": "occurred_at", "spend": "date"}  # records whose days a source can restate
 
 
 def write_lake(
@@ -60,22 +72,44 @@ def write_lake(
         return writer.commit(files)
 
 
+@dataclass
+class Staged:
+    """What one part of the staging folder holds."""
+
+    rows: int = 0
+    source: str = ""
+    days: Counter[int] = field(default_factory=Counter)
+
+
 class LakeWriter:
     """Write a lake batch by batch: `with LakeWriter(path, info) as w: w.add(...); w.commit(files)`.
 
-    Without `commit`, or after an error, nothing is left behind.
+    Without `commit`, or after an error, nothing is left behind and what was there is as it was. With `append` an
+    existing dataset of the same market takes the new rows, held under a lock from here on; without it, only the very
+    same content is accepted. `info` and `manifest` are then those of the dataset with what comes new.
     """
 
-    def __init__(self, path: Path, info: DatasetInfo) -> None:
+    def __init__(self, path: Path, info: DatasetInfo, append: bool = False, max_parts: int = MAX_PARTS) -> None:
         self.path, self.info = Path(os.path.abspath(path)), info
         self.counts = dict.fromkeys(RECORDS, 0)
         self.latest = NULL_TIME
+        self.manifest = Manifest()
+        self.outcome: Append | None = None
         self._held: dict[str, list[pa.Table]] = defaultdict(list)
         self._held_rows = 0
         self._open: dict[str, pq.ParquetWriter] = {}
+        self._staged: dict[str, Staged] = defaultdict(Staged)
+        self._source, self._restates, self._tag = "", False, ""
+        self._begun: dict[str, bool] = {}
+        self._append: Append | None = None
         refuse_foreign(self.path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.staging = Path(tempfile.mkdtemp(prefix=f".{self.path.name}.", suffix=".staging", dir=self.path.parent))
+        if append and (self.path / "dataset.toml").exists():
+            self._append = Append.begin(self.path, info, max_parts)
+            self.info, self.manifest, self.staging = self._append.info, self._append.manifest, self._append.staging
+        else:
+            folder = tempfile.mkdtemp(prefix=f".{self.path.name}.", suffix=".staging", dir=self.path.parent)
+            self.staging = Path(folder)
 
     def __enter__(self) -> LakeWriter:
         return self
@@ -84,21 +118,80 @@ class LakeWriter:
         for writer in self._open.values():
             writer.close()
         shutil.rmtree(self.staging, ignore_errors=True)
+        if self._append is not None:
+            self._append.release()
+
+    @property
+    def appends(self) -> bool:
+        """Is there a dataset that takes the new rows?"""
+        return self._append is not None
+
+    def lead_ids(self) -> list[str]:
+        """The leads of the dataset that is appended to, once per profile row."""
+        if self._append is None:
+            return []
+        files = [self.path / f for f in self._append.manifest.of("leads")]
+        ids: list[str] = read_parts(files, pa.schema([("lead_id", pa.string())])).column("lead_id").to_pylist()
+        return ids
+
+    def begin(self, source: str, record: str = "", restates: bool = False) -> SourceState:
+        """Rows added from here on are of this source; one that restates replaces the days it brings again."""
+        self._flush()
+        state = self.manifest.sources.setdefault(source, SourceState(record))
+        self._begun[source] = restates
+        self._source, self._restates = source, restates
+        self._tag = f"-s{list(self.manifest.sources).index(source)}" if restates else ""
+        return state
 
     def add(self, name: str, columns: Columns) -> None:
-        """Some rows of one record."""
+        """Some rows of one record.
+
+        Beside the record's columns `events` may have `source_day` (int64 days since 1970, of sources that restate;
+        else the local day of occurred_at) and `leads` a flag `exported` (valid_from is the moment of an export, so
+        the row counts only where something changed).
+        """
         record = RECORDS[name]
-        table = arrow.to_arrow(columns, arrow.columns_of(record, self.info.extra), where=name)
-        self.counts[name] += len(table)
-        self.latest = max(self.latest, _latest_arrival(name, columns))
-        if name == "spend":
-            self.add_table(name, table)
+        own = {n: c for n, c in columns.items() if n not in (DAY_COLUMN, EXPORTED)}
+        table = arrow.to_arrow(own, arrow.columns_of(record, self.info.extra), where=name)
+        if not len(table):
             return
-        self._hold(name, table, _buckets(name, columns, len(table), self.info.buckets))
+        self._note(name, own, len(table))
+        if name == "leads" and self._source:
+            exported = np.asarray(columns.get(EXPORTED, np.zeros(len(table))), dtype=np.bool_)
+            table = table.append_column(EXPORTED, pa.array(exported))
+        if name in DAYS_OF and self._restates:
+            days = np.asarray(columns.get(DAY_COLUMN, local_days(own[DAYS_OF[name]], self.info.timezone)))
+            table = table.append_column(DAY_COLUMN, pa.array(days.astype(np.int32)))
+        if name == "spend":
+            self._keep(self._part(name), table)
+        else:
+            self._hold(name, table, _buckets(name, own, len(table), self.info.buckets))
 
     def add_table(self, name: str, table: pa.Table) -> None:
         """Rows of an unbucketed table."""
-        self._keep(f"{name}/part-000.parquet", table)
+        self._keep(f"{name}/part-{self.info.generation:03d}.parquet", table)
+
+    def _note(self, name: str, columns: Columns, n: int) -> None:
+        self.counts[name] += n
+        latest = _latest_arrival(name, columns)
+        self.latest = max(self.latest, latest)
+        state = self.manifest.sources.get(self._source)
+        if state is not None:
+            state.rows += n
+            if latest != NULL_TIME:
+                state.latest = max(latest, state.latest if state.latest is not None else latest)
+
+    def _note_complete_days(self) -> None:
+        """The last whole day before the latest arrival; of a source that restates, SETTLING_DAYS earlier."""
+        for source, restates in self._begun.items():
+            state = self.manifest.sources[source]
+            if state.latest is not None:
+                day = int(local_days([state.latest], self.info.timezone)[0]) - 1 - SETTLING_DAYS * restates
+                state.complete_through = (EPOCH + timedelta(days=day)).strftime("%Y-%m-%d")
+
+    def _part(self, folder: str) -> str:
+        tag = self._tag if folder.partition("/")[0] in DAYS_OF else ""
+        return f"{folder}/part-{self.info.generation:03d}{tag}.parquet"
 
     def _hold(self, name: str, table: pa.Table, buckets: NDArray[np.int64]) -> None:
         order = np.argsort(buckets, kind="stable")
@@ -106,10 +199,15 @@ class LakeWriter:
         start = 0
         for bucket, end in enumerate(ends.tolist()):
             if end > start:
-                self._keep(f"{name}/bucket={bucket:02d}/part-000.parquet", table.slice(start, end - start))
+                self._keep(self._part(f"{name}/bucket={bucket:02d}"), table.slice(start, end - start))
             start = end
 
     def _keep(self, part: str, table: pa.Table) -> None:
+        staged = self._staged[part]
+        staged.rows += len(table)
+        if DAY_COLUMN in table.schema.names:
+            staged.source = self._source
+            staged.days.update(table.column(DAY_COLUMN).to_pylist())
         self._held[part].append(table)
         self._held_rows += len(table)
         if self._held_rows > HELD_ROWS:
@@ -126,16 +224,28 @@ class LakeWriter:
         self._held_rows = 0
 
     def commit(self, files: Mapping[str, str | bytes]) -> bool:
-        """Publish what was added; False if the very same dataset is there already."""
+        """Publish what was added; False if the content is the same as before."""
         self._flush()
         while self._open:
             self._open.popitem()[1].close()
+        self._note_complete_days()
+        staged = {name: Part(s.rows, "", s.source, dict(s.days)) for name, s in self._staged.items()}
+        if self._append is not None:
+            self.outcome = self._append
+            return self._append.publish(staged, files, self.latest)
+        return self._create(staged, files)
+
+    def _create(self, staged: dict[str, Part], files: Mapping[str, str | bytes]) -> bool:
+        settled = settle(self.staging, staged, self.info)
+        self.manifest.parts = {n: replace(p, sha256=sha256_of(self.staging / n)) for n, p in settled.items()}
         for name, content in files.items():
             (self.staging / name).write_bytes(content.encode() if isinstance(content, str) else content)
+        self.manifest.texts = {name: name for name in files}
         info = self._final_info()
         if (self.path / "dataset.toml").exists():
             refuse_other(self.path, info.digest)
             return False
+        (self.staging / lake_manifest.file_name(0)).write_text(self.manifest.to_json(), encoding="utf-8")
         (self.staging / "dataset.toml").write_text(dataset_file.dump(info), encoding="utf-8")
         _publish(self.staging, self.path)
         return True
@@ -144,19 +254,17 @@ class LakeWriter:
         latest = self.info.latest_arrival
         if latest is None and self.latest != NULL_TIME:
             latest = self.latest
-        counts = {**{k: n for k, n in self.counts.items() if n}, **self.info.counts}
-        info = replace(self.info, digest="", counts=counts, latest_arrival=latest)
-        return replace(info, digest=digest_of(self.staging, info))
+        counts = {r: n for r in RECORDS if (n := self.manifest.rows(r))}
+        info = replace(self.info, digest="", counts={**counts, **self.info.counts}, latest_arrival=latest)
+        texts = {name: sha256_of(self.staging / file) for name, file in self.manifest.texts.items()}
+        return replace(info, digest=digest_of(self.manifest, texts, info))
 
 
-def digest_of(folder: Path, info: DatasetInfo) -> str:
-    """SHA-256 over names and hashes of a dataset's files and over its info without the digest itself."""
-    total = hashlib.sha256(dataset_file.dump(replace(info, digest="")).encode())
-    for file in sorted(f for f in folder.rglob("*") if f.is_file() and f.name != "dataset.toml"):
-        with file.open("rb") as stream:
-            part = hashlib.file_digest(stream, "sha256").hexdigest()
-        total.update(f"{file.relative_to(folder).as_posix()} {part}\n".encode())
-    return total.hexdigest()
+def local_days(times: object, timezone: str) -> NDArray[np.int64]:
+    """The local day of each moment, in days since 1970."""
+    moments = pa.array(np.asarray(times, dtype=np.int64), pa.timestamp("us", tz="UTC"))
+    local = pc.local_timestamp(moments.cast(pa.timestamp("us", tz=timezone))).cast(pa.int64()).to_numpy()
+    return np.floor_divide(local, DAY)
 
 
 def refuse_foreign(path: Path) -> None:
@@ -169,7 +277,7 @@ def refuse_foreign(path: Path) -> None:
 
 def refuse_other(path: Path, digest: str) -> None:
     """Refuse to replace a dataset by another one."""
-    there = dataset_file.parse((path / "dataset.toml").read_text(encoding="utf-8"), str(path / "dataset.toml"))
+    there = lake_manifest.read_info(path)
     if there.digest != digest:
         raise InputError.of(
             where=str(path), expected="a new folder or the same data again", got="a dataset with other content",
@@ -178,20 +286,10 @@ def refuse_other(path: Path, digest: str) -> None:
 
 
 def _publish(staging: Path, path: Path) -> None:
-    folders = [staging, *(d for d in staging.rglob("*") if d.is_dir())]
-    for entry in [*(f for f in staging.rglob("*") if f.is_file()), *folders]:
-        _sync(entry)
+    sync_tree(staging)
     staging.chmod(0o755)
     staging.rename(path)
-    _sync(path.parent)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync(path.parent)
 
 
 def _buckets(name: str, columns: Columns, n: int, buckets: int) -> NDArray[np.int64]:

@@ -3,10 +3,22 @@
 One TOML, see `data/mappings/` for examples:
 
     [dataset] name, timezone, currency, rules, content, closed_at
-    [[table]] match, record, null, delimiter, encoding
-    [table.columns] target = "column" or {from, value, unit, kind, null, lower, values, fold, timezone, format, ...}
+    [[table]] match, record, null, delimiter, encoding, where, optional
+    [table.columns] target = "column" or {from, value, unit, kind, null, lower, values, fold, timezone, format, id, via, ...}
     [table.extra]   name   = {from, kind, role, unit, null, label_en, label_de}
     [label] column, true, false      [split] kind, seed, train, order_by      [snapshots] policy, delay, every ...
+
+Several tables may read one file: those whose `match` is the same text. A line that does not parse is rejected once, by
+the first of them. `where = {Column = ["text", ...]}` takes the rows whose cells are among these texts (capitals do not
+matter, "*" is any text, "" none); the other rows are counted as passed over and are neither read nor rejected.
+
+A column that points into another file is looked up there, after `values` and `id`:
+
+    lead_id = { from = "Id", id = "salesforce", via = { match = "Lead.csv", key = "ConvertedOpportunityId", value = "Id" } }
+
+A table of record `change` is the history of lead columns: `lead_id, changed_at, field, old, new`, where `field` names a
+column of the lead table. A lead row then becomes several profile rows, each with its `valid_from`.
+A table of record `link` with kind `merge` says that the lead `visitor_id` became the lead `lead_id` at `known_from`.
 
 What the file may say is here; whether it makes sense is checked in `data/mapping_check.py`.
 """
@@ -26,11 +38,24 @@ from data.dataset import SnapshotSpec, SplitSpec
 from data.dataset_file import DURATIONS, duration
 from data.errors import MappingError
 
-RecordName = Literal["lead", "event", "session", "outcome", "labelled_lead", "link", "consent", "spend"]
+RecordName = Literal["lead", "event", "session", "outcome", "labelled_lead", "link", "consent", "spend", "change"]
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=True)
+
+
+class Via(_Part):
+    """A look-up: the row of the files `match` whose column `key` is the cell; its column `value` takes the cell's place.
+
+    missing: what becomes of a cell that is in no such row: the row is rejected or skipped, or the cell is kept.
+    Of several rows with one key the first counts.
+    """
+
+    match: str = Field(min_length=1)
+    key: str = Field(min_length=1)
+    value: str = Field(min_length=1)
+    missing: Literal["reject", "skip", "keep"] = "reject"
 
 
 class Source(_Part):
@@ -40,6 +65,7 @@ class Source(_Part):
     unit: s, ms, min, h, d for durations; major, minor for money; s, ms, us for times written as numbers.
     fold, timezone, format: see data.times.TimeRule. currency: the column that names the currency of a money column.
     cut_over: arrivals of events before this moment are a load and count as unknown (`received_at` only).
+    id: `salesforce` makes 15- and 18-character ids one id. via: see Via.
     """
 
     column: str | None = Field(None, alias="from", min_length=1)
@@ -54,6 +80,8 @@ class Source(_Part):
     format: str | None = None
     currency: str | None = None
     cut_over: str | None = None
+    id: Literal["salesforce"] | None = None
+    via: Via | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -77,15 +105,24 @@ class Extra(Source):
 
 
 class TableSpec(_Part):
-    """One kind of file. `match` is a glob on the file's name; `null` holds for all its columns."""
+    """One kind of file. `match` is a glob on the file's name; `null` holds for all its columns.
+
+    exported: how a lead table's file name says when it was exported, such as `leads_%Y-%m-%d`; rows without
+    valid_from then hold from that moment. restates: with `day`, a day that comes again replaces what it brought
+    before (days of the dataset's zone; events and spend). where: see above. optional: no such file is no error.
+    """
 
     match: str = Field("*", min_length=1)
     record: RecordName
     null: list[str] = [""]
     delimiter: str | None = Field(None, min_length=1, max_length=1)
     encoding: str = "utf-8-sig"
+    where: dict[str, list[str]] = {}
+    optional: bool = False
     columns: dict[str, Source] = {}
     extra: dict[str, Extra] = {}
+    exported: str | None = None
+    restates: Literal["day"] | None = None
 
 
 class LabelSpec(_Part):
@@ -247,9 +284,9 @@ def _keys_near(location: tuple[int | str, ...]) -> list[str]:
         return list(MappingFile.model_fields)
     models: dict[int | str, type[BaseModel]] = {
         "dataset": DatasetSpec, "label": LabelSpec, "split": Split, "snapshots": Snapshots, "columns": Source,
-        "extra": Extra,
+        "extra": Extra, "via": Via,
     }  # fmt: skip
-    model = next((models[p] for p in location[:-1] if p in models), TableSpec)
+    model = next((models[p] for p in reversed(location[:-1]) if p in models), TableSpec)
     return [f.alias or name for name, f in model.model_fields.items()]
 
 

@@ -42,13 +42,23 @@ SESSION = Record(
         *(Column(n, "text") for n in ("source", "medium", "campaign", "referrer_host")),
     ),
 )
+# The history of lead columns: what a profile row was before it was what the lead table says.
+CHANGE = Record(
+    "changes",
+    (
+        Column("lead_id", "text", required=True),
+        Column("changed_at", "time", required=True),
+        Column("field", "text", required=True),
+        *(Column(n, "text") for n in ("old", "new")),
+    ),
+)
 RECORD_OF = {
     "lead": LEAD, "labelled_lead": LEAD, "event": EVENT, "session": SESSION, "outcome": OUTCOME, "link": LINK,
-    "consent": CONSENT, "spend": SPEND,
+    "consent": CONSENT, "spend": SPEND, "change": CHANGE,
 }  # fmt: skip
 # Targets that are reduced to columns of the record when they are read.
 FURTHER = {
-    "lead": (Column("email", "text"),),
+    "lead": (Column("email", "text"), Column("visitor_id", "text")),
     "labelled_lead": (Column("email", "text"),),
     "event": (Column("referrer", "text"),),
     "session": (Column("referrer", "text"),),
@@ -65,8 +75,9 @@ NEEDED: dict[str, tuple[tuple[str, ...], ...]] = {
     "link": (("visitor_id",), ("lead_id",), ("known_from",)),
     "consent": (("lead_id",), ("purpose",), ("given_at",)),
     "spend": (("date",), ("channel",), ("amount",)),
+    "change": (("lead_id",), ("changed_at",), ("field",), ("new",)),
 }
-NOT_PROFILE = ("lead_id", "account_id", "created_at", "valid_from", "email", "email_hash")
+NOT_PROFILE = ("lead_id", "account_id", "created_at", "valid_from", "email", "email_hash", "visitor_id")
 
 
 def targets(record: str) -> dict[str, Column]:
@@ -83,6 +94,7 @@ def check(path: Path, file: MappingFile) -> None:
         _check_table(f"{path}, [[table]] {i + 1}", table)
     _check_label(path, file)
     _check_extras_agree(path, file)
+    _check_changes(path, file)
     _check_order(path, file)
 
 
@@ -104,6 +116,10 @@ def _check_table(where: str, table: TableSpec) -> None:
             raise MappingError(
                 f"{where}: a {table.record} table needs {' or '.join(group)}. Map it in [table.columns]."
             )
+    _check_format(f"{where}, exported", table.exported)
+    for key, records in (("exported", ("lead",)), ("restates", ("event", "spend"))):
+        if getattr(table, key) is not None and table.record not in records:
+            raise MappingError(f"{where}: {key} is for {' and '.join(records)} tables. Leave it out.")
     for name, extra in table.extra.items():
         _check_extra(f"{where}, extra.{name}", name, extra, table)
     for target, source in profile_sources(table):
@@ -124,6 +140,8 @@ def _check_source(where: str, column: Column, source: Source) -> None:
             raise MappingError(f"{where}: {key} is for {kind} columns, {column.name} is {column.kind}. Leave it out.")
     if source.cut_over is not None and column.name != "received_at":
         raise MappingError(f"{where}: cut_over is for received_at only. Leave it out.")
+    if source.id is not None and not column.name.endswith("_id"):
+        raise MappingError(f"{where}: id is for ids, {column.name} is none. Leave it out.")
     _check_zone(where, source.timezone)
     _check_format(where, source.format)
 
@@ -154,7 +172,7 @@ def _check_extra(where: str, name: str, extra: Extra, table: TableSpec) -> None:
     if extra.kind == "text" and extra.role == "behaviour_total":
         raise MappingError(f'{where}: a behaviour_total is a number. Add kind = "number", or use role = "attribute".')
     _check_unit(where, extra.unit, EXTRA_UNITS)
-    for key in ("fold", "timezone", "format", "currency", "cut_over"):
+    for key in ("fold", "timezone", "format", "currency", "cut_over", "id", "via"):
         if getattr(extra, key) is not None:
             raise MappingError(f"{where}: {key} is not for extra columns. Leave it out.")
 
@@ -237,6 +255,20 @@ def _check_extras_agree(path: Path, file: MappingFile) -> None:
                 raise MappingError(
                     f"{path}, extra.{name}: declared twice and differently. Declare it alike in each table."
                 )
+
+
+def _check_changes(path: Path, file: MappingFile) -> None:
+    """A history needs leads that it is of, and these get their valid_from from it."""
+    leads = [t for t in file.table if t.record == "lead"]
+    if not any(t.record == "change" for t in file.table):
+        return
+    if not leads:
+        raise MappingError(f"{path}: a change table needs a lead table whose columns it is the history of. Add it.")
+    for table in leads:
+        if "lead_id" not in table.columns:
+            raise MappingError(f"{path}: leads with a change table need an id. Map lead_id.")
+        if "valid_from" in table.columns:
+            raise MappingError(f"{path}: valid_from comes from the change table. Leave it out of the lead table.")
 
 
 def _check_order(path: Path, file: MappingFile) -> None:

@@ -12,9 +12,9 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from data.errors import SettingsError
@@ -42,11 +42,19 @@ class DataSettings(_Section):
     buckets: int = Field(64, ge=1, le=4096)
     late_share_limit: float = Field(0.05, ge=0, le=1)
     late_days: int = Field(7, ge=0)
+    bot_events_per_minute: int = Field(60, ge=1)
+    max_parts: int = Field(8, ge=1)
 
 
 class SnapshotSettings(_Section):
-    """When leads are looked at and what is asked of them."""
+    """When leads are looked at and what is asked of them.
 
+    policy: `weekly`, or `after_first_event` for one look at the first event + the delay (first_look_minutes).
+    exclude_if_seen: contents by id; who saw one is not looked at any more (in the environment with commas between).
+    """
+
+    policy: Literal["weekly", "after_first_event"] = "weekly"
+    exclude_if_seen: tuple[str, ...] = ()
     first_look_minutes: float = Field(5, ge=0)
     every_days: float = Field(7, gt=0)
     max_per_lead: int = Field(26, ge=1)
@@ -55,6 +63,11 @@ class SnapshotSettings(_Section):
     reporting_delay_days: int = Field(2, ge=0)
     cancellation_window_days: int = Field(14, ge=0)
     max_snapshots: int = Field(2_000_000, ge=1)
+
+    @field_validator("exclude_if_seen", mode="before")
+    @classmethod
+    def _listed(cls, given: Any) -> Any:
+        return tuple(t.strip() for t in given.split(",") if t.strip()) if isinstance(given, str) else given
 
 
 class TrainingSettings(_Section):
@@ -67,6 +80,8 @@ class TrainingSettings(_Section):
     bootstrap: int = Field(200, ge=1)
     refits: int = Field(10, ge=2)
     judging_salt: str = Field("leadlift-judging", min_length=1)
+    # Earlier deals and the account: only where whoever asks for a score has the dataset, as a rescoring does.
+    context: bool = False
 
 
 class GateSettings(_Section):
@@ -245,8 +260,9 @@ def _dataset_values(document: Mapping[str, Any]) -> Values:
         if name in looks:
             number = duration(looks[name]) / 1_000_000 / seconds
             values[f"snapshots.{setting}"] = int(number) if number.is_integer() else number
-    if "max_per_lead" in looks:
-        values["snapshots.max_per_lead"] = looks["max_per_lead"]
+    for name in ("policy", "max_per_lead", "exclude_if_seen"):
+        if name in looks:
+            values[f"snapshots.{name}"] = looks[name]
     if "buckets" in document.get("dataset", {}):
         values["data.buckets"] = document["dataset"]["buckets"]
     return values

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.dataset import ExtraColumn
-from data.records import Columns
-from features.catalog import families_for
+from data.records import NULL_TIME, Columns
+from features.beside import NOBODY, Beside, hand_over, past_at
+from features.catalog import CONTEXT, families_for
 from features.channels import CHANNEL_RULES_VERSION
 from features.content import ContentMap
-from features.family import Family, Fitted, Moment
+from features.family import Family, Fitted, Labels, Moment
 from features.journeys import Encoded, Journeys, cut, encode
 from features.leads import Leads, leads_at
 
@@ -53,6 +54,11 @@ class FeatureSet:
     def family_of(self) -> tuple[int, ...]:
         """Position in `families` of each column."""
         return tuple(i for i, f in enumerate(self.families) for _ in f.columns(self.fitted.get(f.name, {})))
+
+    @property
+    def context(self) -> bool:
+        """Does it look at records beside the lead's own? Then whoever asks must have outcomes and accounts."""
+        return not CONTEXT.isdisjoint(self.names)
 
     @cached_property
     def content_map(self) -> ContentMap:
@@ -95,9 +101,30 @@ class FeatureTable:
     values: F64
 
 
-def moment_at(leads: Columns, encoded: Encoded, lead: I64, created_at: I64, as_of: I64) -> Moment:
-    """What was known of lead[i] just before as_of[i]."""
-    return Moment(leads_at(leads, lead, created_at, as_of), cut(encoded, lead, as_of))
+def moment_at(
+    leads: Columns, encoded: Encoded, lead: I64, created_at: I64, as_of: I64, beside: Beside | None = None
+) -> Moment:
+    """What was known of lead[i] just before as_of[i], and may be used.
+
+    Here and in `journeys_at` consent is enforced: a lead that has not given it is asked about as nobody, who has
+    neither records nor a time of creation.
+    """
+    beside = beside or Beside()
+    who = lead
+    permission = beside.permission(lead, as_of)
+    if permission is not None:
+        who = np.where(permission.profile, lead, NOBODY)
+        created_at = np.where(permission.profile, created_at, NULL_TIME)
+    known = replace(leads_at(leads, who, created_at, as_of), past=past_at(beside, who, as_of))
+    return Moment(known, journeys_at(encoded, lead, as_of, beside))
+
+
+def journeys_at(encoded: Encoded, lead: I64, as_of: I64, beside: Beside) -> Journeys:
+    """The events of lead[i] known before as_of[i] that may be used: with consent, and calls only up to the hand-over."""
+    permission = beside.permission(lead, as_of)
+    if permission is not None:
+        lead = np.where(permission.events, lead, NOBODY)
+    return cut(encoded, lead, as_of, hand_over(beside, lead))
 
 
 def fit_feature_set(
@@ -106,9 +133,16 @@ def fit_feature_set(
     content: Mapping[str, Any],
     categories: Mapping[str, str],
     moment: Moment,
+    labels: Labels | None = None,
 ) -> FeatureSet:
-    """Fit the families that have something to fit on the given (training) rows. Only training calls it."""
+    """Fit the families that have something to fit on the given (training) rows. Only training calls it.
+
+    Families that learn from labels are left out where there are none.
+    """
+    families = [f for f in families if f.learn is None or labels is not None]
     fitted = {f.name: f.fit(moment) for f in families if f.fit is not None}
+    if labels is not None:
+        fitted |= {f.name: f.learn(moment, labels) for f in families if f.learn is not None}
     return FeatureSet(tuple(f.name for f in families), extra, fitted, content, categories)
 
 

@@ -8,17 +8,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from data.dataset import ExtraColumn
-from features import dwell, path, profile, rhythm, source
+from features import dwell, dwell_parts, earlier, path, path_odds, profile, rhythm, source, steps
 from features.extra import family_for
 from features.family import GROUPS, Family
 
 STANDARD: tuple[Family, ...] = (
     *profile.FAMILIES,
+    *earlier.FAMILIES,
     *source.FAMILIES,
     *dwell.FAMILIES,
+    *dwell_parts.FAMILIES,
     *rhythm.FAMILIES,
     *path.FAMILIES,
+    *steps.FAMILIES,
+    *path_odds.FAMILIES,
 )
+
+# Families that look at other records than the lead's own: its outcomes, its account.
+CONTEXT = frozenset(family.name for family in earlier.FAMILIES)
 
 
 def families_for(extra: Sequence[ExtraColumn] = ()) -> tuple[Family, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from features.journeys import Journeys
 from features.leads import Leads
+from features.past import Past
 
 F64 = NDArray[np.float64]
 Fitted = Mapping[str, Any]
@@ -27,6 +29,22 @@ class Moment:
 
     def __len__(self) -> int:
         return len(self.leads)
+
+    @cached_property
+    def past(self) -> Past:
+        """Earlier deals and losses, and the account."""
+        return self.leads.past or Past.none(len(self))
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What became of the rows of a moment, (n,): label 0 or 1, and weight."""
+
+    label: F64
+    weight: F64
+
+    def take(self, rows: NDArray[np.int64]) -> Labels:
+        return Labels(self.label[rows], self.weight[rows])
 
 
 Compute = Callable[[Moment, Fitted], F64]
@@ -53,6 +71,9 @@ class Family:
         (moment, fitted) -> float64 (n,) or (n, k); NaN = unknown. Pure; row i depends on row i alone.
     fit
         moment of the training rows -> plain JSON, or None where there is nothing to fit.
+    learn
+        (moment of the training rows, their labels) -> plain JSON, for a fitted part that uses the label; training
+        rows then get values of parts that never saw their lead.
     parts
         fitted -> the k names between the brackets; None for a family of one column.
     """
@@ -69,6 +90,7 @@ class Family:
     compute: Compute
     fit: Fit | None = None
     parts: Callable[[Fitted], tuple[str, ...]] | None = None
+    learn: Callable[[Moment, Labels], Fitted] | None = None
 
     def columns(self, fitted: Fitted) -> tuple[str, ...]:
         if self.parts is None:

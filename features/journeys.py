@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from data.records import DAY, DWELL_BASES, EVENT_TYPES, MICROS
+from data.records import DAY, DWELL_BASES, EVENT_TYPES, MICROS, NULL_TIME
 from features.arrays import (
     F64,
     I8,
@@ -294,13 +294,16 @@ class Journeys:
 
 
 # -- cutting ---------------------------------------------------------------------------------------------------
-def cut(encoded: Encoded, lead: I64, as_of: I64) -> Journeys:
+def cut(encoded: Encoded, lead: I64, as_of: I64, handed_over: I64 | None = None) -> Journeys:
     """One segment per (lead[i], as_of[i]): the events of that lead that had happened and were known before as_of.
 
     Parameters
     ----------
     lead, as_of
         int64 (n,): lead numbers as in `encoded.lead` and moments in microseconds; any order, repeats allowed.
+    handed_over
+        int64 (n,): when sales took the lead over (NULL_TIME = never). Calls from then on are sales at work, not the
+        lead, and are left out.
     """
     start = np.searchsorted(encoded.lead, lead, side="left")
     length = np.searchsorted(encoded.lead, lead, side="right") - start
@@ -308,6 +311,9 @@ def cut(encoded: Encoded, lead: I64, as_of: I64) -> Journeys:
     shift = start - (np.cumsum(length) - length)
     rows = np.arange(len(segment)) + shift[segment]
     seen = encoded.known[rows] < as_of[segment]
+    if handed_over is not None and (handed_over != NULL_TIME).any():
+        start_of = np.where(handed_over == NULL_TIME, as_of, handed_over)
+        seen &= (encoded.type[rows] != TYPE["call"]) | (encoded.time[rows] < start_of[segment])
     rows, segment = rows[seen], segment[seen]
     offsets = np.concatenate([[0], np.cumsum(np.bincount(segment, minlength=len(lead)))]).astype(np.int64)
     time, type_ = encoded.time[rows], encoded.type[rows]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.records import NULL_TIME, Coded, Columns, take
+from features.past import Past
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
@@ -18,11 +19,13 @@ class Leads:
     """Row i is one (lead, as_of). Columns are those of data.records.LEAD and the declared extra ones.
 
     as_of, created_at: int64 (n,), NULL_TIME = not known. A column that is not there counts as unknown everywhere.
+    past: what came before; None where nothing is known of it.
     """
 
     as_of: I64
     created_at: I64
     columns: Columns
+    past: Past | None = None
 
     def __len__(self) -> int:
         return len(self.as_of)
@@ -98,4 +101,5 @@ def _take_numbers(column: NDArray[np.generic], rows: I64) -> F64:
 
 def select(leads: Leads, rows: I64) -> Leads:
     """Some rows."""
-    return Leads(leads.as_of[rows], leads.created_at[rows], take(leads.columns, rows))
+    past = leads.past.take(rows) if leads.past else None
+    return Leads(leads.as_of[rows], leads.created_at[rows], take(leads.columns, rows), past)

@@ -4,13 +4,15 @@ dataset, to the scorer. Both callers make one of these; from here on there is on
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from data.consent import contact_unconfirmed
 from data.dataset import People
 from data.records import NULL_TIME, Columns, take
+from features.beside import Beside
 from features.build import FeatureSet, moment_at
 from features.family import Moment
 
@@ -22,7 +24,8 @@ class Known:
     """Records of n people.
 
     lead_ids, visitor_ids: n texts or None. as_of, created_at: int64 (n,) microseconds; NULL_TIME = not known.
-    leads, events: columns as in data.dataset.People; their `lead` counts the n people from 0.
+    leads, events, consents: columns as in data.dataset.People; their `lead` counts the n people from 0.
+    beside: outcomes, accounts and, where consent is required, the consents that decide what may be used.
     """
 
     lead_ids: Sequence[str | None]
@@ -31,15 +34,21 @@ class Known:
     created_at: I64
     leads: Columns
     events: Columns
+    consents: Columns = field(default_factory=dict)
+    beside: Beside = field(default_factory=Beside)
 
     def __len__(self) -> int:
         return len(self.as_of)
 
     def moment(self, feature_set: FeatureSet) -> Moment:
         """The n moments, events encoded with this set's content map and channel rules."""
-        everyone = np.arange(len(self), dtype=np.int64)
         encoded = feature_set.encode(self.events)
-        return moment_at(self.leads, encoded, everyone, self.created_at, self.as_of)
+        beside = self.beside if feature_set.context else self.beside.bare()
+        return moment_at(self.leads, encoded, self.everyone, self.created_at, self.as_of, beside)
+
+    @property
+    def everyone(self) -> I64:
+        return np.arange(len(self), dtype=np.int64)
 
     def events_late(self) -> NDArray[np.bool_]:
         """Whose records hold events that had not happened, or not arrived, before `as_of`; these are not used."""
@@ -47,7 +56,13 @@ class Known:
         if not len(lead):
             return np.zeros(len(self), dtype=np.bool_)
         late = np.maximum(self._times("occurred_at"), self._times("received_at")) >= self.as_of[lead]
-        return np.bincount(lead[late & (lead >= 0)], minlength=len(self)) > 0
+        found: NDArray[np.bool_] = np.bincount(lead[late & (lead >= 0)], minlength=len(self)) > 0
+        permission = self.beside.permission(self.everyone, self.as_of)
+        return found if permission is None else found & permission.events
+
+    def contact_unconfirmed(self) -> NDArray[np.bool_]:
+        """Who agreed to be contacted and has not confirmed it (double opt-in) before `as_of`."""
+        return contact_unconfirmed(self.consents, self.everyone, self.as_of)
 
     def _times(self, name: str) -> I64:
         column = self.events[name]
@@ -68,11 +83,25 @@ def of_people(people: People, as_of: int) -> Known:
         created_at=people.created_at[rows],
         leads=_of(people.leads, number),
         events=_of(people.events, number),
+        consents=_of(people.consents, number),
+        beside=_beside(people, rows, number),
+    )
+
+
+def _beside(people: People, rows: I64, number: I64) -> Beside:
+    beside = Beside.of(people)
+    return Beside(
+        _of(beside.outcomes, number),
+        None if beside.consents is None else _of(beside.consents, number),
+        beside.accounts,
+        None if beside.person is None else beside.person[rows],
     )
 
 
 def _of(columns: Columns, number: I64) -> Columns:
     """The rows of leads that have a number, with that number as their `lead`."""
+    if "lead" not in columns:
+        return columns
     owner = columns["lead"]
     assert isinstance(owner, np.ndarray)
     lead = number[owner.astype(np.int64)] if len(number) else np.zeros(0, dtype=np.int64)

@@ -23,7 +23,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data.dataset import Dataset
+from data.dataset import Consenting, Dataset
 from data.errors import InputError
 from data.files import replace_text
 from serving.known import of_people
@@ -57,6 +57,7 @@ class Job:
             "rules": hashlib.sha256(scorer.rules.text.encode()).hexdigest(),
             "features": scorer.feature_set.version,
             "as_of": self.as_of,
+            "consenting": isinstance(self.dataset, Consenting),
             "reasons": self.wants.reasons,
             "lang": self.wants.lang,
         }

@@ -50,6 +50,7 @@ class Scores:
     rank_score: F64
     common_warnings: tuple[str, ...]
     events_late: Mask
+    contact_unconfirmed: Mask
     details: tuple[dict[str, list[Any]], ...] | None = None
 
     def __len__(self) -> int:
@@ -57,7 +58,9 @@ class Scores:
 
     def warnings(self, i: int) -> tuple[str, ...]:
         """Codes of the warnings that go with one reply."""
-        return (*self.common_warnings, "events_not_before_as_of") if self.events_late[i] else self.common_warnings
+        late = ("events_not_before_as_of",) if self.events_late[i] else ()
+        contact = ("contact_not_confirmed",) if self.contact_unconfirmed[i] else ()
+        return (*self.common_warnings, *late, *contact)
 
     def row(self, i: int) -> dict[str, Any]:
         """One row as plain values: texts or None, floats (NaN = null), ints, bools, times in microseconds."""
@@ -96,7 +99,7 @@ class Scorer:
         texts = reasons.texts if reasons else self._ledger_texts(moment, asked, wants.lang)
         columns = self._columns(known, moment, points, verdict, _spread(texts, asked))
         rank = verdict.prediction.rank_score if verdict.prediction else np.full(len(known), np.nan)
-        scores = Scores(columns, rank, self.warnings, known.events_late())
+        scores = Scores(columns, rank, self.warnings, known.events_late(), known.contact_unconfirmed())
         if not wants.detail:
             return scores
         return replace(scores, details=self._details(moment, asked, reasons, scores, wants))

@@ -23,6 +23,10 @@ _WARNINGS = {
         "Events at or after as_of were not used",
         "Ereignisse ab dem Stichzeitpunkt wurden nicht verwendet",
     ),
+    "contact_not_confirmed": (
+        "Consent to be contacted is not confirmed (double opt-in)",
+        "Die Einwilligung zur Kontaktaufnahme ist nicht bestätigt (Double-Opt-in)",
+    ),
 }
 
 

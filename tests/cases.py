@@ -6,18 +6,20 @@ A case is plain rows; `moment` joins them as a dataset would. Seeds make cases, 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from data.accounts import accounts_in
 from data.dataset import ExtraColumn
 from data.identity import assign
-from data.records import DAY, EVENT, LEAD, MICROS, NULL_TIME, Coded, Columns, Record
+from data.records import CONSENT, DAY, EVENT, LEAD, MICROS, NULL_TIME, OUTCOME, Coded, Columns, Record
+from features.beside import Beside
 from features.build import FeatureSet, build_features, fit_feature_set, moment_at
 from features.catalog import families_for
-from features.family import Moment
+from features.family import Labels, Moment
 
 Row = dict[str, Any]
 
@@ -56,6 +58,9 @@ class Case:
     leads: list[Row]
     created_at: list[int]
     asks: list[tuple[int, int]]
+    outcomes: list[Row] = field(default_factory=list)
+    consents: list[Row] = field(default_factory=list)
+    require_consent: bool = False
 
 
 def random_case(seed: int, leads: int = LEADS, asks: int = 6) -> Case:
@@ -78,7 +83,32 @@ def random_case(seed: int, leads: int = LEADS, asks: int = 6) -> Case:
     moments = [e["occurred_at"] + rng.choice((0, 1, DAY)) for e in events] + [START + d * DAY for d in (5, 15, 30, 90)]
     moments += [START + 100 * DAY] * (1 + len(moments) // 2)
     questions = [(rng.randrange(leads), rng.choice(moments)) for _ in range(asks)]
-    return Case(events, links, rows, created, questions)
+    return Case(events, links, rows, created, questions, _outcomes(rng, leads), _consents(rng, leads))
+
+
+def _outcomes(rng: random.Random, leads: int) -> list[Row]:
+    """Deals, losses, cancellations and hand-overs, in any order."""
+    kinds = ("converted", "converted", "lost", "cancelled", "accepted", "rejected")
+    days = (0, 2, 5, 14, 14, 28, 33, 61)
+    return [
+        {"lead": lead, "kind": rng.choice(kinds), "occurred_at": START + rng.choice(days) * DAY, "value": 100}
+        for lead in range(leads)
+        for _ in range(rng.choice((0, 0, 1, 3)))
+    ]
+
+
+def _consents(rng: random.Random, leads: int) -> list[Row]:
+    """Consents of all purposes: given, confirmed, withdrawn and given again."""
+    rows: list[Row] = []
+    for lead in range(leads):
+        for purpose in ("tracking", "scoring", "contact"):
+            for _ in range(rng.choice((0, 1, 1, 2))):
+                given = START + rng.choice((-5, 0, 5, 15)) * DAY
+                confirmed = rng.choice((NULL_TIME, given, given + DAY))
+                withdrawn = rng.choice((NULL_TIME, NULL_TIME, given, given + 10 * DAY, given + 40 * DAY))
+                times = {"given_at": given, "confirmed_at": confirmed, "withdrawn_at": withdrawn}
+                rows.append({"lead": lead, "purpose": purpose} | times)
+    return rows
 
 
 def _visits(rng: random.Random, lead: int) -> list[Row]:
@@ -94,7 +124,9 @@ def _visits(rng: random.Random, lead: int) -> list[Row]:
 
 
 def _event(rng: random.Random, lead: int, at: int, known: bool, session: str | None) -> Row:
-    kind = rng.choice(("page_view",) * 7 + ("engagement", "form", "download", "video", "email", "webinar", "custom"))
+    kind = rng.choice(
+        ("page_view",) * 7 + ("engagement", "form", "download", "video", "email", "call", "webinar", "custom")
+    )
     source, medium = rng.choice(
         ((None, None),) * 5 + (("google", "cpc"), ("news", "email"), ("linkedin.com", "social"))
     )
@@ -115,7 +147,7 @@ def _event(rng: random.Random, lead: int, at: int, known: bool, session: str | N
         "campaign": rng.choice((None, None, None, "Spring", "spring ", "autumn")),
         "click_id_kind": rng.choice((None,) * 9 + ("gclid",)),
         "dwell_seconds": rng.choice((0.1, 12.7, 60.0, 333.3)) if measured else float("nan"),
-        "dwell_basis": "measured" if measured else None,
+        "dwell_basis": rng.choice(("measured", "timespent", None)) if measured else None,
         "is_bot": rng.random() < 0.05,
     }
 
@@ -134,8 +166,9 @@ def _profile(rng: random.Random, lead: int, created: int) -> Row:
         "lead": lead,
         "created_at": created,
         "valid_from": rng.choice((NULL_TIME, START, START + 5 * DAY, START + 15 * DAY)),
-        "account_id": rng.choice((None, "a1")),
-        "email_domain": rng.choice((None, "example.com")),
+        "account_id": rng.choice((None, None, "a1", "a2")),
+        "email_domain": rng.choice((None, "example.com", "Example.com", "other.example")),
+        "email_hash": rng.choice((None, "h1", "h2")),
         "email_kind": rng.choice((None, "business", "free", "role")),
         "title": rng.choice((None, "", "Head of Sales", "Geschäftsführerin", "IT-Leiter", "Intern", "Einkäufer")),
         "company": rng.choice((None, "Example")),
@@ -159,7 +192,7 @@ def columns(rows: list[Row], record: Record) -> Columns:
         values = [row.get(column.name) for row in rows]
         if column.kind in ("text", "code"):
             out[column.name] = Coded.of(values)
-        elif column.kind == "number":
+        elif column.kind in ("number", "money"):
             out[column.name] = np.array(values, dtype=np.float64)
         elif column.kind == "flag":
             out[column.name] = np.array(values, dtype=np.bool_)
@@ -199,7 +232,19 @@ def moment(case: Case, feature_set: FeatureSet) -> Moment:
     as_of = np.array([when for _, when in case.asks], dtype=np.int64)
     encoded = feature_set.encode(event_columns(case.events, case.links))
     created = np.array(case.created_at, dtype=np.int64)[lead]
-    return moment_at(lead_columns(case.leads), encoded, lead, created, as_of)
+    return moment_at(lead_columns(case.leads), encoded, lead, created, as_of, beside(case))
+
+
+def beside(case: Case) -> Beside:
+    """Outcomes, consents and accounts of the case."""
+    outcomes, consents = (
+        columns(rows, record) | {"lead": np.array([r["lead"] for r in rows], dtype=np.int64)}
+        for rows, record in ((case.outcomes, OUTCOME), (case.consents, CONSENT))
+    )
+    leads, events = lead_columns(case.leads), event_columns(case.events, case.links)
+    ids = [f"lead {i}" for i in range(len(case.created_at))]
+    accounts = accounts_in(ids, leads, events, outcomes, consents)
+    return Beside(outcomes, consents if case.require_consent else None, accounts, accounts.numbers(ids))
 
 
 def table(case: Case, feature_set: FeatureSet) -> NDArray[np.float64]:
@@ -212,7 +257,13 @@ def feature_set_on(case: Case) -> FeatureSet:
     """All families, fitted on the questions of a case."""
     families = families_for(EXTRA)
     blank = FeatureSet((), EXTRA, {}, CONTENT, CATEGORIES)
-    return fit_feature_set(families, EXTRA, CONTENT, CATEGORIES, moment(case, blank))
+    return fit_feature_set(families, EXTRA, CONTENT, CATEGORIES, moment(case, blank), labels(case))
+
+
+def labels(case: Case) -> Labels:
+    """A label of each question, by chance."""
+    chance = [float(random.Random(f"{lead} {as_of}").random() < 0.2) for lead, as_of in case.asks]
+    return Labels(np.array(chance), np.ones(len(case.asks)))
 
 
 def fitted_feature_set() -> FeatureSet:
@@ -246,7 +297,7 @@ def values_of(events: list[Row], profile: Row | None = None, created_at: int = S
     row = {"lead": 0, "created_at": created_at, "valid_from": NULL_TIME, "employees": float("nan"), "source_row": 1}
     row |= {c.name: float("nan") if c.name in unknown else None for c in EXTRA} | (profile or {})
     families = families_for(EXTRA)
-    words = {f.name: {"values": fitted.get(f.name, [])} for f in families if f.fit is not None}
+    words = {f.name: {"values": fitted.get(f.name, [])} for f in families if f.fit is not None or f.learn is not None}
     feature_set = FeatureSet(tuple(f.name for f in families), EXTRA, words, CONTENT, CATEGORIES)
     found = table(Case(events, [], [row], [created_at], [(0, NOW)]), feature_set)[0]
     return dict(zip(feature_set.columns, found.tolist(), strict=True))

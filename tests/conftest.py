@@ -17,12 +17,15 @@ import pytest
 import yaml
 
 from data.dataset import Dataset, DatasetInfo, ExtraColumn, open_dataset
-from data.lake import write_lake
+from data.importers.report import ImportReport
+from data.importers.tracker import import_tracker
+from data.importers.tracker_mapping import tracker_mapping
+from data.lake import Lake, write_lake
 from data.packaged import content_text, rules_text, source_categories
 from data.records import DAY, EVENT_TYPES, NULL_TIME, Coded, Columns
 from data.settings import Settings, load_settings
 from features.build import FeatureSet, build_features, fit_feature_set
-from features.catalog import families_for
+from features.catalog import CONTEXT, families_for
 from features.golden import DIGESTS
 from serving.cli import main
 from serving.known import of_people
@@ -83,6 +86,7 @@ def _lead_columns(rng: np.random.Generator, n: int, has_times: bool) -> Columns:
             columns[name] = Coded(np.where(empty, -1, column.codes).astype(np.int32), column.values)
         else:
             columns[name] = np.where(empty, np.nan, column)
+    columns["account_id"] = Coded.of([f"a{i % 30}" for i in rows])
     columns["lead_id"] = Coded.of([_lead_id(i) for i in rows])
     columns["created_at"] = created if has_times else np.full(len(rows), NULL_TIME)
     columns["valid_from"] = valid if has_times else np.full(len(rows), NULL_TIME)
@@ -131,12 +135,22 @@ def _link_columns(n: int) -> Columns:
     }
 
 
+def _outcome_columns(n: int) -> Columns:
+    """Every fourth lead was taken over by sales, every tenth was won; calls came before and after."""
+    rows = [(i, "accepted", 20) for i in range(0, n, 4)] + [(i, "converted", 5) for i in range(0, n, 10)]
+    return {
+        "lead_id": Coded.of([_lead_id(i) for i, _, _ in rows]),
+        "occurred_at": np.array([NOW - days * DAY for _, _, days in rows]),
+        "kind": Coded.of([kind for _, kind, _ in rows]),
+    }
+
+
 def _bundle(dataset: Dataset, market: str, as_of: int) -> Bundle:
     """A logistic model with arbitrary coefficients over all families, on the packaged points."""
     (people,) = dataset.people()
     known = of_people(people, as_of)
     content, categories = yaml.safe_load(content_text()), source_categories()
-    families = families_for(dataset.info.extra)
+    families = [f for f in families_for(dataset.info.extra) if f.name not in CONTEXT]
     empty = FeatureSet((), dataset.info.extra, {}, content, categories)
     feature_set = fit_feature_set(families, dataset.info.extra, content, categories, known.moment(empty))
     moment = known.moment(feature_set)
@@ -176,7 +190,7 @@ def _market(folder: Path, name: str, has_times: bool) -> Market:
     n = 90
     records = {"leads": _lead_columns(rng, n, has_times)}
     if has_times:
-        records |= {"events": _event_columns(rng, n, 1500), "links": _link_columns(n)}
+        records |= {"events": _event_columns(rng, n, 1500), "links": _link_columns(n), "outcomes": _outcome_columns(n)}
     info = DatasetInfo(name=name, buckets=4, extra=EXTRA, has_times=has_times)
     write_lake(folder / "dataset", info, records, {})
     dataset = open_dataset(folder / "dataset")
@@ -259,3 +273,34 @@ QUICK = {
 def leadlift_at(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Leadlift]:
     """Makes a command line with a fresh home."""
     return lambda: Leadlift(tmp_path_factory.mktemp("home"), QUICK)
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """A tracker's files imported: the report, and the rows of each record."""
+
+    report: ImportReport
+    events: list[dict[str, Any]]
+    links: list[dict[str, Any]]
+    leads: list[dict[str, Any]]
+    outcomes: list[dict[str, Any]]
+    path: Path
+
+    def event(self, event_id: str) -> dict[str, Any]:
+        (row,) = [e for e in self.events if e["event_id"] == event_id]
+        return row
+
+
+@pytest.fixture
+def track(tmp_path: Path) -> Callable[..., Tracked]:
+    """Imports files of a tracker: track(kind, files, mapping=..., **data settings)."""
+
+    def run(kind: str, files: list[Path], mapping: Path | None = None, to: str = "tracked", **data: Any) -> Tracked:
+        target, own = tmp_path / to, Settings(data={"reject_limit": 1.0, **data})  # type: ignore[arg-type]
+        report = import_tracker([str(f) for f in files], kind, tracker_mapping(mapping, None, target), target, own)
+        lake, names = Lake(target), ("events", "links", "leads", "outcomes")
+        rows = {n: lake.table(n).to_pylist() if lake.info.counts.get(n) else [] for n in names}
+        rows["events"].sort(key=lambda e: (e["occurred_at"], e["event_id"]))
+        return Tracked(report=report, path=target, **rows)
+
+    return run

@@ -11,120 +11,32 @@ from collections.abc import Callable
 from itertools import groupby, pairwise
 from typing import Any
 
-from data.records import DAY, DWELL_BASES, EMAIL_KINDS, EVENT_TYPES, MICROS, NULL_TIME
+from data.records import DAY, EMAIL_KINDS, EVENT_TYPES, MICROS, NULL_TIME
 from features.build import FeatureSet
-from features.channels import Touch, channel
-from features.content import STAGES, ContentMap
+from features.content import STAGES
 from features.titles import DEPARTMENTS, department, seniority
-from tests.cases import CATEGORIES, CONTENT, MINUTE, Case, Row
+from tests.cases import MINUTE, Case, Row
+from tests.oracle_known import NAN, may, of_before, profile_of, visible
 
-NAN = float("nan")
-MAP = ContentMap.of(CONTENT)
-WEB = ("page_view", "engagement", "form", "download", "video", "goal", "custom")
 PAID = ("paid_shopping", "paid_search", "paid_social", "paid_video", "paid_other", "display", "cross_network")
 GROUPS = ("direct", "organic_search", "organic_social", "email", "referral", "ai_assistant")
-TOUCH = ("source", "medium", "campaign", "referrer_host", "click_id_kind")
-
-
-# -- what was known --------------------------------------------------------------------------------------------
-def owner(case: Case, event: Row) -> tuple[int | None, int]:
-    """The lead of an event and since when that is known."""
-    if event["lead"] is not None:
-        return event["lead"], NULL_TIME
-    links = sorted((k["known_from"], k["lead"]) for k in case.links if k["visitor"] == event["visitor"])
-    if not links:
-        return None, NULL_TIME
-    before = [k for k in links if k[0] <= event["occurred_at"]]
-    known_from, lead = before[-1] if before else links[0]
-    return lead, known_from
-
-
-def said(event: Row) -> tuple[Any, ...]:
-    """What orders events of one moment."""
-
-    def text(name: str) -> tuple[bool, str]:
-        return event[name] is not None, event[name] or ""
-
-    texts = [text(name) for name in ("url", "content_id", "session_id", *TOUCH)]
-    dwell = math.inf if math.isnan(event["dwell_seconds"]) else event["dwell_seconds"]
-    basis = DWELL_BASES.index(event["dwell_basis"] or "none")
-    return event["occurred_at"], EVENT_TYPES.index(event["type"]), *texts, dwell, basis, event["event_id"]
-
-
-def visible(case: Case, lead: int, as_of: int) -> list[Row]:
-    """The lead's events in order, as they were known just before as_of."""
-    first: dict[str, tuple[Any, ...]] = {}
-    for event in case.events:
-        whose, known_from = owner(case, event)
-        if whose != lead or event["is_bot"] or event["direction"] == "outbound":
-            continue
-        seen = max(event["occurred_at"], event["received_at"], known_from)
-        story = (seen, said(event), dict(event))
-        if event["event_id"] not in first or story[:2] < first[event["event_id"]][:2]:
-            first[event["event_id"]] = story
-    rows = [event for seen, _, event in first.values() if seen < as_of]
-    return _enriched(sorted(rows, key=said), as_of)
-
-
-def _enriched(rows: list[Row], as_of: int) -> list[Row]:
-    for e in rows:
-        by_id = e["content_id"] is not None
-        e["page"] = MAP.by_id(e["content_id"]) if by_id else MAP.content(e["url"]) if e["url"] else None
-        e["channel"] = channel(Touch(*(e[name] for name in TOUCH)), CATEGORIES, MAP.own_hosts)
-        e["name"] = (e["campaign"] or "").strip().lower() or None
-        e["age"] = (as_of - e["occurred_at"]) / DAY
-        e["view"] = e["type"] == "page_view"
-        e["session"] = None
-    _number_sessions([e for e in rows if e["type"] in WEB])
-    _fill_gaps(rows)
-    return rows
-
-
-def _number_sessions(web: list[Row]) -> None:
-    number = 0
-    for before, e in zip([None, *web], web, strict=False):
-        if before is not None:
-            gap = e["occurred_at"] - before["occurred_at"] > 30 * MINUTE
-            other = None not in (e["session_id"], before["session_id"]) and e["session_id"] != before["session_id"]
-            number += gap or other
-        e["session"] = number
-
-
-def _fill_gaps(rows: list[Row]) -> None:
-    for _, group in groupby([e for e in rows if e["session"] is not None], key=lambda e: e["session"]):
-        visit = list(group)
-        if any(e["type"] == "engagement" and not math.isnan(e["dwell_seconds"]) for e in visit):
-            continue
-        for i, e in enumerate(visit):
-            if not e["view"] or not math.isnan(e["dwell_seconds"]):
-                continue
-            following = [later for later in visit[i + 1 :] if later["view"]]
-            end = following[0] if following else visit[-1]
-            gap = (end["occurred_at"] - e["occurred_at"]) / MICROS
-            e["dwell_seconds"] = gap if following or gap > 0 else NAN
 
 
 # -- the answers -----------------------------------------------------------------------------------------------
 def answers(case: Case, ask: tuple[int, int], feature_set: FeatureSet) -> dict[str, float]:
     """Every column of the feature set for one question."""
     lead, as_of = ask
-    events, profile = visible(case, lead, as_of), _profile(case, lead, as_of)
-    created = case.created_at[lead] if case.created_at[lead] < as_of else NULL_TIME
-    found: dict[str, float] = {}
+    scoring = may(case, lead, "scoring", as_of)
+    events = visible(case, lead, as_of) if scoring and may(case, lead, "tracking", as_of) else []
+    profile = profile_of(case, lead, as_of) if scoring else {}
+    created = case.created_at[lead] if scoring and case.created_at[lead] < as_of else NULL_TIME
+    found = of_before(case, lead, as_of)
     found |= _of_profile(profile, created, as_of, feature_set)
     found |= _of_source(events, feature_set)
-    found |= _of_dwell(events)
+    found |= _of_dwell(events, feature_set)
     found |= _of_rhythm(events, created, as_of)
     found |= _of_path(events, feature_set)
     return found
-
-
-def _profile(case: Case, lead: int, as_of: int) -> Row:
-    def since(row: Row) -> int:
-        return row["created_at"] if row["valid_from"] == NULL_TIME else row["valid_from"]
-
-    rows = [r for r in case.leads if r["lead"] == lead and since(r) < as_of]
-    return max(rows, key=lambda r: (since(r), r["source_row"]), default={})
 
 
 def _texts(name: str, text: str | None, feature_set: FeatureSet) -> dict[str, float]:
@@ -187,7 +99,7 @@ def _of_source(events: list[Row], fs: FeatureSet) -> dict[str, float]:
     )
 
 
-def _of_dwell(events: list[Row]) -> dict[str, float]:
+def _of_dwell(events: list[Row], fs: FeatureSet) -> dict[str, float]:
     timed = [e for e in events if e["view"] or (e["type"] == "engagement" and not math.isnan(e["dwell_seconds"]))]
     views = [e for e in events if e["view"]]
     here = bool(_web(events))
@@ -202,7 +114,19 @@ def _of_dwell(events: list[Row]) -> dict[str, float]:
     known = [e["dwell_seconds"] for e in timed if not math.isnan(e["dwell_seconds"])]
     last = max((e["session"] for e in _web(events)), default=None)
     total, decision = seconds(lambda e: True), seconds(lambda e: _stage(e) == "decision")
-    return {f"dwell_stage[{s}]": seconds(lambda e, s=s: _stage(e) == s) for s in STAGES} | {
+
+    def decayed(e: Row) -> float:
+        return 2.0 ** (-e["age"] / 14)
+
+    found = {f"dwell_stage[{s}]": seconds(lambda e, s=s: _stage(e) == s) for s in STAGES}
+    found |= {f"dwell_stage_decayed[{s}]": seconds(lambda e, s=s: _stage(e) == s, decayed) for s in STAGES}
+    for name, of in (("content", "content_id"), ("type", "type"), ("topic", "topic")):
+        for v in fs.fitted[f"dwell_{name}"]["values"]:
+            found[f"dwell_{name}[{v}]"] = seconds(lambda e, of=of, v=v: e["page"] and getattr(e["page"], of) == v)
+    for basis in ("measured", "timespent", "gap"):
+        told = [e["dwell_seconds"] for e in timed if e["dwell_basis"] == basis and not math.isnan(e["dwell_seconds"])]
+        found[f"dwell_basis[{basis}]"] = _ratio(sum(told), sum(known))
+    return found | {
         "dwell_total": total,
         "dwell_28d": seconds(lambda e: e["age"] <= 28),
         "dwell_7d": seconds(lambda e: e["age"] <= 7),
@@ -265,7 +189,12 @@ def _of_path(events: list[Row], fs: FeatureSet) -> dict[str, float]:
     visits = [len({e["page"] for e in views if e["session"] == s}) for s in range(_sessions(events))]
     decision = [e["age"] for e in views if _stage(e) == "decision"]
     pricing = [e["age"] for e in views if _type(e) == "pricing"]
+    every = [e for e in events if e["view"]]
+    gaps = [b["occurred_at"] - a["occurred_at"] for a, b in pairwise(every) if a["session"] == b["session"]]
+    reached = [e["age"] for e in every if _stage(e) == "decision"]
     found = {f"stage_views[{s}]": stages.count(s) for s in STAGES}
+    found["step_seconds"] = _ratio(sum(g / MICROS for g in gaps), len(gaps))
+    found["days_to_decision"] = every[0]["age"] - reached[0] if reached else NAN
     found |= {f"topic_views[{t}]": topics.count(t) for t in fs.fitted["topic_views"]["values"]}
     found |= {f"type_views[{t}]": types.count(t) for t in fs.fitted["type_views"]["values"]}
     found |= _texts("entry_type", types[0] if types else None, fs) | _texts(
@@ -277,24 +206,47 @@ def _of_path(events: list[Row], fs: FeatureSet) -> dict[str, float]:
     for pair in fs.fitted["path_order"]["values"]:
         a, b = pair.split(">")
         found[f"path_order[{pair}]"] = a in types and b in types[types.index(a) :]
+    return (
+        found
+        | {
+            "contents_distinct": len(set(pages)),
+            "types_distinct": len(set(types)),
+            "topics_distinct": len(set(topics)),
+            "path_length": len(path),
+            "session_depth": max(visits, default=NAN),
+            "loops": sum(page in path[:i] for i, page in enumerate(path)),
+            "decision_views_28d": sum(age <= 28 for age in decision),
+            "days_since_decision": decision[-1] if decision else NAN,
+            "to_decision": sum(a.stage == "consideration" and b.stage == "decision" for a, b in pairwise(path)),
+            "pricing_views": len(pricing),
+            "pricing_views_28d": sum(age <= 28 for age in pricing),
+            "steps_to_pricing": next((i for i, page in enumerate(path) if page.type == "pricing"), NAN),
+            "demo_views": types.count("demo"),
+            "case_views": types.count("case"),
+            "careers_views": types.count("careers"),
+            "gated_distinct": len({e["page"] for e in events if e["page"] and e["page"].gated}),
+            "topic_concentration": _ratio(max(map(topics.count, topics), default=0), len(topics)),
+        }
+        | _of_steps(views, path, fs)
+    )
+
+
+def _of_steps(views: list[Row], path: list[Any], fs: FeatureSet) -> dict[str, float]:
+    every = [e for e in views if e["page"].topic]
+    topics, recent = [e["page"].topic for e in every], [e["page"].topic for e in every if e["age"] <= 28]
+    found = {
+        f"path_{end}_3[{v}]": v in [page.content_id for page in steps]
+        for end, steps in (("first", path[:3]), ("last", path[-3:]))
+        for v in fs.fitted[f"path_{end}_3"]["values"]
+    }
+    types = ["|", *(t for t, _ in groupby(page.type for page in path)), "|"]
+    weights = dict(zip(fs.fitted["path_log_odds"]["values"], fs.fitted["path_log_odds"]["weights"], strict=True))
+    steps = {f"{a}>{b}" for a, b in pairwise(types)} if path else set()
     return found | {
-        "contents_distinct": len(set(pages)),
-        "types_distinct": len(set(types)),
-        "topics_distinct": len(set(topics)),
-        "path_length": len(path),
-        "session_depth": max(visits, default=NAN),
-        "loops": sum(page in path[:i] for i, page in enumerate(path)),
-        "decision_views_28d": sum(age <= 28 for age in decision),
-        "days_since_decision": decision[-1] if decision else NAN,
-        "to_decision": sum(a.stage == "consideration" and b.stage == "decision" for a, b in pairwise(path)),
-        "pricing_views": len(pricing),
-        "pricing_views_28d": sum(age <= 28 for age in pricing),
-        "steps_to_pricing": next((i for i, page in enumerate(path) if page.type == "pricing"), NAN),
-        "demo_views": types.count("demo"),
-        "case_views": types.count("case"),
-        "careers_views": types.count("careers"),
-        "gated_distinct": len({e["page"] for e in events if e["page"] and e["page"].gated}),
-        "topic_concentration": _ratio(max(map(topics.count, topics), default=0), len(topics)),
+        "path_log_odds": _ratio(math.fsum(weights.get(s, 0.0) for s in steps), len(steps)),
+        "topic_switches": sum(a != b for a, b in pairwise(topics)),
+        "topics_effective": _ratio(len(topics) ** 2, sum(topics.count(t) ** 2 for t in set(topics))),
+        "topic_concentration_28d": _ratio(max(map(recent.count, recent), default=0), len(recent)),
     }
 
 

@@ -23,7 +23,7 @@ def test_names_are_distinct_and_columns_too() -> None:
 
 
 def test_there_are_enough_families_in_every_group() -> None:
-    assert len(STANDARD) >= 80
+    assert len(STANDARD) >= 90
     assert {family.group for family in STANDARD} == set(GROUPS)
 
 

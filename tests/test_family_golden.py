@@ -16,7 +16,7 @@ import pytest
 
 from features.build import FeatureSet
 from features.catalog import STANDARD
-from features.family import Family, Moment
+from features.family import Family, Fitted, Labels, Moment
 from features.golden import DIGESTS
 from tests.cases import CATEGORIES, CONTENT, EMPTY, EXTRA, Case, moment
 
@@ -35,6 +35,7 @@ def _case(times: int = 1) -> Case:
         leads=[profile | {"created_at": nothing} | row for row in d["leads"]],
         created_at=[nothing if at is None else at for at in d["created_at"]],
         asks=[(lead, as_of) for lead, as_of in d["asks"]] * times,
+        outcomes=d["outcomes"],
     )
 
 
@@ -45,9 +46,16 @@ def moments() -> tuple[Moment, Moment]:
     return moment(_case(), blank), moment(_case(30), blank)
 
 
+def _fitted(family: Family, training: Moment) -> Fitted:
+    if family.learn is not None:
+        label = (np.arange(len(training)) % 20 < 7).astype(np.float64)
+        return family.learn(training, Labels(label, np.ones(len(training))))
+    return {} if family.fit is None else family.fit(training)
+
+
 def digest(family: Family, journeys: Moment, training: Moment) -> str:
     """Columns and values to nine digits, hashed."""
-    fitted = {} if family.fit is None else family.fit(training)
+    fitted = _fitted(family, training)
     values = np.round(family.compute(journeys, fitted), 12)
     rows = [[f"{v:.9g}" for v in row] for row in values.reshape(len(journeys), -1).tolist()]
     told = json.dumps([family.columns(fitted), rows], ensure_ascii=False)
@@ -69,5 +77,5 @@ def test_the_journeys_tell_families_apart(moments: tuple[Moment, Moment]) -> Non
     journeys, training = moments
     assert len(journeys) == 20
     for family in STANDARD:
-        values = family.compute(journeys, {} if family.fit is None else family.fit(training))
+        values = family.compute(journeys, _fitted(family, training))
         assert len(np.unique(values.reshape(20, -1), axis=0)) > 1, family.name

@@ -26,7 +26,11 @@ def test_shuffled_records_change_nothing(feature_set: FeatureSet, seed: int) -> 
     rng = random.Random(seed)
     shuffled = replace(
         case,
-        **{name: rng.sample(rows, len(rows)) for name in ("events", "links", "leads") if (rows := vars(case)[name])},
+        **{
+            name: rng.sample(rows, len(rows))
+            for name in ("events", "links", "leads", "outcomes", "consents")
+            if (rows := vars(case)[name])
+        },
     )
     assert table(case, feature_set).tobytes() == table(shuffled, feature_set).tobytes()
 
@@ -40,6 +44,7 @@ def test_records_delivered_twice_change_nothing(feature_set: FeatureSet, seed: i
         events=case.events + rng.sample(case.events, len(case.events) // 2),
         links=case.links + rng.sample(case.links, len(case.links) // 2),
         leads=case.leads + rng.sample(case.leads, len(case.leads) // 2),
+        consents=case.consents + rng.sample(case.consents, len(case.consents) // 2),
     )
     assert table(case, feature_set).tobytes() == table(again, feature_set).tobytes()
 

@@ -35,7 +35,13 @@ def _same(case: Case, other: Case, feature_set: FeatureSet) -> None:
 
 def _one_ask(seed: int) -> tuple[Case, int]:
     case = random_case(seed, asks=1)
-    return case, case.asks[0][1]
+    return replace(case, require_consent=seed % 3 == 0), case.asks[0][1]
+
+
+def _consents_known(consents: list[Row], as_of: int) -> list[Row]:
+    """What had been given before as_of, and confirmed or withdrawn if that was before it too."""
+    known = [c for c in consents if c["given_at"] < as_of]
+    return [c | {k: c[k] if c[k] < as_of else NULL_TIME for k in ("confirmed_at", "withdrawn_at")} for c in known]
 
 
 @given(seed=SEEDS)
@@ -46,6 +52,8 @@ def test_deleting_what_happens_or_arrives_later_changes_nothing(feature_set: Fea
         events=[e for e in case.events if not _later(e, as_of)],
         links=[k for k in case.links if k["known_from"] < as_of],
         leads=[r for r in case.leads if _since(r) < as_of],
+        outcomes=[o for o in case.outcomes if o["occurred_at"] < as_of],
+        consents=_consents_known(case.consents, as_of),
     )
     _same(case, known, feature_set)
 
@@ -62,7 +70,11 @@ def test_changing_what_happens_or_arrives_later_changes_nothing(feature_set: Fea
     links = [k | {"lead": rng.randrange(LEADS)} if k["known_from"] >= as_of else k for k in case.links]
     leads = [r | {"title": "CEO", "employees": 7.0} if _since(r) >= as_of else r for r in case.leads]
     created = [c + DAY if c >= as_of else c for c in case.created_at]
-    _same(case, replace(case, events=events, links=links, leads=leads, created_at=created), feature_set)
+    changed = replace(case, events=events, links=links, leads=leads, created_at=created)
+    kinds = ("converted", "lost", "cancelled", "accepted")
+    outcomes = [o | {"kind": rng.choice(kinds)} if o["occurred_at"] >= as_of else o for o in case.outcomes]
+    consents = [c | {"purpose": "scoring"} if c["given_at"] >= as_of else c for c in case.consents]
+    _same(case, replace(changed, outcomes=outcomes, consents=consents), feature_set)
 
 
 @given(seed=SEEDS)
@@ -77,7 +89,13 @@ def test_adding_what_happens_or_arrives_later_changes_nothing(feature_set: Featu
     links = [k | {"known_from": as_of + rng.choice((0, 1, DAY))} for k in strangers.links]
     leads = [r | {"valid_from": as_of + rng.choice((0, 1, DAY))} for r in strangers.leads]
     more = replace(case, events=late + case.events, links=links + case.links, leads=leads + case.leads)
-    _same(case, more, feature_set)
+    outcomes = [o | {"occurred_at": as_of + rng.choice((0, 1, DAY))} for o in strangers.outcomes]
+    given = {"given_at": as_of, "confirmed_at": as_of, "withdrawn_at": as_of + DAY}
+    consents = [c | given for c in strangers.consents] + [
+        c | {"withdrawn_at": as_of + rng.choice((0, DAY)) if c["withdrawn_at"] == NULL_TIME else c["withdrawn_at"]}
+        for c in case.consents
+    ]
+    _same(case, replace(more, outcomes=outcomes + case.outcomes, consents=consents), feature_set)
 
 
 @given(seed=SEEDS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from data.records import take
 from features.build import FeatureSet, build_features, moment_at
-from tests.cases import Case, asking, event_columns, fitted_feature_set, lead_columns, random_case, table
+from tests.cases import Case, asking, beside, event_columns, fitted_feature_set, lead_columns, random_case, table
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -20,17 +22,20 @@ def feature_set() -> FeatureSet:
 
 
 def _alone(case: Case, ask: tuple[int, int], feature_set: FeatureSet) -> bytes:
-    """The features of one question from the records of its lead alone, which then is number 0."""
+    """The features of one question from the records of its lead alone, which then is number 0, and its account."""
     lead, as_of = ask
     zero = np.zeros(1, dtype=np.int64)
     records = []
-    for columns in (event_columns(case.events, case.links), lead_columns(case.leads)):
+    around = beside(case)
+    for columns in (event_columns(case.events, case.links), lead_columns(case.leads), around.outcomes):
         mine = take(columns, np.flatnonzero(columns["lead"] == lead))
         mine["lead"] = np.zeros(len(mine["lead"]), dtype=np.int64)
         records.append(mine)
-    events, leads = records
+    events, leads, outcomes = records
+    assert around.person is not None
+    own = replace(around, outcomes=outcomes, person=around.person[lead : lead + 1])
     created = np.array([case.created_at[lead]])
-    known = moment_at(leads, feature_set.encode(events), zero, created, np.array([as_of]))
+    known = moment_at(leads, feature_set.encode(events), zero, created, np.array([as_of]), own)
     return build_features(known.leads, known.journeys, feature_set).values.tobytes()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -23,8 +25,9 @@ def test_the_oracle_answers_every_column(feature_set: FeatureSet) -> None:
 
 
 @pytest.mark.parametrize("seed", range(CASES))
-def test_arrays_agree_with_the_oracle(feature_set: FeatureSet, seed: int) -> None:
-    case = random_case(seed, asks=ASKS)
+@pytest.mark.parametrize("require_consent", [False, True], ids=["", "consent"])
+def test_arrays_agree_with_the_oracle(feature_set: FeatureSet, seed: int, require_consent: bool) -> None:
+    case = replace(random_case(seed, asks=ASKS), require_consent=require_consent)
     found = table(case, feature_set)
     for row, ask in zip(found, case.asks, strict=True):
         expected = answers(case, ask, feature_set)

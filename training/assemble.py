@@ -6,8 +6,9 @@ set is fitted on, and the features of every row. Points and slices are computed 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import yaml
@@ -16,17 +17,22 @@ from numpy.typing import NDArray
 from data import packaged
 from data.dataset import Dataset, People, joined
 from data.errors import InputError, SettingsError
-from data.records import NULL_TIME, take
+from data.records import NULL_TIME, Columns, take
+from features.beside import Beside
 from features.build import FeatureSet, build_features, fit_feature_set, moment_at
-from features.catalog import families_for
-from features.family import Moment
+from features.catalog import CONTEXT, families_for
+from features.content import ContentMap
+from features.encode import coded
+from features.family import Fitted, Labels, Moment
+from features.path_odds import cross_fitted
 from training.bundle import Bundle
 from training.rules import Rules, score_points
 from training.snapshots import Policy, Snapshots, conversions_of, snapshots_of
-from training.splits import lead_hash
+from training.splits import FOLDS, fold_of, lead_hash
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 CHUNK = 20_000
 FIT_ROWS = 20_000
@@ -36,13 +42,17 @@ Advance = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of a dataset: the target's name, the snapshot policy and the moment of asking."""
+    """What is asked of a dataset: the target's name, the snapshot policy and the moment of asking.
+
+    content: the map that names the contents of `exclude_if_seen`; not needed where that is empty.
+    """
 
     target: str
     policy: Policy
     now: int
     salt: str
     max_snapshots: int
+    content: ContentMap | None = None
 
 
 @dataclass(frozen=True)
@@ -50,7 +60,8 @@ class Frame:
     """One row per snapshot, (n,) throughout. `lead` numbers leads across the dataset; `label` NaN is censored.
 
     hashes: the lead's hash under the judging salt. weight: inverse of the sampling rate. source_row: for tables
-    without times. won_values: minor units of standing conversions, with the hash of their lead.
+    without times. won_values: minor units of standing conversions, with the hash of their lead. left_out: leads that
+    are not looked at, by reason. converted: leads with a standing conversion, looked at or not.
     """
 
     lead: I64
@@ -63,6 +74,8 @@ class Frame:
     first_look: NDArray[np.bool_]
     won_values: F64
     won_hashes: F64
+    left_out: Mapping[str, int] = field(default_factory=dict, kw_only=True)
+    converted: int = field(default=0, kw_only=True)
 
     def __len__(self) -> int:
         return len(self.lead)
@@ -92,38 +105,76 @@ def frame_of(dataset: Dataset, question: Question) -> Frame:
     InputError
         where there is no lead, or no final label of one of the two kinds.
     """
-    parts, offset = [], 0
+    parts, offset, converted, left_out = [], 0, 0, Counter[str]()
     for people in dataset.people():
-        parts.append(_part(people, question, offset, dataset.info.has_times))
-        offset += len(people)
+        columns, won, out = _part(people, question, offset, dataset.info.has_times)
+        parts.append(columns)
+        offset, converted = offset + len(people), converted + won
+        left_out.update(out)
     if not offset:
         raise InputError.of(
             where=str(dataset.path), expected="leads", got="none", remedy="Import leads first: leadlift import."
         )
     frame = Frame(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    frame = replace(frame, left_out=dict(left_out), converted=converted)
     _refuse_one_class(frame, dataset, question)
     # A table's declared split is of all its rows.
     return _sampled(frame, question.max_snapshots) if dataset.info.has_times else frame
 
 
-def _part(people: People, question: Question, offset: int, has_times: bool) -> tuple[NDArray[np.generic], ...]:
+def _part(
+    people: People, question: Question, offset: int, has_times: bool
+) -> tuple[tuple[NDArray[np.generic], ...], int, Mapping[str, int]]:
+    """The columns of a group's rows, its converted leads, and who was left out."""
     hashes = lead_hash(people.lead_ids, question.salt)
     n = len(people)
     if has_times:
-        snaps = snapshots_of(people, question.policy, question.target, question.now)
+        excluded = excluded_events(people.events, question)
+        snaps = snapshots_of(people, question.policy, question.target, question.now, excluded)
         won = conversions_of(people.outcomes, question.target, question.now)
-        stands = (won.cancelled_at == NULL_TIME) & ~np.isnan(won.value)
+        stands = won.cancelled_at == NULL_TIME
+        converted, stands = len(np.unique(won.lead[stands])), stands & ~np.isnan(won.value)
         values, owners = won.value[stands], won.lead[stands]
     else:
         every = np.arange(n, dtype=np.int64)
         snaps = Snapshots(every, np.zeros(n, dtype=np.int64), people.labels, np.zeros(n, dtype=np.bool_))
-        values, owners = np.zeros(0), np.zeros(0, dtype=np.int64)
+        values, owners, converted = np.zeros(0), np.zeros(0, dtype=np.int64), int((people.labels == 1).sum())
     first = np.ones(len(snaps), dtype=np.bool_)
     first[1:] = snaps.lead[1:] != snaps.lead[:-1]
-    return (
+    columns = (
         snaps.lead + offset, snaps.as_of, snaps.label, snaps.cancelled, hashes[snaps.lead], np.ones(len(snaps)),
         people.source_row[snaps.lead], first, values, hashes[owners],
     )  # fmt: skip
+    return columns, converted, snaps.left_out
+
+
+def content_map(dataset: Dataset) -> ContentMap:
+    """The dataset's content map, else the packaged one."""
+    return ContentMap.of(yaml.safe_load(dataset.content_text() or packaged.content_text()))
+
+
+def excluded_events(events: Columns, question: Question) -> Mask | None:
+    """Which events are of a content of `exclude_if_seen`: by their own content_id, else by their URL; None = no such.
+
+    Raises
+    ------
+    SettingsError
+        for an id that the content map does not make.
+    """
+    ids, content = question.policy.exclude_if_seen, question.content
+    if not ids or content is None:
+        return None
+    for name in ids:
+        if not any(rule.named(name) for rule in content.rules):
+            raise SettingsError(
+                f"[snapshots] exclude_if_seen: expected ids of the content map, got {name}. "
+                "Correct it, or add that content to the map."
+            )
+    by_id, by_url = coded(events["content_id"]), coded(events["url"])
+    of_id = by_id.recode(dict.fromkeys(ids, 1), 0) == 1
+    of_url = by_url.recode({u: 1 for u in by_url.values if content.content(u).content_id in ids}, 0) == 1
+    found: Mask = np.where(by_id.known(), of_id, of_url)
+    return found
 
 
 def _refuse_one_class(frame: Frame, dataset: Dataset, question: Question) -> None:
@@ -158,13 +209,44 @@ def _sampled(frame: Frame, limit: int) -> Frame:
 
 
 # -- second walk: the feature set ------------------------------------------------------------------------------
-def fit_on(dataset: Dataset, frame: Frame, rows: I64, content: str | None) -> FeatureSet:
+@dataclass(frozen=True)
+class Crossed:
+    """Fitted parts that use the label, learned without one fold of leads each: `parts[f][family]` never saw fold f.
+
+    leads: bool by lead number, whose labels were used. Every row of such a lead gets the part that never saw it.
+    """
+
+    parts: tuple[Mapping[str, Fitted], ...]
+    leads: Mask
+
+    @staticmethod
+    def none() -> Crossed:
+        return Crossed((), np.zeros(0, dtype=np.bool_))
+
+    def into(self, values: F64, moment: Moment, feature_set: FeatureSet, frame: Frame, rows: I64) -> None:
+        """Replace the values of these families in rows whose labels were used."""
+        if not self.parts:
+            return
+        mine, fold = self.leads[frame.lead[rows]], fold_of(frame.hashes[rows])
+        family_of = np.array(feature_set.family_of)
+        for name in self.parts[0]:
+            number = feature_set.names.index(name)
+            family = feature_set.families[number]
+            crossed = cross_fitted(family, moment, [part[name] for part in self.parts], fold)
+            at = np.flatnonzero(family_of == number)
+            values[np.ix_(mine, at)] = crossed.reshape(len(rows), -1)[mine]
+
+
+def fit_on(
+    dataset: Dataset, frame: Frame, rows: I64, content: str | None, learn: bool = False, context: bool = False
+) -> tuple[FeatureSet, Crossed]:
     """The feature set, fitted on the last of the given (training) rows of each lead, of up to 20,000 leads.
 
     One row a lead, so that what a single lead repeats for weeks is no category; leads by hash, so that the set does
-    not depend on how the dataset is divided into groups.
+    not depend on how the dataset is divided into groups. With `learn` families that use the label are among it, with
+    `context` those that look at other records than the lead's own.
     """
-    families = families_for(dataset.info.extra)
+    families = tuple(f for f in families_for(dataset.info.extra) if context or f.name not in CONTEXT)
     if not dataset.info.has_times:
         families = tuple(f for f in families if f.group == "profile" or f.name.startswith("extra_"))
     document = yaml.safe_load(content or packaged.content_text())
@@ -179,8 +261,26 @@ def fit_on(dataset: Dataset, frame: Frame, rows: I64, content: str | None) -> Fe
     # The content map is needed to encode and is no fitted part: an unfitted set encodes the same.
     blank = FeatureSet((), dataset.info.extra, {}, document, packaged.source_categories())
     lead = np.arange(len(picked), dtype=np.int64)
-    moment = moment_at(people.leads, blank.encode(people.events), lead, people.created_at, frame.as_of[picked])
-    return fit_feature_set(families, dataset.info.extra, document, blank.categories, moment)
+    encoded = blank.encode(people.events)
+    beside = Beside.of(people) if context else Beside.of(people).bare()
+    moment = moment_at(people.leads, encoded, lead, people.created_at, frame.as_of[picked], beside)
+    labels = Labels(frame.label[picked], frame.weight[picked])
+    feature_set = fit_feature_set(
+        families, dataset.info.extra, document, blank.categories, moment, labels if learn else None
+    )
+    return feature_set, _crossed(feature_set, moment, labels, frame, picked) if learn else Crossed.none()
+
+
+def _crossed(feature_set: FeatureSet, moment: Moment, labels: Labels, frame: Frame, picked: I64) -> Crossed:
+    """The parts that use the label once more for each fold of leads, whose rows weigh nothing."""
+    fold = fold_of(frame.hashes[picked])
+    parts = []
+    for f in range(FOLDS):
+        others = Labels(labels.label, np.where(fold == f, 0.0, labels.weight))
+        parts.append({n.name: n.learn(moment, others) for n in feature_set.families if n.learn is not None})
+    leads = np.zeros(int(frame.lead.max(initial=-1)) + 1, dtype=np.bool_)
+    leads[frame.lead[picked]] = True
+    return Crossed(tuple(parts), leads)
 
 
 def _one_row_a_lead(frame: Frame, rows: I64) -> I64:
@@ -201,14 +301,17 @@ def _groups(dataset: Dataset) -> Iterator[tuple[People, int]]:
 def _moment(people: People, feature_set: FeatureSet, frame: Frame, rows: I64, start: int) -> Moment:
     encoded = feature_set.encode(people.events)
     lead = frame.lead[rows] - start
-    return moment_at(people.leads, encoded, lead, people.created_at[lead], frame.as_of[rows])
+    beside = Beside.of(people) if feature_set.context else Beside.of(people).bare()
+    return moment_at(people.leads, encoded, lead, people.created_at[lead], frame.as_of[rows], beside)
 
 
 # -- third walk: every row -------------------------------------------------------------------------------------
 def table_of(
-    dataset: Dataset, frame: Frame, feature_set: FeatureSet, rules: Rules, champion: Bundle | None, advance: Advance
-) -> Table:
+    dataset: Dataset, frame: Frame, fitted: tuple[FeatureSet, Crossed], rules: Rules, champion: Bundle | None,
+    advance: Advance,
+) -> Table:  # fmt: skip
     """Features, points, slices and the champion's answers for every row of the frame."""
+    feature_set, crossed = fitted
     n = len(frame)
     values = np.empty((n, len(feature_set.columns)))
     points = np.zeros(n, dtype=np.int64)
@@ -217,7 +320,9 @@ def table_of(
     for people, rows, start in _chunks(dataset, frame):
         part = _used(people, frame.lead[rows] - start)
         moment = _moment(part, feature_set, frame, rows, start)
-        values[rows] = build_features(moment.leads, moment.journeys, feature_set).values
+        found = build_features(moment.leads, moment.journeys, feature_set).values
+        crossed.into(found, moment, feature_set, frame, rows)
+        values[rows] = found
         points[rows] = score_points(rules, moment).total
         for name, column in names.items():
             column[rows] = [t or "" for t in moment.leads.text(name).texts()]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.assemble import Frame
+from training.snapshots import LEFT_OUT
 from training.splits import Split
 
 I64 = NDArray[np.int64]
@@ -39,7 +40,7 @@ HEAD = ("slice", "first as_of", "last as_of", "leads", "rows", "positives", "con
 def calendar_of(frame: Frame, split: Split, has_times: bool) -> list[Slice]:
     """Training, judging, what only the refit after judging uses, what nobody uses, and the censored rows.
 
-    The rows of all slices add up to the frame.
+    The rows of all slices add up to the frame. Leads that were left out follow by reason, without rows.
     """
     if split.kind == "folds":
         parts = {"five turns": np.concatenate([t.judge for t in split.turns])}
@@ -50,7 +51,8 @@ def calendar_of(frame: Frame, split: Split, has_times: bool) -> list[Slice]:
     parts["censored"] = np.flatnonzero(np.isnan(frame.label))
     rest = np.setdiff1d(np.arange(len(frame)), np.concatenate([seen, parts["refit only"], parts["censored"]]))
     parts["not used"] = rest
-    return [_slice(name, frame, rows, has_times) for name, rows in parts.items()]
+    left_out = [Slice(LEFT_OUT[reason], None, None, leads, *(0,) * 4) for reason, leads in frame.left_out.items()]
+    return [_slice(name, frame, rows, has_times) for name, rows in parts.items()] + left_out
 
 
 def _slice(name: str, frame: Frame, rows: I64, has_times: bool) -> Slice:

@@ -21,8 +21,9 @@ from data import packaged
 from data.dataset import Dataset
 from data.errors import InputError, Verdict
 from data.records import DAY
-from features.build import FeatureSet
-from features.journeys import Journeys, cut
+from features.beside import Beside
+from features.build import FeatureSet, journeys_at
+from features.journeys import Journeys
 from training.snapshots import Policy, conversions_of, is_open, labels_of
 
 F64 = NDArray[np.float64]
@@ -121,7 +122,7 @@ def _groups(
         open_ = here & is_open(people, conversions, lead, landmark)
         mature = landmark + policy.maturity <= now
         rows = np.flatnonzero(open_ & mature)
-        journeys = cut(blank.encode(people.events), lead[rows], landmark[rows])
+        journeys = journeys_at(blank.encode(people.events), lead[rows], landmark[rows], Beside.of(people))
         label, _ = labels_of(conversions, lead[rows], landmark[rows], policy)
         paths = paths_of(journeys, by, steps)
         taken = [Taken(p, y) for p, y in zip(paths, label.tolist(), strict=True)]

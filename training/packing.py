@@ -16,6 +16,7 @@ from training.candidates import FittedCandidate
 from training.judging import Judgement
 from training.models import Rows
 from training.result import candidate_rows
+from training.snapshots import LEFT_OUT
 from training.work import Work
 
 _HOW = {
@@ -74,6 +75,7 @@ def _card(work: Work, found: Judgement, plan: list[Slice]) -> str:
         "explanation": _HOW[found.champion],
     }  # fmt: skip
     lines = [
+        f"{s.name}: {s.leads} leads" if s.name in LEFT_OUT.values() else
         f"{s.name}: {s.rows} rows of {s.leads} leads, {s.positives} positive, as_of {s.first} to {s.last}" for s in plan
-    ]
+    ]  # fmt: skip
     return card.card_of(about, lines, [(c["name"], c["metrics"]) for c in candidate_rows(found)])

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from data import packaged
-from data.dataset import Dataset
-from data.errors import LeadliftError, SettingsError, UsageError, Verdict
+from data.dataset import Dataset, consenting
+from data.errors import LeadliftError, UsageError, Verdict
 from data.settings import Settings
 from training import assemble, calendar, gate, registry
 from training.bundle import Bundle
@@ -39,7 +39,7 @@ def train(dataset: Dataset, settings: Settings, request: Request) -> Training:
     Verdict
         where there is too little history to learn and judge.
     """
-    work = _prepared(dataset, settings, request)
+    work = _prepared(consenting(dataset, settings.privacy.require_consent), settings, request)
     advance = request.progress("candidates", steps(request.trials) * len(work.split.turns))
     found = judged(work, lambda: advance(1))
     rows = rows_of(work.frame, work.table, work.split.refit)
@@ -59,19 +59,21 @@ def _prepared(dataset: Dataset, settings: Settings, request: Request) -> Work:
     rules = Rules.from_yaml(next(t for t in texts if t))
     frame = assemble.frame_of(dataset, question)
     split = _split(dataset, frame, settings, question)
-    feature_set = assemble.fit_on(dataset, frame, split.turns[0].train, dataset.content_text())
+    # In fold turns every lead is judged by rows that others learned from: no part of the features may use labels.
+    train, content, learn = split.turns[0].train, dataset.content_text(), split.kind == "time"
+    fitted = assemble.fit_on(dataset, frame, train, content, learn, settings.training.context)
     serving, trouble = _serving(settings, request)
     advance = request.progress("features", len(frame))
-    table = assemble.table_of(dataset, frame, feature_set, rules, serving, advance)
+    table = assemble.table_of(dataset, frame, fitted, rules, serving, advance)
     return Work(dataset, settings, request, question, rules, frame, split, table, serving, trouble)
 
 
 def _question(dataset: Dataset, settings: Settings, request: Request) -> assemble.Question:
-    _refuse_what_is_not_built(dataset, settings)
     now = moment_of(dataset, request.as_of)
     salt = settings.training.judging_salt + "/" + request.market
     policy = policy_of(settings.snapshots)
-    return assemble.Question(request.target, policy, now, salt, settings.snapshots.max_snapshots)
+    content = assemble.content_map(dataset) if policy.exclude_if_seen else None
+    return assemble.Question(request.target, policy, now, salt, settings.snapshots.max_snapshots, content)
 
 
 def moment_of(dataset: Dataset, as_of: int | None) -> int:
@@ -83,17 +85,6 @@ def moment_of(dataset: Dataset, as_of: int | None) -> int:
             "Import newer data, or leave it out."
         )
     return end if as_of is None else as_of
-
-
-def _refuse_what_is_not_built(dataset: Dataset, settings: Settings) -> None:
-    """A setting that would be ignored is worse than one that is refused."""
-    spec = dataset.info.snapshots
-    if spec.policy == "after_first_event" or spec.exclude_if_seen:
-        raise SettingsError("[snapshots] policy, exclude_if_seen: expected weekly snapshots, got a policy that training "
-                            "does not offer yet. Leave both out of the mapping.")  # fmt: skip
-    if settings.privacy.require_consent:
-        raise SettingsError("[privacy] require_consent: expected false, got true, which training does not enforce yet. "
-                            "Import only leads that have consented.")  # fmt: skip
 
 
 def _split(dataset: Dataset, frame: assemble.Frame, settings: Settings, question: assemble.Question) -> Split:
@@ -161,7 +152,8 @@ def _counts(frame: assemble.Frame, split: Split) -> dict[str, int]:
     every = np.arange(len(frame))
     judge = np.concatenate([t.judge for t in split.turns])
     return {
-        "snapshots": len(frame), "leads": len(np.unique(frame.lead)), "censored": int(np.isnan(frame.label).sum()),
+        "snapshots": len(frame), "leads": len(np.unique(frame.lead)), "converted_leads": frame.converted,
+        **frame.left_out, "censored": int(np.isnan(frame.label).sum()),
         "cancelled": int(frame.cancelled.sum()), "conversions": frame.conversions(every),
         "train": len(split.turns[0].train), "train_conversions": frame.conversions(split.turns[0].train),
         "judging": len(judge), "judging_conversions": frame.conversions(judge), "refit": len(split.refit),

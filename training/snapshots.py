@@ -1,6 +1,8 @@
 """Snapshots: at which moments a lead is looked at, and what became of it within the horizon.
 
     snapshots_of(people, ...)     the (lead, as_of) pairs of some leads, with their labels
+                                  weekly: created_at + first look, then every week
+                                  after_first_event: once, first event + first look
     labels_of(conversions, ...)   1 or 0 for any such pairs, from the outcomes
 
 A snapshot whose answer is not final yet is censored, even if the lead has already converted: keeping only the early
@@ -9,7 +11,8 @@ converters would inflate recent rates.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +27,13 @@ Mask = NDArray[np.bool_]
 
 CONVERTED, LOST, CANCELLED, ACCEPTED = "converted", "lost", "cancelled", "accepted"
 FOREVER = int(np.iinfo(np.int64).max)
+NO_EVENT, NOT_YET, CLOSED_BEFORE, SAW_EXCLUDED = "no_event", "not_yet", "closed_before", "saw_excluded"
+LEFT_OUT = {
+    NO_EVENT: "left out: no event",
+    NOT_YET: "left out: first look after the data's end",
+    CLOSED_BEFORE: "left out: converted or lost before the look",
+    SAW_EXCLUDED: "left out: saw excluded content before the look",
+}
 
 
 @dataclass(frozen=True)
@@ -37,6 +47,8 @@ class Policy:
     horizon: int
     reporting_delay: int
     cancellation_window: int
+    after_first_event: bool = False
+    exclude_if_seen: tuple[str, ...] = ()
 
     @property
     def maturity(self) -> int:
@@ -58,18 +70,22 @@ def policy_of(settings: SnapshotSettings) -> Policy:
         horizon=settings.horizon_days * DAY,
         reporting_delay=settings.reporting_delay_days * DAY,
         cancellation_window=settings.cancellation_window_days * DAY,
+        after_first_event=settings.policy == "after_first_event",
+        exclude_if_seen=settings.exclude_if_seen,
     )
 
 
 @dataclass(frozen=True)
 class Snapshots:
     """Row i is one (lead, as_of): `lead` numbers the leads of one People, `as_of` in microseconds, label 1, 0 or NaN
-    (censored); `cancelled` marks a conversion inside the horizon that was cancelled inside its window."""
+    (censored); `cancelled` marks a conversion inside the horizon that was cancelled inside its window. `left_out`:
+    how many leads were not looked at, by reason (LEFT_OUT)."""
 
     lead: I64
     as_of: I64
     label: F64
     cancelled: Mask
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.lead)
@@ -85,8 +101,15 @@ class Conversions:
     value: F64
 
 
-def snapshots_of(people: People, policy: Policy, target: str, now: int) -> Snapshots:
+def snapshots_of(
+    people: People, policy: Policy, target: str, now: int, excluded: Mask | None = None
+) -> Snapshots:  # fmt: skip
     """All snapshots of these leads before `now`, with the labels that are final at `now`.
+
+    Parameters
+    ----------
+    excluded
+        (events,): is the event of a content of `exclude_if_seen`? A lead is not looked at once it was seen to do one.
 
     Raises
     ------
@@ -96,12 +119,49 @@ def snapshots_of(people: People, policy: Policy, target: str, now: int) -> Snaps
     if len(people) and (people.created_at == NULL_TIME).any():
         raise ValueError("snapshots need the creation time of every lead")
     conversions = conversions_of(people.outcomes, target, before=now)
-    lead, as_of = _grid(people, policy, now)
-    open_ = is_open(people, conversions, lead, as_of) & _is_active(people, policy, lead, as_of)
-    lead, as_of = lead[open_], as_of[open_]
+    lead, as_of, left_out = _looks(people, policy, now)
+    open_ = is_open(people, conversions, lead, as_of)
+    fresh = ~_saw_excluded(people, excluded, lead, as_of)
+    if policy.after_first_event:
+        left_out |= {CLOSED_BEFORE: int((~open_).sum())}
+    if excluded is not None:
+        left_out |= {SAW_EXCLUDED: len(np.unique(lead[open_ & ~fresh]))}
+    keep = open_ & fresh & _is_active(people, policy, lead, as_of)
+    lead, as_of = lead[keep], as_of[keep]
     label, cancelled = labels_of(conversions, lead, as_of, policy)
     label[as_of + policy.maturity > now] = np.nan
-    return Snapshots(lead, as_of, label, cancelled)
+    return Snapshots(lead, as_of, label, cancelled, left_out)
+
+
+def _looks(people: People, policy: Policy, now: int) -> tuple[I64, I64, dict[str, int]]:
+    """(lead, as_of) of every look before `now`, sorted by lead, and who has none."""
+    if not policy.after_first_event:
+        return *_grid(people, policy, now), {}
+    first = first_seen(people, by_the_lead(people.events))
+    known = first < FOREVER
+    as_of = np.maximum(np.where(known, first, 0), people.created_at) + policy.first_look
+    lead = np.flatnonzero(known & (as_of < now))
+    none = int((~known).sum())
+    return lead, as_of[lead], {NO_EVENT: none, NOT_YET: len(people) - none - len(lead)}
+
+
+def first_seen(people: People, mask: Mask) -> I64:
+    """From when the first event of each lead where `mask` could be seen; FOREVER where there is none, (leads,).
+
+    The moment it could be seen, not the moment it happened: an event that arrives later moves no earlier look.
+    """
+    owner, at = _array(people.events["lead"]).astype(np.int64), seen_from(people.events)
+    mine = mask & (owner >= 0)
+    first = np.full(len(people), FOREVER, dtype=np.int64)
+    np.minimum.at(first, owner[mine], at[mine])
+    return first
+
+
+def _saw_excluded(people: People, excluded: Mask | None, lead: I64, as_of: I64) -> Mask:
+    if excluded is None:
+        return np.zeros(len(lead), dtype=np.bool_)
+    seen: Mask = first_seen(people, excluded & by_the_lead(people.events))[lead] < as_of
+    return seen
 
 
 def conversions_of(outcomes: Columns, target: str, before: int) -> Conversions:

@@ -130,6 +130,11 @@ def by_lead(hashes: F64, folds: int = FOLDS) -> list[tuple[I64, I64]]:
     Cut from other digits than the turns of judging, so that there are five folds inside each turn. A fold that is
     empty or would leave nothing to learn from is left out.
     """
-    fold = (np.floor(hashes * 2.0**20) % folds).astype(np.int64)
+    fold = fold_of(hashes, folds)
     pairs = [(np.flatnonzero(fold != f), np.flatnonzero(fold == f)) for f in range(folds)]
     return [(train, held_out) for train, held_out in pairs if len(train) and len(held_out)]
+
+
+def fold_of(hashes: F64, folds: int = FOLDS) -> I64:
+    """The fold of cross-validation of each lead, 0..folds-1."""
+    return (np.floor(hashes * 2.0**20) % folds).astype(np.int64)

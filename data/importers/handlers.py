@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 
 from data import emails
 from data.importers import urls
-from data.importers.rejects import RowError
+from data.importers.changes import Changes
+from data.importers.merge_log import MergeLog
+from data.importers.rejects import RowError, RowPassedOver
 from data.importers.sessions import Row, Sessions
 from data.importers.sink import Sink
 from data.importers.values import Value
@@ -30,18 +32,25 @@ class Place:
 
 @dataclass
 class Context:
-    """What the handlers share. late: events that arrived late, with those that have an arrival."""
+    """What the handlers share. late: events that arrived late, with those that have an arrival.
+
+    born: when each lead of the lead tables was created; early: outcomes before that."""
 
     sink: Sink
     sessions: Sessions
     label: LabelSpec | None
     hash_key: bytes | None
     late_after: int
+    changes: Changes = field(default_factory=Changes)
+    merges: MergeLog = field(default_factory=MergeLog)
     cut_over: int | None = None
     late: int = 0
     arrived: int = 0
+    exported_at: int | None = None
     classes: set[int] | None = None
     winners: Counter[str] = field(default_factory=Counter)
+    born: dict[str, Value] = field(default_factory=dict)
+    early: list[Place] = field(default_factory=list)
 
     def orphans(self) -> int:
         """Outcomes whose lead is not among the leads."""
@@ -52,21 +61,40 @@ Handler = Callable[[Row, Place, Context], str]
 
 
 def lead(row: Row, place: Place, context: Context) -> str:
-    """A profile row; a lead may have several, one per `valid_from`."""
-    _reduce_email(row, context)
+    """A profile row; a lead may have several, one per `valid_from`, which may be the moment of the export.
+
+    A visitor_id, from a hidden field of the form, links what that visitor did from the lead's creation on.
+    """
+    reduce_email(row, context)
     row.setdefault("lead_id", f"{place.stem}:{place.number}")
+    visitor_id = row.pop("visitor_id", None)
+    if row.get("valid_from") is None and context.exported_at is not None:
+        row |= {"valid_from": context.exported_at, "exported": True}
     since = row.get("valid_from") if row.get("valid_from") is not None else row.get("created_at")
     if context.sink.seen("profile", (row["lead_id"], since)) is not None:
         return DUPLICATE
     context.sink.seen("lead", (row["lead_id"],))
     context.sink.add("leads", {**row, "source_row": place.source_row})
+    context.merges.note_lead(row)
+    context.born.setdefault(str(row["lead_id"]), row["created_at"])
+    if visitor_id is not None:
+        names = ("visitor_id", "lead_id", "known_from", "kind")
+        form = dict(zip(names, (visitor_id, row["lead_id"], row["created_at"], "form"), strict=True))
+        _plain("links", form, context)
     return ACCEPTED
+
+
+def change(row: Row, place: Place, context: Context) -> str:
+    """One change of a lead's column, kept until the lead is read."""
+    if row["field"] not in context.changes.columns:
+        raise RowPassedOver
+    return ACCEPTED if context.changes.add(row) else DUPLICATE
 
 
 def labelled_lead(row: Row, place: Place, context: Context) -> str:
     """A row of a table without times; without an id column equal rows stay."""
     label = _label(row.pop("label", None), context)
-    _reduce_email(row, context)
+    reduce_email(row, context)
     if "lead_id" in row:
         before = context.sink.seen("lead", (row["lead_id"],), (label, *_content(row)))
         if before == "other":
@@ -137,6 +165,9 @@ def outcome(row: Row, place: Place, context: Context) -> str:
     if context.sink.seen("outcome", tuple(row.get(c) for c in ("lead_id", "occurred_at", "kind", "value"))) is not None:
         return DUPLICATE
     context.winners[str(row["lead_id"])] += 1
+    born, at = context.born.get(str(row["lead_id"])), row["occurred_at"]
+    if isinstance(born, int) and isinstance(at, int) and at < born:
+        context.early.append(place)
     context.sink.add("outcomes", row)
     return ACCEPTED
 
@@ -145,6 +176,10 @@ def link(row: Row, place: Place, context: Context) -> str:
     """A link of a visitor to a lead."""
     if row.get("kind") is None:
         row["kind"] = "table"
+    if row["kind"] == "merge":
+        if row["visitor_id"] == row["lead_id"]:
+            raise RowError("same_lead", "lead_id")
+        context.merges.note_merge(row)
     return _plain("links", row, context)
 
 
@@ -161,7 +196,7 @@ def spend(row: Row, place: Place, context: Context) -> str:
 
 HANDLERS: dict[str, Handler] = {
     "lead": lead, "labelled_lead": labelled_lead, "event": event, "session": session, "outcome": outcome,
-    "link": link, "consent": consent, "spend": spend,
+    "link": link, "consent": consent, "spend": spend, "change": change,
 }  # fmt: skip
 
 
@@ -187,7 +222,8 @@ def _label(cell: Value, context: Context) -> int:
     return 0
 
 
-def _reduce_email(row: Row, context: Context) -> None:
+def reduce_email(row: Row, context: Context) -> None:
+    """Domain, kind and hash in the place of an address; nothing where there is none."""
     address = row.pop("email", None)
     if not isinstance(address, str):
         return

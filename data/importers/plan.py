@@ -9,6 +9,7 @@ from pathlib import Path
 
 from data.errors import MappingError
 from data.importers import values
+from data.importers.lookups import Lookups
 from data.importers.rejects import RowError
 from data.leaks import leak_reason
 from data.mapping import MappingFile, Source, TableSpec, nearest
@@ -56,6 +57,12 @@ class Plan:
     shown: frozenset[int]
     left_out: tuple[tuple[str, str], ...]
     unused: tuple[str, ...]
+    where: tuple[tuple[int, frozenset[str]], ...] = ()
+
+    def takes(self, fields: Sequence[str]) -> bool:
+        """Is this a row of the record, as `where` says?"""
+        cells = ((fields[index].strip().lower(), texts) for index, texts in self.where)
+        return all(cell in texts or (cell != "" and "*" in texts) for cell, texts in cells)
 
     def read(self, fields: Sequence[str]) -> dict[str, values.Value]:
         """Values by target; a RowError with the table's column for what cannot be used."""
@@ -86,7 +93,9 @@ class Plan:
         return json.dumps(cells, ensure_ascii=True)
 
 
-def plan(path: Path, header: tuple[str, ...], spec: TableSpec, file: MappingFile) -> Plan:
+def plan(
+    path: Path, header: tuple[str, ...], spec: TableSpec, file: MappingFile, lookups: Lookups | None = None
+) -> Plan:
     """Bind a table's mapping to a header; a missing column is a MappingError with the nearest existing one."""
     columns, zone = targets(spec.record), zone_named(file.dataset.timezone) if file.dataset.timezone else None
     cells = []
@@ -94,10 +103,18 @@ def plan(path: Path, header: tuple[str, ...], spec: TableSpec, file: MappingFile
         if target == "received_at" and source.column == IGNORE and IGNORE not in header:
             continue
         convert = values.converter(columns[target], source, zone, file.dataset.currency)
+        if source.id is not None:
+            convert = values.chained(values.salesforce_id, convert)
+        if source.via is not None and lookups is not None:
+            convert = values.chained(lookups.reader(source.via, source.id), convert)
+            convert = values.chained(values.salesforce_id, convert) if source.id else convert
         cells.append(_cell(path, header, spec, columns[target], source, convert))
     for name, extra in spec.extra.items():
         cells.append(_cell(path, header, spec, Column(name, extra.kind), extra, values.extra_converter(extra)))
-    used = {c.index for c in cells if c.index >= 0}
+    where = tuple(
+        (_index(path, header, name, "where"), frozenset(t.lower() for t in texts)) for name, texts in spec.where.items()
+    )
+    used = {c.index for c in cells if c.index >= 0} | {index for index, _ in where}
     label = _index(path, header, file.label.column, "[label]") if file.label else -1
     currency = _currency(path, header, spec, file)
     used |= {currency[0]} if currency else set()
@@ -106,7 +123,7 @@ def plan(path: Path, header: tuple[str, ...], spec: TableSpec, file: MappingFile
              and (reason := leak_reason(n)) is not None]  # fmt: skip
     unused = tuple(n for n in rest if n not in dict(leaks))
     shown = frozenset((used | {label}) - {-1} - _personal(cells))
-    return Plan(tuple(cells), currency, label, header, shown, tuple(leaks), unused)
+    return Plan(tuple(cells), currency, label, header, shown, tuple(leaks), unused, where)
 
 
 def _cell(

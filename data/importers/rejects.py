@@ -9,6 +9,8 @@ REASONS: dict[str, tuple[str, str]] = {
     "wrong_field_count": ("another number of fields than the header", "Check the delimiter and stray line breaks"),
     "malformed_row": ("quotes that do not close", "Correct the quotes of that line"),
     "bad_encoding": ("bytes that are no text", 'Declare the file\'s encoding in the mapping, such as "cp1252"'),
+    "malformed_json": ("text that is no JSON object", "Correct that line, or export it again"),
+    "bad_text": ("a list or number where a text belongs", "Check the export"),
     "missing_value": ("no value in a required column", "Fill it, or map another column"),
     "bad_number": ("text where a number belongs", "Correct the cells, or list such texts under null in the mapping"),
     "negative_value": ("a negative number where none can be", "Correct the cells, or list them under null"),
@@ -27,7 +29,10 @@ REASONS: dict[str, tuple[str, str]] = {
     "fraction_of_minor_unit": ("money finer than the currency's minor unit", "Round it, or check the unit"),
     "other_currency": ("another currency than the dataset's", "Convert it first; a dataset has one currency"),
     "id_twice": ("an id that came before with other values", "Keep one row per lead"),
+    "same_lead": ("a lead merged with itself", "Leave the row out"),
     "no_person": ("neither visitor nor lead", "Map visitor_id or lead_id"),
+    "bad_id": ("no id of this system", "Export ids of 15 or 18 characters as text"),
+    "unknown_key": ("a key that is in no row of the table it points to", 'Export that table whole, or set missing = "skip"'),
     "unknown_session": ("a session that is in no session table", "Add that session, or leave the row out"),
 }  # fmt: skip
 
@@ -40,11 +45,16 @@ class RowError(Exception):
         self.reason, self.column = reason, column
 
 
+class RowPassedOver(Exception):
+    """A row that the mapping leaves alone."""
+
+
 @dataclass
 class Tally:
     """What became of the rows of one file: read = accepted + rejected + duplicate.
 
-    `outside` rows lie outside the closed window and are not counted as read.
+    `outside` rows lie outside the closed window, `passed_over` rows are none of this record's (`where`, a look-up that
+    skips, a history of a column nobody maps, another app); neither are counted as read.
     """
 
     file: str
@@ -53,6 +63,7 @@ class Tally:
     rejected: int = 0
     duplicate: int = 0
     outside: int = 0
+    passed_over: int = 0
     reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
     first_line: dict[tuple[str, str], int] = field(default_factory=dict)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from data.errors import InputError, MappingError
+from data.importers.streams import ByteFile
 from data.mapping import TableSpec
 
 
@@ -24,7 +25,9 @@ class Row:
 
 
 class TableFile:
-    """One table file: `header`, then `rows()` once. Use as a context manager.
+    """One table file, plain or gzip: `header`, then `rows()` once. Use as a context manager.
+
+    header: the names of a file that has no header line. quoted: False where quotes are text like any other.
 
     Raises
     ------
@@ -32,14 +35,17 @@ class TableFile:
         for an empty file, one without data rows, or a header with a name twice.
     """
 
-    def __init__(self, path: Path, spec: TableSpec) -> None:
-        self.path, self.size = path, path.stat().st_size
-        self.delimiter = spec.delimiter or ("\t" if path.suffix.lower() in (".tsv", ".tab") else ",")
-        self._lines = _Lines(_open(path, spec.encoding), path)
+    def __init__(self, path: Path, spec: TableSpec, header: tuple[str, ...] | None = None, quoted: bool = True) -> None:
+        self.path = path
+        suffix = Path(path.name.lower().removesuffix(".gz")).suffix
+        self.delimiter = spec.delimiter or ("\t" if suffix in (".tsv", ".tab") else ",")
+        self._quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+        self._file = ByteFile(path)
         try:
-            self.header = self._header()
+            self._lines = _Lines(_text(self._file, spec.encoding))
+            self.header = header or self._header()
         except BaseException:
-            self._lines.stream.close()
+            self._file.close()
             raise
 
     def __enter__(self) -> TableFile:
@@ -47,10 +53,11 @@ class TableFile:
 
     def __exit__(self, *_: object) -> None:
         self._lines.stream.close()
+        self._file.close()
 
     def position(self) -> int:
-        """Bytes read so far."""
-        return self._lines.stream.buffer.tell()
+        """Bytes of the file read so far."""
+        return self._file.position()
 
     def rows(self) -> Iterator[Row]:
         """All rows; blank lines are none. A file without any is an InputError."""
@@ -86,7 +93,7 @@ class TableFile:
         """(line, fields, problem) of each record. After an unclosed quote reading goes on with the next line."""
         lines = self._lines
         while True:
-            reader = csv.reader(lines, delimiter=self.delimiter, strict=True)
+            reader = csv.reader(lines, delimiter=self.delimiter, strict=True, quoting=self._quoting)
             lines.begin()
             try:
                 fields = next(reader)
@@ -103,8 +110,8 @@ class TableFile:
 class _Lines:
     """The file's lines for the csv reader: counted, and given back where a record turns out not to end."""
 
-    def __init__(self, stream: TextIO, path: Path) -> None:
-        self.stream, self.path = stream, path
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
         self._waiting: deque[str] = deque()
         self._taken: list[str] = []
         self._next_line = 1
@@ -144,10 +151,8 @@ def _is_text(line: str) -> bool:
     return True
 
 
-def _open(path: Path, encoding: str) -> TextIO:
+def _text(file: ByteFile, encoding: str) -> TextIO:
     try:
-        return path.open(encoding=encoding, errors="surrogateescape", newline="")
+        return file.text(encoding)
     except LookupError:
-        raise MappingError(f"{path}: unknown encoding {encoding}. Use a name such as utf-8 or cp1252.") from None
-    except OSError as bad:
-        raise InputError(f"{path}: expected a readable file, got {bad.strerror}. Check the path.") from None
+        raise MappingError(f"{file.path}: unknown encoding {encoding}. Use a name such as utf-8 or cp1252.") from None

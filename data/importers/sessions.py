@@ -60,18 +60,20 @@ class Sessions:
                 row[name] = row.get(name) if row.get(name) is not None else session.get(name)
 
     def yield_people(self, sink: Sink, extra: tuple[str, ...]) -> None:
-        """One link per visitor and lead and one Lead per lead, from the earliest session; known leads stay."""
-        links: dict[tuple[str, str], int] = {}
+        """A link wherever a visitor's lead changes and one Lead per lead, from the earliest session; known leads stay."""
+        links: list[tuple[str, str, int]] = []
+        latest: dict[str, str] = {}
         leads: dict[str, Row] = {}
         for row in sorted(self.rows.values(), key=lambda r: (_time(r, "started_at"), _time(r, "source_row"))):
             lead_id, visitor_id = row.get("lead_id"), row.get("visitor_id")
             if not isinstance(lead_id, str):
                 continue
             leads.setdefault(lead_id, row)
-            if isinstance(visitor_id, str):
-                links.setdefault((visitor_id, lead_id), _time(row, "started_at"))
-        for (visitor_id, lead_id), at in links.items():
-            sink.add("links", {"visitor_id": visitor_id, "lead_id": lead_id, "known_from": at, "kind": "table"})
+            if isinstance(visitor_id, str) and latest.get(visitor_id) != lead_id:
+                latest[visitor_id] = lead_id
+                links.append((visitor_id, lead_id, _time(row, "started_at")))
+        for visitor_id, lead_id, at in links:
+            sink.add("links", {"visitor_id": visitor_id, "lead_id": lead_id, "known_from": at, "kind": "identify"})
         for lead_id, row in leads.items():
             if not sink.has("lead", (lead_id,)):
                 sink.seen("lead", (lead_id,))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -12,10 +12,14 @@ import pyarrow as pa
 from data.arrow import columns_of
 from data.dataset import ExtraColumn
 from data.importers.values import Value
+from data.lake_manifest import DAY_COLUMN, SourceState
+from data.lake_merge import EXPORTED
 from data.lake_write import LakeWriter
 from data.records import NULL_TIME, RECORDS, Array, Coded, Column
 
 BATCH = 50_000
+# Columns that say how a row came in; see LakeWriter.add.
+FURTHER = {"events": (Column(DAY_COLUMN, "integer"),), "leads": (Column(EXPORTED, "flag"),)}
 REJECTS = pa.schema(
     [
         pa.field("file", pa.string()),
@@ -36,6 +40,20 @@ class Sink:
         self._held: dict[str, list[Mapping[str, Value]]] = defaultdict(list)
         self._rejects: list[tuple[str, int, str, str, str]] = []
         self._seen: dict[str, dict[int, int]] = defaultdict(dict)
+
+    def begin(self, source: str, record: str = "", restates: bool = False) -> SourceState:
+        """Rows added from here on are of this source; with `restates` a day it brings again replaces that day.
+
+        Such events may carry `source_day`, the day of the source's own calendar in days since 1970; without it
+        the day of `occurred_at` in the dataset's zone counts.
+        """
+        self._write_all()
+        return self._writer.begin(source, record, restates)
+
+    def remember(self, kind: str, keys: Iterable[tuple[Value, ...]]) -> None:
+        """Keys that were there before this import."""
+        for key in keys:
+            self._seen[kind].setdefault(fingerprint(key), 0)
 
     def add(self, record: str, row: Mapping[str, Value]) -> None:
         """One row of a record, by column."""
@@ -63,14 +81,18 @@ class Sink:
 
     def close(self) -> None:
         """Write what is still held."""
+        self._write_all()
+        self._write_rejects()
+
+    def _write_all(self) -> None:
         for record in RECORDS:
             self._write(record)
-        self._write_rejects()
 
     def _write(self, record: str) -> None:
         rows = self._held.pop(record, [])
         if rows:
-            self._writer.add(record, {c.name: _column(c, rows) for c in self._columns[record]})
+            further = [c for c in FURTHER.get(record, ()) if any(c.name in row for row in rows)]
+            self._writer.add(record, {c.name: _column(c, rows) for c in (*self._columns[record], *further)})
 
     def _write_rejects(self) -> None:
         if self._rejects:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import unquote_plus, urlsplit
 
 from data.importers.rejects import RowError
 
 CLICK_IDS = (
     "gclid", "gbraid", "wbraid", "dclid", "msclkid", "fbclid", "li_fat_id", "ttclid", "twclid", "srsltid", "yclid"
 )  # fmt: skip
+KEPT = frozenset({"utm_source", "utm_medium", "utm_campaign", *CLICK_IDS})
+MAX_FIELDS = 200
 _ADDRESS = re.compile(r"[^/@\s]+(@|%40)[^/\s]+")
 
 
@@ -26,20 +28,45 @@ class Page:
     click_id_kind: str | None
 
 
-@lru_cache(maxsize=65_536)
 def page(url: str) -> Page:
     """Clean one URL and read its campaign tags; what does not parse is rejected."""
+    whole, _, _ = url.partition("#")
+    start, _, query = whole.partition("?")
+    place = _place(start)
+    if not query:
+        return place
+    tags = _tags(query)
+    if not tags:
+        return place
+    kind = next((k for k in CLICK_IDS if k in tags), None)
+    return Page(place.url, tags.get("utm_source"), tags.get("utm_medium"), tags.get("utm_campaign"), kind)
+
+
+@lru_cache(maxsize=65_536)
+def _place(start: str) -> Page:
+    """A URL without its query, cleaned."""
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(start)
         host, port = parts.hostname or "", parts.port
-        tags = parse_qs(parts.query, max_num_fields=200)
     except ValueError:
         raise RowError("bad_url") from None
     place = f"{host}:{port}" if port else host
-    start = f"{parts.scheme}://{place}" if parts.scheme and place else (f"//{place}" if place else "")
-    kind = next((k for k in CLICK_IDS if k in tags), None)
-    source, medium, campaign = (tags.get(f"utm_{k}", [None])[0] for k in ("source", "medium", "campaign"))
-    return Page(start + _ADDRESS.sub("-", parts.path), source, medium, campaign, kind)
+    site = f"{parts.scheme}://{place}" if parts.scheme and place else (f"//{place}" if place else "")
+    return Page(site + _ADDRESS.sub("-", parts.path), None, None, None, None)
+
+
+def _tags(query: str) -> dict[str, str]:
+    """The first value of each parameter on the allow-list; all others are dropped unread."""
+    found: dict[str, str] = {}
+    fields = query.split("&")
+    if len(fields) > MAX_FIELDS:
+        raise RowError("bad_url")
+    for item in fields:
+        name, _, value = item.partition("=")
+        name = unquote_plus(name) if "%" in name or "+" in name else name
+        if value and name in KEPT and name not in found:
+            found[name] = unquote_plus(value)
+    return found
 
 
 @lru_cache(maxsize=65_536)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from data import times
+from data import salesforce, times
 from data.currency import exponent_of
 from data.importers.rejects import RowError
 from data.mapping import Extra, Source
@@ -112,6 +112,19 @@ def converter(column: Column, source: Source, zone: ZoneInfo | None, currency: s
     if column.kind == "number":
         return seconds(source.unit or "s") if column.unit == "s" else employees
     return str
+
+
+def salesforce_id(text: str) -> str:
+    """The 18 characters of a record's id."""
+    try:
+        return salesforce.long_id(text)
+    except ValueError:
+        raise RowError("bad_id") from None
+
+
+def chained(first: Callable[[str], str], then: Convert) -> Convert:
+    """One reading after another."""
+    return lambda text: then(first(text))
 
 
 def extra_converter(extra: Extra) -> Convert:

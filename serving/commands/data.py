@@ -9,13 +9,17 @@ import typer
 
 from data.errors import UsageError
 from data.settings import Settings, load_settings, origins
+from serving.arguments import parse_time
+from serving.commands import tracker
+from serving.commands.suggest import draft
 from serving.console import JsonOption, Screen
 
 if TYPE_CHECKING:
     from data.importers.report import ImportReport
+    from data.importers.tracker_mapping import TrackerMapping
     from data.mapping import Mapping
 
-FORMATS = ("table",)
+FORMATS = ("table", *tracker.FORMATS)
 SHOWN_REASONS = 8
 ConfigOption = Annotated[Path | None, typer.Option(help="Settings file; default ./leadlift.toml.")]
 
@@ -31,26 +35,65 @@ def register(app: typer.Typer) -> None:
 
 def import_(
     files: Annotated[list[str], typer.Argument(help="Files, folders or globs.")],
-    to: Annotated[str, typer.Option("--to", help="The dataset folder to make.")],
+    to: Annotated[str | None, typer.Option("--to", help="The dataset folder to make, or to append to.")] = None,
     format_: Annotated[str, typer.Option("--format", help=f"What the files are: {', '.join(FORMATS)}.")] = "table",
     mapping: Annotated[Path | None, typer.Option(help="The mapping file; data/mappings/ has examples.")] = None,
+    name: Annotated[str | None, typer.Option(help="The market's name; trackers only, default the folder's.")] = None,
+    as_of: Annotated[str | None, typer.Option(help="When profile tables without history were exported.")] = None,
+    suggest: Annotated[bool, typer.Option("--suggest", help="Only draft a mapping of the tables.")] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Read tables through a mapping into a dataset. Bad rows are kept beside it with file, line and reason."""
+    """Read tables through a mapping, or what a tracker recorded, into a dataset.
+
+    Bad rows are kept beside it with file, line and reason.
+    """
     from data.importers.table import import_tables, total_bytes
 
     screen = Screen(as_json)
+    if suggest:
+        draft(files, to, mapping, screen)
+        return
+    if to is None:
+        raise UsageError("--to: expected the dataset folder to make or to append to, got none. Name one.")
+    if format_ in tracker.FORMATS:
+        settings = load_settings(config)
+        report, used = tracker.run(files, format_, to, mapping, name, settings, screen)
+        _conclude(report, used, settings, screen, f"leadlift train {to} --promote", f"leadlift paths {to}")
+        return
     _check_arguments(to, format_, mapping)
     assert mapping is not None
     settings, plan = load_settings(config), _load_mapping(mapping)
     with screen.progress("bytes read", total_bytes(files, plan)) as advance:
-        report = import_tables(files, plan, Path(to), settings, advance)
-    _keep_rules(report, plan, settings)
-    _show(report, screen)
+        moment = None if as_of is None else parse_time(as_of, "--as-of")
+        report = import_tables(files, plan, Path(to), settings, advance, moment)
     paths = [] if plan.file.label else [f"leadlift paths {to}"]
-    screen.next_steps(f"leadlift train {to} --promote", *paths)
-    screen.result(report.document())
+    _conclude(report, plan, settings, screen, f"leadlift train {to} --promote", *paths)
+
+
+def _conclude(
+    report: ImportReport, mapping: Mapping | TrackerMapping, settings: Settings, screen: Screen, *steps: str
+) -> None:
+    _keep_rules(report, mapping, settings)
+    _show(report, screen)
+    tracker.show(report, screen)
+    rate = _match_rate(report, screen)
+    screen.next_steps(f"leadlift check {report.path}", *steps)
+    screen.result({**report.document(), "match_rate": rate})
+
+
+def _match_rate(report: ImportReport, screen: Screen) -> dict[str, Any] | None:
+    """Who of the leads did something before; None where nothing changed or there are no leads with times."""
+    from data.lake import Lake
+    from data.match_rate import match_rate
+    from serving.commands.check import show_match_rate
+
+    lake = Lake(report.path) if report.written else None
+    if lake is None or not lake.info.has_times or not lake.info.counts.get("leads"):
+        return None
+    rate = match_rate(lake)
+    show_match_rate(rate, screen)
+    return rate.document()
 
 
 def _check_arguments(to: str, format_: str, mapping: Path | None) -> None:
@@ -87,7 +130,7 @@ def _load_mapping(path: Path) -> Mapping:
     return mapping
 
 
-def _keep_rules(report: ImportReport, mapping: Mapping, settings: Settings) -> None:
+def _keep_rules(report: ImportReport, mapping: Mapping | TrackerMapping, settings: Settings) -> None:
     """The market's points go to the home, for answers without a model; the same import again changes nothing."""
     from training import registry
 
@@ -100,6 +143,10 @@ def _keep_rules(report: ImportReport, mapping: Mapping, settings: Settings) -> N
 def _show(report: ImportReport, screen: Screen) -> None:
     if not report.written:
         screen.say(f"{report.path} holds these very data already: nothing to do")
+    if report.skipped:
+        screen.say(f"imported before and not read again: {', '.join(report.skipped)}")
+    if report.appended and report.tallies:
+        _show_appended(report, screen)
     columns = ("file", "record", "read", "accepted", "rejected", "duplicate")
     rows = [
         (t.file, t.record, *(f"{n:,}" for n in (t.read, t.accepted, t.rejected, t.duplicate))) for t in report.tallies
@@ -108,6 +155,8 @@ def _show(report: ImportReport, screen: Screen) -> None:
     for tally in report.tallies:
         if tally.outside:
             screen.say(f"{tally.file}: {tally.outside:,} more rows lie outside the closed window")
+        if tally.passed_over:
+            screen.say(f"{tally.file}: {tally.passed_over:,} more rows are not of the {tally.record} table")
     _show_rejects(report, screen)
     if not report.leads:
         screen.say(
@@ -115,10 +164,21 @@ def _show(report: ImportReport, screen: Screen) -> None:
         )
     if report.orphans:
         screen.say(f"{report.orphans:,} outcomes are of leads that are not in the data; they count for nobody")
+    for note in report.notes:
+        screen.say(note)
     for file, column, reason in report.left_out:
         screen.say(f'{file}: column "{column}" is left out: {reason}')
     for file, names in report.unused:
         screen.say(f"{file}: not used: {', '.join(names)}")
+
+
+def _show_appended(report: ImportReport, screen: Screen) -> None:
+    rows = [(r, f"{n:,}", f"{report.known.get(r, 0):,}") for r, n in sorted(report.added.items())]
+    screen.table("what the dataset made of them", ("record", "new", "there already"), rows)
+    if report.replaced:
+        screen.say(f"{report.replaced:,} rows of days that were told anew have been replaced")
+    for source, day in report.complete_through.items():
+        screen.say(f"{source}: complete through {day or 'no day yet'}")
 
 
 def _show_rejects(report: ImportReport, screen: Screen) -> None:

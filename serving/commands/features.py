@@ -43,7 +43,7 @@ def _row(family: Family) -> dict[str, Any]:
     return {
         "group": family.group,
         "name": family.name,
-        "columns": "fitted" if family.fit is not None else len(family.columns({})),
+        "columns": "fitted" if family.fit is not None or family.learn is not None else len(family.columns({})),
         "unit": family.unit,
         "window": family.window or "all",
         "null": family.null,

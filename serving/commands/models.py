@@ -89,7 +89,8 @@ def _show(screen: Screen, training: Training) -> None:
     screen.say("Gate: open." if training.verdict.open else f"Gate: closed: {'; '.join(training.verdict.reasons)}.")
     if training.counts["train_conversions"] < 300:
         screen.say(
-            f"Only {training.counts['train_conversions']} training conversions: below 300 the points are the safer score."
+            f"{training.counts['converted_leads']} converted leads are few, with {training.counts['train_conversions']} "
+            "of them to learn from: below 300 the points are the safer score."
         )
 
 

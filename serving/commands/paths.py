@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from data.dataset import open_dataset
+from data.dataset import consenting, open_dataset
 from data.errors import UsageError
 from data.files import replace_text, safe_cell
 from serving.arguments import parse_time, settings_for
@@ -51,9 +51,10 @@ def paths(
         raise UsageError(f"--target: expected one of {', '.join(TARGETS)}, got {target!r}.")
     if by not in BY:
         raise UsageError(f"--by: expected one of {', '.join(BY)}, got {by!r}.")
-    opened = open_dataset(dataset)
+    settings = settings_for(dataset, config)
+    opened = consenting(open_dataset(dataset), settings.privacy.require_consent)
     now = moment_of(opened, parse_time(as_of, "--as-of") if as_of else None)
-    policy = policy_of(settings_for(dataset, config).snapshots)
+    policy = policy_of(settings.snapshots)
     report = content_paths.content_paths(opened, policy, TARGETS[target], now, landmark, by, steps, support)  # type: ignore[arg-type]
     _show(screen, report, top)
     if csv_file is not None:

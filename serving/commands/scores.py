@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from data.dataset import Dataset, open_dataset
+from data.dataset import Dataset, consenting, open_dataset
 from data.errors import InputError, UsageError
 from data.settings import Settings, load_settings
 from serving.arguments import parse_time, settings_for
@@ -58,7 +58,7 @@ def score(
     if lead_id is not None and dataset is None:
         raise UsageError("--lead-id: expected --dataset DATASET beside it, got none.")
     settings = settings_for(dataset, config) if dataset else load_settings(config)
-    opened = open_dataset(dataset) if dataset else None
+    opened = consenting(open_dataset(dataset), settings.privacy.require_consent) if dataset else None
     desk = _desk(settings, market or (opened.info.name if opened else None), target)
     moment = parse_time(as_of, "--as-of") if as_of else None
     wants = _wants(detail=detail, reasons=reasons, lang=lang)
@@ -159,8 +159,8 @@ def rescore(
     from serving.champion import champion
 
     screen = Screen(as_json)
-    opened = open_dataset(dataset)
     settings = settings_for(dataset, config)
+    opened = consenting(open_dataset(dataset), settings.privacy.require_consent)
     scorer = champion(settings, market or opened.info.name, target)
     job = engine.Job(opened, scorer, _moment(opened, as_of), _wants(reasons=reasons, lang=lang))
     with screen.progress("profile rows scored", opened.info.counts.get("leads", 0)) as advance:

@@ -1,0 +1,48 @@
+"""Parquet parts: read as a record's columns whatever generation wrote them, written so that they survive a power cut."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+
+def read_parts(files: Iterable[Path], schema: pa.Schema, shared: Sequence[str] = ()) -> pa.Table:
+    """All rows of some parts in these columns; a column that a part lacks is null there, further ones are left out."""
+    tables = [schema.empty_table()]
+    for file in files:
+        with pq.ParquetFile(file, read_dictionary=list(shared)) as parquet:
+            there = set(parquet.schema_arrow.names)
+            table = parquet.read(columns=[n for n in schema.names if n in there], use_threads=False)
+        for field in schema:
+            if field.name not in there:
+                table = table.append_column(field, pa.nulls(len(table), field.type))
+        tables.append(pa.Table.from_arrays([table.column(n) for n in schema.names], schema=schema))
+    return pa.concat_tables(tables)
+
+
+def write_part(file: Path, table: pa.Table) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table, file, compression="zstd")
+
+
+def sync(path: Path) -> None:
+    """Force a file or folder to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_tree(folder: Path) -> None:
+    """Force all files and folders below, and the folder itself."""
+    for entry in (
+        *(f for f in folder.rglob("*") if f.is_file()),
+        *(d for d in folder.rglob("*") if d.is_dir()),
+        folder,
+    ):
+        sync(entry)

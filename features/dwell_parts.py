@@ -1,0 +1,102 @@
+"""How long the lead looked at which kind of content, and where that time is known from.
+
+As in `features/dwell.py`: 0 where nothing of the kind was seen, null where it was but no time is known, and where the
+lead was never on the site.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.records import DWELL_BASES
+from features.arrays import F64, I32, ratio, rows_where
+from features.content import STAGES
+from features.dwell import HALF_LIFE_DAYS, NO_TIME
+from features.family import Family, Fitted, Moment
+from features.journeys import Journeys
+from features.onehot import SHARE, enough, list_parts, most_frequent, numbers_in
+from features.steps import MOST_CONTENTS, rows_with
+
+BASES = tuple(b for b in DWELL_BASES if b != "none")
+
+
+def dwell_content(m: Moment, fitted: Fitted) -> F64:
+    """Seconds on each content, (n, k)."""
+    j = m.journeys
+    return _by_name(j, j.vocabulary.id_of[j.content], j.vocabulary.ids, fitted)
+
+
+def dwell_type(m: Moment, fitted: Fitted) -> F64:
+    """Seconds on each type of content, (n, k)."""
+    j = m.journeys
+    return _by_name(j, j.content_type, j.vocabulary.types, fitted)
+
+
+def dwell_topic(m: Moment, fitted: Fitted) -> F64:
+    """Seconds on each topic, (n, k)."""
+    j = m.journeys
+    return _by_name(j, j.topic, j.vocabulary.topics, fitted)
+
+
+def dwell_stage_decayed(m: Moment, _: Fitted) -> F64:
+    """Seconds on pages of each funnel stage, those 14 days old counting half, (n, 3)."""
+    j = m.journeys
+    return seconds_by(j, j.stage, len(STAGES), j.dwell * np.exp2(-j.age_days / HALF_LIFE_DAYS))
+
+
+def dwell_basis(m: Moment, _: Fitted) -> F64:
+    """Share of the known seconds that were measured, told by the tracker, or are gaps between page views, (n, 3)."""
+    j = m.journeys
+    rows = rows_where(j.timed & ~np.isnan(j.dwell))
+    code = np.array([BASES.index(b) if b in BASES else -1 for b in DWELL_BASES], dtype=np.int64)[j.basis[rows]]
+    told = code >= 0
+    cell = j.segment[rows][told] * len(BASES) + code[told]
+    parts = np.bincount(cell, weights=j.dwell[rows][told], minlength=len(j) * len(BASES)).reshape(len(j), len(BASES))
+    whole = np.bincount(j.segment[rows], weights=j.dwell[rows], minlength=len(j)).astype(np.float64)
+    return np.stack([ratio(parts[:, i].astype(np.float64), whole) for i in range(len(BASES))], axis=1)
+
+
+def seconds_by(j: Journeys, codes: NDArray[np.integer], k: int, values: F64) -> F64:
+    """Sum of the known values by code, (n, k); a code of -1 counts nowhere."""
+    rows = rows_where(j.timed & (codes >= 0))
+    cell, seconds = j.segment[rows] * k + codes[rows], values[rows]
+    known = ~np.isnan(seconds)
+    total = np.bincount(cell[known], weights=seconds[known], minlength=len(j) * k).astype(np.float64)
+    total[np.bincount(cell[known], minlength=len(j) * k) == 0] = np.nan
+    nothing = (np.bincount(cell, minlength=len(j) * k) == 0).reshape(len(j), k) & (j.sessions > 0)[:, np.newaxis]
+    return np.where(nothing, 0.0, total.reshape(len(j), k))
+
+
+def _by_name(j: Journeys, codes: I32, names: tuple[str, ...], fitted: Fitted) -> F64:
+    values = list_parts(fitted)
+    return seconds_by(j, numbers_in(values, names)[codes], len(values), j.dwell)
+
+
+def _fit(j: Journeys, codes: I32, names: tuple[str, ...]) -> Fitted:
+    """The names on which enough rows have a known time."""
+    rows = rows_where(j.timed & (codes >= 0) & ~np.isnan(j.dwell))
+    counts = rows_with(j.segment[rows], codes[rows], names)
+    return {"values": most_frequent(counts, enough(len(j), SHARE), MOST_CONTENTS)}
+
+
+_NULL = "never on the site, or no time known"
+
+FAMILIES: tuple[Family, ...] = (
+    Family("dwell_content", "dwell", "s", "", _NULL, "{value} on {part}", "{value} bei {part}", *NO_TIME,
+           dwell_content, lambda m: _fit(m.journeys, m.journeys.vocabulary.id_of[m.journeys.content],
+                                         m.journeys.vocabulary.ids), list_parts),
+    Family("dwell_type", "dwell", "s", "", _NULL,
+           "{value} on {part} pages", "{value} auf Seiten der Art {part}", *NO_TIME,
+           dwell_type, lambda m: _fit(m.journeys, m.journeys.content_type, m.journeys.vocabulary.types), list_parts),
+    Family("dwell_topic", "dwell", "s", "", _NULL,
+           "{value} on the topic {part}", "{value} beim Thema {part}", *NO_TIME,
+           dwell_topic, lambda m: _fit(m.journeys, m.journeys.topic, m.journeys.vocabulary.topics), list_parts),
+    Family("dwell_stage_decayed", "dwell", "s", "half-life 14 days", _NULL,
+           "{value} on {part} pages, recent time counting more",
+           "{value} auf Seiten der Phase {part}, Jüngeres zählt mehr", *NO_TIME,
+           dwell_stage_decayed, None, lambda _: STAGES),
+    Family("dwell_basis", "dwell", "share", "", "no time known",
+           "{value} of the known time: {part}", "{value} der bekannten Zeit: {part}", *NO_TIME,
+           dwell_basis, None, lambda _: BASES),
+)  # fmt: skip

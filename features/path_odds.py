@@ -1,0 +1,83 @@
+"""How the path speaks for a conversion: the mean log-odds of its steps, learned from labels.
+
+A step is a pair of content types in a row, the beginning and the end of the path included. Each step's conversion
+rate is shrunk towards the base rate by PRIOR rows, so that rare steps say little; its weight is the difference of
+their log-odds. Training rows must be computed with parts that never saw their lead: `cross_fitted`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from features.arrays import F64, I64, per_segment, ratio, rows_where, sorted_distinct
+from features.family import Family, Fitted, Labels, Moment
+from features.journeys import Journeys
+
+PRIOR = 50.0
+LEAST_ROWS = 20
+EDGE = "|"
+
+
+def path_log_odds(m: Moment, fitted: Fitted) -> F64:
+    """Mean weight of the different steps of the path; a step without a weight counts as 0."""
+    j = m.journeys
+    names = (*j.vocabulary.types, EDGE)
+    number = {name: i for i, name in enumerate(names)}
+    weight = np.zeros(len(names) ** 2)
+    for step, value in zip(fitted.get("values", ()), fitted.get("weights", ()), strict=True):
+        a, b = step.split(">")
+        if a in number and b in number:
+            weight[number[a] * len(names) + number[b]] = value
+    segment, step_ = _steps(j)
+    total = np.bincount(segment, weights=weight[step_], minlength=len(j)).astype(np.float64)
+    return ratio(total, per_segment(segment, len(j)))
+
+
+def learn_path_log_odds(m: Moment, labels: Labels) -> Fitted:
+    """The steps that enough rows have, with their weights."""
+    names = (*m.journeys.vocabulary.types, EDGE)
+    segment, step = _steps(m.journeys)
+    width = len(names) ** 2
+    rows = np.bincount(step, minlength=width)
+    whole = np.bincount(step, weights=labels.weight[segment], minlength=width)
+    won = np.bincount(step, weights=(labels.weight * labels.label)[segment], minlength=width)
+    base = float(np.average(labels.label, weights=labels.weight)) if labels.weight.any() else 0.0
+    if not 0 < base < 1:
+        return {"values": [], "weights": []}
+    rate = (won + PRIOR * base) / (whole + PRIOR)
+    weight = np.log(rate / (1 - rate)) - np.log(base / (1 - base))
+    kept = rows_where(rows >= LEAST_ROWS).tolist()
+    found = sorted((f"{names[i // len(names)]}>{names[i % len(names)]}", float(weight[i])) for i in kept)
+    return {"values": [name for name, _ in found], "weights": [value for _, value in found]}
+
+
+def cross_fitted(family: Family, m: Moment, parts: Sequence[Fitted], fold: I64) -> F64:
+    """The family's values with part fold[i] for row i: a part that was learned without this row's lead."""
+    values = family.compute(m, parts[0])
+    for number, part in enumerate(parts[1:], start=1):
+        values = np.where((fold == number).reshape((-1,) + (1,) * (values.ndim - 1)), family.compute(m, part), values)
+    return values
+
+
+def _steps(j: Journeys) -> tuple[I64, I64]:
+    """(segment, number of the step) of the different steps of each path, ascending."""
+    segment, type_ = j.type_path
+    edge, width = len(j.vocabulary.types), len(j.vocabulary.types) + 1
+    opens = np.ones(len(segment), dtype=np.bool_)
+    opens[1:] = segment[1:] != segment[:-1]
+    closes = np.append(opens[1:], True)[: len(segment)]
+    before = np.where(opens, edge, np.append([edge], type_[:-1])[: len(type_)]) if len(type_) else type_
+    into = before.astype(np.int64) * width + type_
+    out = type_[closes].astype(np.int64) * width + edge
+    pairs = np.concatenate([segment * width * width + into, segment[closes] * width * width + out])
+    distinct, _ = sorted_distinct(pairs)
+    return distinct // (width * width), distinct % (width * width)
+
+
+FAMILIES: tuple[Family, ...] = (
+    Family("path_log_odds", "path", "log-odds", "", "no page view",
+           "Path so far speaks for a deal by {value}", "Bisheriger Pfad spricht mit {value} für einen Abschluss",
+           "No page view on record", "Kein Seitenaufruf bekannt", path_log_odds, learn=learn_path_log_odds),
+)  # fmt: skip

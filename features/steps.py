@@ -1,0 +1,147 @@
+"""Steps of the content path: its first and last ones, the time between them, how they keep to a topic."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from data.records import MICROS
+from features.arrays import F64, I32, I64, Mask, merge_repeats, per_segment, ratio, rows_where, sorted_distinct
+from features.content import STAGES
+from features.family import Family, Fitted, Moment
+from features.journeys import Journeys
+from features.onehot import SHARE, enough, list_parts, most_frequent, multi_hot, numbers_in
+
+FIRST_STEPS = LAST_STEPS = 3
+MOST_CONTENTS = 15
+DECISION = STAGES.index("decision")
+
+
+def path_first_3(m: Moment, fitted: Fitted) -> F64:
+    """1 where a content is among the first three steps of the path, (n, k)."""
+    segment, content, position, _ = _path(m.journeys)
+    return _contents(m.journeys, segment, content, position < FIRST_STEPS, fitted)
+
+
+def path_last_3(m: Moment, fitted: Fitted) -> F64:
+    """1 where a content is among the last three steps of the path, (n, k)."""
+    segment, content, _, left = _path(m.journeys)
+    return _contents(m.journeys, segment, content, left < LAST_STEPS, fitted)
+
+
+def fit_first_3(m: Moment) -> Fitted:
+    """Contents that enough rows have among their first steps."""
+    segment, content, position, _ = _path(m.journeys)
+    return _fit_contents(m.journeys, segment, content, position < FIRST_STEPS)
+
+
+def fit_last_3(m: Moment) -> Fitted:
+    """Contents that enough rows have among their last steps."""
+    segment, content, _, left = _path(m.journeys)
+    return _fit_contents(m.journeys, segment, content, left < LAST_STEPS)
+
+
+def step_seconds(m: Moment, _: Fitted) -> F64:
+    """Mean seconds between two page views in a row of one session."""
+    j = m.journeys
+    rows = rows_where(j.views)
+    inside = j.session[rows[1:]] == j.session[rows[:-1]]
+    seconds = ((j.time[rows[1:]] - j.time[rows[:-1]]) / MICROS)[inside]
+    segment = j.segment[rows[1:]][inside]
+    total = np.bincount(segment, weights=seconds, minlength=len(j)).astype(np.float64)
+    return ratio(total, per_segment(segment, len(j)))
+
+
+def days_to_decision(m: Moment, _: Fitted) -> F64:
+    """Days from the first page view to the first one of the decision stage."""
+    j = m.journeys
+    return j.at(j.age_days, j.first(j.views)) - j.at(j.age_days, j.first(j.views & (j.stage == DECISION)))
+
+
+def topic_switches(m: Moment, _: Fitted) -> F64:
+    """Changes of topic from one page view with a topic to the next."""
+    segment, topic = _topics(m.journeys, None)
+    steps = per_segment(merge_repeats(segment, topic)[0], len(m))
+    return np.maximum(steps - 1.0, 0.0)
+
+
+def topics_effective(m: Moment, _: Fitted) -> F64:
+    """Number of equally viewed topics that would be as spread: 1 / sum of squared shares (Herfindahl)."""
+    segment, topic = _topics(m.journeys, None)
+    pair, views = _by_topic(segment, topic)
+    squares = np.bincount(pair, weights=(views * views).astype(np.float64), minlength=len(m)).astype(np.float64)
+    whole = per_segment(segment, len(m))
+    return ratio(whole * whole, squares)
+
+
+def topic_concentration_28d(m: Moment, _: Fitted) -> F64:
+    """Share of the most viewed topic among the page views with a topic of the last 28 days."""
+    segment, topic = _topics(m.journeys, m.journeys.in_28d)
+    pair, views = _by_topic(segment, topic)
+    most = np.zeros(len(m))
+    np.maximum.at(most, pair, views)
+    return ratio(most, per_segment(segment, len(m)))
+
+
+def rows_with(segment: I64, codes: I32 | I64, names: tuple[str, ...]) -> dict[str, int]:
+    """How many segments have each code, by its name."""
+    width = len(names)
+    once = sorted_distinct(segment * width + codes)[0] % max(width, 1)
+    return dict(zip(names, np.bincount(once, minlength=width).tolist(), strict=True))
+
+
+def _path(j: Journeys) -> tuple[I64, I32, I64, I64]:
+    """(segment, content, steps before it, steps after it) of each step."""
+    segment, content = j.path
+    start = np.searchsorted(segment, segment, side="left")
+    end = np.searchsorted(segment, segment, side="right")
+    place = np.arange(len(segment), dtype=np.int64)
+    return segment, content, place - start, end - 1 - place
+
+
+def _contents(j: Journeys, segment: I64, content: I32, steps: Mask, fitted: Fitted) -> F64:
+    values = list_parts(fitted)
+    of_id = numbers_in(values, j.vocabulary.ids)
+    return multi_hot(segment[steps], of_id[j.vocabulary.id_of[content[steps]]], len(j), len(values))
+
+
+def _fit_contents(j: Journeys, segment: I64, content: I32, steps: Mask) -> Fitted:
+    counts = rows_with(segment[steps], j.vocabulary.id_of[content[steps]], j.vocabulary.ids)
+    return {"values": most_frequent(counts, enough(len(j), SHARE), MOST_CONTENTS)}
+
+
+def _topics(j: Journeys, mask: Mask | None) -> tuple[I64, I32]:
+    """(segment, topic) of the page views with a topic, in order."""
+    seen = j.views & (j.topic >= 0)
+    rows = rows_where(seen if mask is None else seen & mask)
+    return j.segment[rows], j.topic[rows]
+
+
+def _by_topic(segment: I64, topic: I32) -> tuple[I64, I64]:
+    """(segment, views) of each topic of each segment."""
+    width = int(topic.max(initial=0)) + 1
+    pairs, views = sorted_distinct(segment * width + topic)
+    return pairs // width, views
+
+
+NO_VIEW = ("No page view on record", "Kein Seitenaufruf bekannt")
+NO_TOPIC = ("No topic seen", "Kein Thema gesehen")
+_ZERO = "never null; 0 for none"
+
+FAMILIES: tuple[Family, ...] = (
+    Family("path_first_3", "path", "flags", "first 3 steps", "never null; 0 where not among them",
+           "Began with {part}", "Begann mit {part}", *NO_VIEW, path_first_3, fit_first_3, list_parts),
+    Family("path_last_3", "path", "flags", "last 3 steps", "never null; 0 where not among them",
+           "Looked at {part} of late", "Sah zuletzt auch {part}", *NO_VIEW, path_last_3, fit_last_3, list_parts),
+    Family("step_seconds", "path", "s", "", "no two pages in one visit",
+           "{value} from page to page", "{value} von Seite zu Seite", *NO_VIEW, step_seconds),
+    Family("days_to_decision", "path", "days", "", "no decision page seen",
+           "Reached a decision page after {value} days", "Kam nach {value} Tagen auf eine Entscheidungsseite",
+           "No decision page seen", "Keine Entscheidungsseite gesehen", days_to_decision),
+    Family("topic_switches", "path", "steps", "", _ZERO,
+           "Changed the topic {value} times", "Wechselte {value}-mal das Thema", *NO_TOPIC, topic_switches),
+    Family("topics_effective", "path", "topics", "", "no topic seen",
+           "Interest spread over {value} topics", "Interesse an {value} Themen", *NO_TOPIC, topics_effective),
+    Family("topic_concentration_28d", "path", "share", "28 days", "no topic seen in 28 days",
+           "{value} of the views of 28 days on one topic", "{value} der Aufrufe aus 28 Tagen zu einem Thema",
+           *NO_TOPIC, topic_concentration_28d),
+)  # fmt: skip
