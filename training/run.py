@@ -39,7 +39,7 @@ def train(dataset: Dataset, settings: Settings, request: Request) -> Training:
     Verdict
         where there is too little history to learn and judge.
     """
-    work = _prepared(consenting(dataset, settings.privacy.require_consent), settings, request)
+    work = prepared(consenting(dataset, settings.privacy.require_consent), settings, request)
     advance = request.progress("candidates", steps(request.trials) * len(work.split.turns))
     found = judged(work, lambda: advance(1))
     rows = rows_of(work.frame, work.table, work.split.refit)
@@ -53,7 +53,7 @@ def train(dataset: Dataset, settings: Settings, request: Request) -> Training:
     return record(work, Training(bundle, Path(), 0, found, plan, work.split, verdict, counts, work.trouble))
 
 
-def _prepared(dataset: Dataset, settings: Settings, request: Request) -> Work:
+def prepared(dataset: Dataset, settings: Settings, request: Request) -> Work:
     question = _question(dataset, settings, request)
     texts = (dataset.rules_text(), registry.home_rules(settings.home, request.market), packaged.rules_text())
     rules = Rules.from_yaml(next(t for t in texts if t))

@@ -21,4 +21,4 @@ class Line:
     def __str__(self) -> str:
         bounds = ((">=", self.low), ("<=", self.high))
         limits = " and ".join(f"{sign} {bound:g}" for sign, bound in bounds if bound is not None)
-        return f"{self.name:<54}  {self.measured:>10.4f}  {limits or '-':<20}  {'ok' if self.ok else 'short'}"
+        return f"{self.name:<58}  {self.measured:>10.4f}  {limits or '-':<20}  {'ok' if self.ok else 'short'}"

@@ -1,25 +1,65 @@
-"""The simulated market against its plan: base rate, AUC of the truth, and what the champion reaches of it."""
+"""The simulated market against its plan: base rate, AUC of the truth, and what points and champion reach of it."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
-from data.simulate.report import truth_report
+import numpy as np
+from numpy.typing import NDArray
+
+from data.dataset import Dataset, DatasetInfo, open_dataset
+from data.settings import load_settings
+from data.simulate.market import Market
+from data.simulate.truth import truth
+from data.simulate.write import write_market
 from tests.bench.line import Line
-from tests.bench.models import leadlift
+from training.evaluate import Judged, measures
+from training.judging import POINTS, judged
+from training.run import prepared
+from training.work import Request, Work
+
+SNAPSHOTS, CONTINUATIONS = 3000, 500
+F64 = NDArray[np.float64]
 
 
 def lines() -> Iterator[Line]:
-    """10,000 leads over 365 days, the market of the demo; the truth at 3,000 matured snapshots, 500 continuations each."""
+    """10,000 leads over 365 days, the market of the demo; the truth at 3,000 judging snapshots, 500 continuations each."""
     with tempfile.TemporaryDirectory() as folder:
-        market = f"{folder}/market"
-        leadlift(folder, "simulate", market, "--leads", "10000", "--days", "365", "--seed", "7")
-        report = truth_report(market, 3000, 500, 0)
-        yield Line("market snapshots with truth", report["judged"], low=3000)
-        yield Line("market base rate", report["base_rate"], 0.03, 0.08)
-        yield Line("market AUC of the truth", report["auc"], 0.78, 0.88)
-        found = leadlift(folder, "train", market, "--trials", "3")
-        for candidate in found["candidates"]:
-            yield Line(f"market {candidate['name']} auc", candidate["metrics"]["auc"]["value"])
-            yield Line(f"market {candidate['name']} log_loss", candidate["metrics"]["log_loss"]["value"])
+        path = Path(folder) / "market"
+        write_market(path, Market(10_000, 365, 7), DatasetInfo(name="market"))
+        dataset = open_dataset(path)
+        quiet = Request("market", "converted", None, 3, 0, lambda what, total: lambda by: None)
+        work = prepared(dataset, load_settings(options={"home": folder}), quiet)
+        found = judged(work, lambda: None)
+        rows, true = _truth(dataset, work, found.rows)
+    label = work.frame.label
+    yield Line("market snapshots with truth", len(true), low=SNAPSHOTS)
+    yield Line("market base rate", float(np.nanmean(label)), 0.03, 0.08)
+    scores = Judged(true, np.clip(true, 1e-4, 1 - 1e-4))
+    yield Line(
+        "market AUC of the truth", measures(scores, label[found.rows][rows], np.ones(len(rows)))["auc"], 0.78, 0.88
+    )
+    for name in (POINTS, found.champion):
+        yield Line(f"market skill of {name}, share of the truth's", _skill(found.said[name].probability[rows], true))
+
+
+def _truth(dataset: Dataset, work: Work, judging: NDArray[np.int64]) -> tuple[NDArray[np.int64], F64]:
+    """Positions among the judging rows, and the truth there."""
+    ids = [i for people in dataset.people() for i in people.lead_ids]
+    rows = np.sort(np.random.default_rng(0).choice(len(judging), SNAPSHOTS, replace=False))
+    frame = judging[rows]
+    who = [ids[lead] for lead in work.frame.lead[frame].tolist()]
+    return rows, truth(dataset.path, who, work.frame.as_of[frame], CONTINUATIONS, 0)
+
+
+def _skill(probability: F64, true: F64) -> float:
+    """Log loss saved over the base rate, as a share of what the truth saves; expected over the truth's outcomes."""
+
+    def loss(p: F64) -> float:
+        p = np.clip(p, 1e-4, 1 - 1e-4)
+        return float(-(true * np.log(p) + (1 - true) * np.log(1 - p)).mean())
+
+    base = loss(np.full(len(true), true.mean()))
+    return (base - loss(probability)) / (base - loss(true))
