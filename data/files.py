@@ -18,14 +18,14 @@ def replace_text(file: Path, text: str) -> None:
             out.flush()
             os.fsync(out.fileno())
         staging.replace(file)
-        sync_folder(file.parent)
+        sync(file.parent)
     finally:
         staging.unlink(missing_ok=True)
 
 
-def sync_folder(folder: Path) -> None:
-    """Make renames inside a folder survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Force a file to the disk; for a folder, the names and renames inside it."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

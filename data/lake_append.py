@@ -21,10 +21,10 @@ import pyarrow.compute as pc
 from data import arrow, dataset_file, lake_manifest
 from data.dataset import DatasetInfo, ExtraColumn
 from data.errors import InputError
-from data.files import replace_text
+from data.files import replace_text, sync
 from data.lake_manifest import DAY_COLUMN, Manifest, Part, digest_of, sha256_of
 from data.lake_merge import EXPORTED, SETTLED, Merged, merge
-from data.lake_parts import read_parts, sync, sync_tree, write_part
+from data.lake_parts import read_parts, sync_tree, write_part
 from data.records import NULL_TIME, RECORDS
 
 _OURS = re.compile(r"(.*/)?part-\d{3}[^/]*\.parquet|parts-\d{3,}\.json|texts-\d{3,}/.*|\.(dataset\.toml|parts-).*")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from data.files import sync
 
 
 def read_parts(files: Iterable[Path], schema: pa.Schema, shared: Sequence[str] = ()) -> pa.Table:
@@ -27,15 +28,6 @@ def read_parts(files: Iterable[Path], schema: pa.Schema, shared: Sequence[str] =
 def write_part(file: Path, table: pa.Table) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, file, compression="zstd")
-
-
-def sync(path: Path) -> None:
-    """Force a file or folder to the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def sync_tree(folder: Path) -> None:

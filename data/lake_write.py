@@ -24,10 +24,11 @@ from numpy.typing import NDArray
 from data import arrow, dataset_file, lake_manifest
 from data.dataset import DatasetInfo
 from data.errors import InputError
+from data.files import sync
 from data.lake_append import Append, settle
 from data.lake_manifest import DAY_COLUMN, Manifest, Part, SourceState, digest_of, sha256_of
 from data.lake_merge import EXPORTED
-from data.lake_parts import read_parts, sync, sync_tree
+from data.lake_parts import read_parts, sync_tree
 from data.records import DAY, NULL_TIME, RECORDS, Coded, Columns, bucket_of
 from data.times import EPOCH
 

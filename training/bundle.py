@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from data.currency import minor_units
 from data.errors import BundleError, InputError
-from data.files import replace_text, sync_folder
+from data.files import replace_text, sync
 from features.build import FeatureSet, FeatureTable
 from features.golden import DIGESTS
 from training import calibration
@@ -178,7 +178,7 @@ def write_bundle(bundle: Bundle, folder: Path) -> Path:
     for name, text in bundle.files.items():
         replace_text(staging / name, text)
     staging.rename(folder)
-    sync_folder(folder.parent)
+    sync(folder.parent)
     return folder
 
 
