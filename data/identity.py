@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from data.records import NULL_TIME
+from data.records import NULL_TIME, Coded, Columns
 
 
 def assign(
@@ -60,3 +60,11 @@ def _latest_at_or_before(
     answer = np.empty(len(order), dtype=np.int64)
     answer[order] = links_so_far
     return answer[n:]
+
+
+def by_the_lead(events: Columns) -> NDArray[np.bool_]:
+    """What people did themselves: inbound events that are no bot's, bool (n,)."""
+    direction = events["direction"]
+    assert isinstance(direction, Coded)
+    inbound: NDArray[np.bool_] = direction.recode({"outbound": 1}, 0) == 0
+    return inbound & ~np.asarray(events["is_bot"], dtype=np.bool_)

@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data.dataset import People
+from data.identity import by_the_lead
 from data.lake import Lake
-from data.records import NULL_TIME, Coded, Columns
+from data.records import NULL_TIME, Coded
 from data.times import EPOCH
 
 WEAK = 0.30  # below, behaviour is missing for most leads and a model can learn little but profile
@@ -98,7 +99,7 @@ def _add(counts: Counts, name: str, hit: bool) -> None:
 def _through(people: People, kinds: dict[tuple[str, str], str]) -> list[set[str]]:
     """By which links each lead's events before its creation came."""
     lead, at, since = (np.asarray(people.events[n]) for n in ("lead", "occurred_at", "known_from"))
-    before = (at < people.created_at[lead]) & _by_the_lead(people.events)
+    before = (at < people.created_at[lead]) & by_the_lead(people.events)
     visitor = people.events["visitor_id"]
     assert isinstance(visitor, Coded)
     found: list[set[str]] = [set() for _ in people.lead_ids]
@@ -108,12 +109,6 @@ def _through(people: People, kinds: dict[tuple[str, str], str]) -> list[set[str]
         name = OWN if is_own else kinds.get((visitor.values[code], people.lead_ids[i]), OWN)
         found[i].add(name)
     return found
-
-
-def _by_the_lead(events: Columns) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    direction = events["direction"]
-    assert isinstance(direction, Coded)
-    return (direction.recode({"outbound": 1}, 0) == 0) & ~np.asarray(events["is_bot"], dtype=np.bool_)
 
 
 def _last_sources(people: People) -> list[str]:

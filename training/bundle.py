@@ -107,10 +107,6 @@ class Bundle:
     def rules(self) -> Rules:
         return Rules.from_yaml(self.files["rules.yaml"])
 
-    @property
-    def hot_probability(self) -> float:
-        return self.rules.hot_probability
-
     @cached_property
     def model(self) -> Predictor:
         return predictor_of(dict(self.files))

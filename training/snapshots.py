@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.dataset import People
+from data.identity import by_the_lead
 from data.records import DAY, MICROS, NULL_TIME, Coded, Columns
 from data.settings import SnapshotSettings
 
@@ -254,14 +255,6 @@ def seen_from(events: Columns) -> I64:
     """The moment from which each event may be seen: it has happened, arrived, and is known to be of its lead."""
     occurred, received, known = (_array(events[n]) for n in ("occurred_at", "received_at", "known_from"))
     return np.maximum(np.maximum(occurred, received), known).astype(np.int64)
-
-
-def by_the_lead(events: Columns) -> Mask:
-    """Inbound events of people."""
-    direction = events["direction"]
-    assert isinstance(direction, Coded)
-    inbound: Mask = direction.recode({"outbound": 1}, 0) == 0
-    return inbound & ~np.asarray(events["is_bot"], dtype=np.bool_)
 
 
 def labels_of(conversions: Conversions, lead: I64, as_of: I64, policy: Policy) -> tuple[F64, Mask]:

@@ -43,7 +43,6 @@ class Split:
     turns: tuple[Turn, ...]
     refit: I64
     cut: int | None
-    train_until: int | None
 
 
 def lead_hash(lead_ids: Iterable[str], salt: str) -> F64:
@@ -78,7 +77,7 @@ def split_of(as_of: I64, label: F64, hashes: F64, horizon: int, judging_share: f
     if not len(train) or not len(judge) or not label[train].any() or not label[judge].any():
         return fold_turns(matured, hashes)
     refit = np.flatnonzero(matured & ~judging)
-    return Split("time", (Turn(train, judge),), refit, cut, cut - horizon)
+    return Split("time", (Turn(train, judge),), refit, cut)
 
 
 def _cut(as_of: I64) -> int:
@@ -94,7 +93,7 @@ def fold_turns(matured: Mask, hashes: F64) -> Split:
     turns = tuple(
         Turn(np.flatnonzero(matured & (fold != f)), np.flatnonzero(matured & (fold == f))) for f in range(FOLDS)
     )
-    return Split("folds", turns, np.flatnonzero(matured), None, None)
+    return Split("folds", turns, np.flatnonzero(matured), None)
 
 
 def declared_split(spec: SplitSpec, source_row: I64, order: F64 | None) -> Split:
@@ -121,7 +120,7 @@ def declared_split(spec: SplitSpec, source_row: I64, order: F64 | None) -> Split
             remedy="Set it between 0 and 1.",
         )  # fmt: skip
     train, judge = np.sort(ordered[:k]), np.sort(ordered[k:])
-    return Split(spec.kind, (Turn(train, judge),), train, None, None)
+    return Split(spec.kind, (Turn(train, judge),), train, None)
 
 
 def by_lead(hashes: F64, folds: int = FOLDS) -> list[tuple[I64, I64]]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from data.dataset import People, open_dataset
 from data.errors import InputError
+from data.identity import by_the_lead
 from data.records import DAY, Coded
 from data.simulate.market import FIRST_LOOK
 from data.simulate.state import F64, I64, Mask
@@ -59,9 +60,7 @@ def _looks(people: People, end: int) -> Looks:
 def _last_event(people: People, as_of: I64) -> I64:
     """When each lead's last own event was known before each as_of, (leads, looks)."""
     events = people.events
-    direction = events["direction"]
-    assert isinstance(direction, Coded)
-    mine = (direction.recode({"outbound": 1}, 0) == 0) & ~np.asarray(events["is_bot"], dtype=np.bool_)
+    mine = by_the_lead(events)
     seen = np.max([np.asarray(events[n]) for n in ("occurred_at", "received_at", "known_from")], axis=0)
     owner, at = np.asarray(events["lead"])[mine], seen[mine]
     order = np.lexsort((at, owner))
