@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from data.records import MICROS
 
 MINUTE = 60 * MICROS
+EVENTS_PER_MINUTE = 60
 
 
 @cache
@@ -27,14 +28,31 @@ def is_crawler(agent: str | None) -> bool:
     return bool(agent) and _crawlers()(str(agent))
 
 
-def too_fast(person: NDArray[np.int64], time: NDArray[np.int64], per_minute: int) -> NDArray[np.bool_]:
-    """Events in a minute of the clock (UTC) in which their person had more than `per_minute` of them.
+def too_fast(person: NDArray[np.int64], time: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Events in a minute of the clock (UTC) in which their person had more than EVENTS_PER_MINUTE of them.
 
     person: numbers from 0; time: microseconds. The order of the events does not matter.
     """
-    if not len(person):
-        return np.zeros(0, dtype=np.bool_)
-    pairs = np.stack([person, time // MINUTE], axis=1)
-    _, minute, counts = np.unique(pairs, axis=0, return_inverse=True, return_counts=True)
-    fast: NDArray[np.bool_] = counts[minute.reshape(-1)] > per_minute
+    fast = np.zeros(len(person), dtype=np.bool_)
+    busy = np.bincount(person) > EVENTS_PER_MINUTE if len(person) else fast
+    rows = np.flatnonzero(busy[person])
+    if len(rows):
+        who, minute = person[rows], time[rows] // MINUTE
+        order = np.lexsort((minute, who))
+        opens = np.append(True, (np.diff(who[order]) != 0) | (np.diff(minute[order]) != 0))
+        run = np.cumsum(opens) - 1
+        fast[rows[order]] = np.bincount(run)[run] > EVENTS_PER_MINUTE
     return fast
+
+
+def not_too_fast(
+    person: NDArray[np.int64], time: NDArray[np.int64], web: NDArray[np.bool_], n: int
+) -> NDArray[np.bool_] | None:
+    """All but the web events of n persons that are too fast; None where that is all of them, as it is mostly."""
+    busy = np.bincount(person, minlength=n) > EVENTS_PER_MINUTE
+    if not busy.any():
+        return None
+    rows = np.flatnonzero(busy[person] & web)
+    keep = np.ones(len(person), dtype=np.bool_)
+    keep[rows] = ~too_fast(person[rows], time[rows])
+    return keep

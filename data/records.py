@@ -34,6 +34,7 @@ EVENT_TYPES = (
     "page_view", "engagement", "form", "download", "video", "email",
     "call", "meeting", "webinar", "fair", "goal", "custom",
 )  # fmt: skip
+WEB_TYPES = ("page_view", "engagement", "form", "download", "video", "goal", "custom")  # what belongs to a session
 DIRECTIONS = ("inbound", "outbound")
 DWELL_BASES = ("none", "measured", "timespent", "gap")
 OUTCOME_KINDS = ("converted", "lost", "cancelled", "accepted", "rejected")
@@ -122,6 +123,7 @@ EVENT = Record(
     (
         Column("event_id", "text", required=True),
         *_text("visitor_id", "lead_id", "session_id"),
+        Column("page_view_id", "text", null="no heartbeat of a page view"),
         Column("occurred_at", "time", required=True),
         Column("received_at", "time", null="as occurred_at"),
         Column("type", "code", required=True, choices=EVENT_TYPES),

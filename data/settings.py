@@ -42,7 +42,6 @@ class DataSettings(_Section):
     buckets: int = Field(64, ge=1, le=4096)
     late_share_limit: float = Field(0.05, ge=0, le=1)
     late_days: int = Field(7, ge=0)
-    bot_events_per_minute: int = Field(60, ge=1)
     max_parts: int = Field(8, ge=1)
 
 

@@ -81,7 +81,10 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class Encoded:
-    """Events sorted by (lead, time); `known` is the moment from which we can see the event, never before `time`."""
+    """Events sorted by (lead, time); `known` is the moment from which we can see the event, never before `time`.
+
+    page_view numbers the page view a heartbeat belongs to; -1 = none, and no rows at all where no event is a heartbeat.
+    """
 
     lead: I64
     known: I64
@@ -91,6 +94,7 @@ class Encoded:
     channel: I8
     campaign: I32
     session_key: I32
+    page_view: I32
     dwell: F64
     basis: I8
     vocabulary: Vocabulary
@@ -118,6 +122,7 @@ def encode(events: Columns, content_map: ContentMap, categories: Mapping[str, st
         channel=_channel_codes(events, categories, content_map.own_hosts, rows),
         campaign=campaign,
         session_key=coded(events["session_id"]).codes[rows],
+        page_view=_page_views(events, rows),
         dwell=floats(events["dwell_seconds"])[rows],
         basis=_basis_codes(events, rows),
         vocabulary=Vocabulary(contents, campaigns),
@@ -165,7 +170,7 @@ def _in_order(events: Columns, rows: I64) -> I64:
 
 def _tie_breakers(events: Columns, rows: I64) -> tuple[NDArray[np.generic], ...]:
     """Keys for lexsort (least important first): all that the events say, so that equal keys are equal events."""
-    names = (*reversed(TOUCH_COLUMNS), "session_id", "content_id", "url")
+    names = (*reversed(TOUCH_COLUMNS), "page_view_id", "session_id", "content_id", "url")
     ranks = [_rank(coded(events[name]), rows) for name in names]
     dwell = floats(events["dwell_seconds"])[rows]
     identity = _rank(coded(events["event_id"]), rows)
@@ -203,6 +208,11 @@ def _type_codes(events: Columns, rows: I64) -> I8:
 
 def _basis_codes(events: Columns, rows: I64) -> I8:
     return coded(events["dwell_basis"]).recode({b: i for i, b in enumerate(DWELL_BASES)}, 0)[rows].astype(np.int8)
+
+
+def _page_views(events: Columns, rows: I64) -> I32:
+    codes = coded(events["page_view_id"]).codes[rows]
+    return codes if (codes >= 0).any() else codes[:0]
 
 
 def _content_codes(events: Columns, content_map: ContentMap, rows: I64) -> tuple[I32, tuple[Content, ...]]:

@@ -17,7 +17,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from data.records import DAY, DWELL_BASES, EVENT_TYPES, MICROS, NULL_TIME
+from data.bots import not_too_fast
+from data.records import DAY, EVENT_TYPES, MICROS, NULL_TIME, WEB_TYPES
 from features.arrays import (
     F64,
     I8,
@@ -33,14 +34,13 @@ from features.arrays import (
     run_starts,
 )
 from features.content import STAGES
+from features.dwell_times import NO_SESSION, gaps, heartbeats, only_over
 from features.encode import TYPE, Encoded, Vocabulary, encode
 
 __all__ = ["NO_SESSION", "TYPE", "Encoded", "Journeys", "Vocabulary", "cut", "encode", "ratio"]
 
 SESSION_GAP = 30 * 60 * MICROS
-WEB_TYPES = ("page_view", "engagement", "form", "download", "video", "goal", "custom")
 _WEB = np.array([t in WEB_TYPES for t in EVENT_TYPES])
-NO_SESSION = -1
 
 
 @dataclass(frozen=True)
@@ -315,10 +315,17 @@ def cut(encoded: Encoded, lead: I64, as_of: I64, handed_over: I64 | None = None)
         start_of = np.where(handed_over == NULL_TIME, as_of, handed_over)
         seen &= (encoded.type[rows] != TYPE["call"]) | (encoded.time[rows] < start_of[segment])
     rows, segment = rows[seen], segment[seen]
+    slow = not_too_fast(segment, encoded.time[rows], _WEB[encoded.type[rows]], len(lead))
+    if slow is not None:
+        rows, segment = rows[slow], segment[slow]
     offsets = np.concatenate([[0], np.cumsum(np.bincount(segment, minlength=len(lead)))]).astype(np.int64)
     time, type_ = encoded.time[rows], encoded.type[rows]
     session = _sessions(segment, time, type_, encoded.session_key[rows])
-    dwell, basis = _dwell(session, time, type_, encoded.dwell[rows], encoded.basis[rows])
+    dwell, basis = encoded.dwell[rows], encoded.basis[rows]
+    if len(encoded.page_view):
+        dwell, basis = heartbeats(segment, time, encoded.page_view[rows], dwell, basis)
+    dwell, basis = gaps(session, time, type_, dwell, basis)
+    dwell, basis = only_over(time, type_, dwell, basis, as_of[segment])
     return Journeys(
         as_of=as_of, offsets=offsets, time=time, type=type_, content=encoded.content[rows],
         channel=encoded.channel[rows], campaign=encoded.campaign[rows], session=session, dwell=dwell, basis=basis,
@@ -337,34 +344,3 @@ def _sessions(segment: I64, time: I64, type_: I8, key: I32) -> I64:
         opens[1:] = (s[1:] != s[:-1]) | (t[1:] - t[:-1] > SESSION_GAP) | other_id
         session[web] = np.cumsum(opens) - 1
     return session
-
-
-def _dwell(session: I64, time: I64, type_: I8, dwell: F64, basis: I8) -> tuple[F64, I8]:
-    """Fill the dwell of page views nobody measured: time to the next page view of the session.
-
-    The last page of a session ends with the last thing done on it; where nothing follows it stays null. A session in
-    which engagement was measured gets no gaps, or its time would count twice. All of it is known at as_of, because
-    the events that end a gap are.
-    """
-    web = rows_where(session != NO_SESSION)
-    if not len(web):
-        return dwell, basis
-    s, t = session[web], time[web]
-    measured = (
-        np.bincount(
-            s[(type_[web] == TYPE["engagement"]) & ~np.isnan(dwell[web])],
-            minlength=s[-1] + 1,
-        )
-        > 0
-    )
-    end = t[run_ends(s)]
-    view = rows_where(type_[web] == TYPE["page_view"])
-    until, followed = end[s[view]], np.zeros(len(view), dtype=np.bool_)
-    followed[:-1] = s[view[1:]] == s[view[:-1]]
-    until[:-1] = np.where(followed[:-1], t[view[1:]], until[:-1])
-    gap = (until - t[view]) / MICROS
-    known = (followed | (gap > 0)) & ~measured[s[view]] & np.isnan(dwell[web[view]])
-    filled, code = dwell.copy(), basis.copy()
-    filled[web[view[known]]] = gap[known]
-    code[web[view[known]]] = DWELL_BASES.index("gap")
-    return filled, code

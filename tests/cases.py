@@ -119,8 +119,16 @@ def _visits(rng: random.Random, lead: int) -> list[Row]:
         session = rng.choice((None, None, f"s{rng.randrange(3)}"))
         for _ in range(rng.choice((1, 2, 5))):
             rows.append(_event(rng, lead, at, known, session))
-            at += rng.choice((0, 0, 20 * MICROS, 5 * MINUTE, 30 * MINUTE, 31 * MINUTE))
-    return rows
+            at += rng.choice((0, 0, 3 * MICROS, 20 * MICROS, 5 * MINUTE, 30 * MINUTE, 31 * MINUTE))
+    return rows + (_burst(rng, lead) if rng.random() < 0.15 else [])
+
+
+def _burst(rng: random.Random, lead: int) -> list[Row]:
+    """A minute with as many events as a person can have, or a few more."""
+    at = START + rng.choice((1, 14)) * DAY + 10 * 60 * MINUTE
+    few = [_event(rng, lead, at, True, None) for _ in range(rng.choice((16, 26, 36)))]
+    own = dict.fromkeys(("received_at", "visitor"), None) | {"lead": lead, "received_at": NULL_TIME, "is_bot": False}
+    return [e | own | {"occurred_at": at + rng.choice((0, 1, 59, 60)) * MICROS} for e in few for _ in range(5)]
 
 
 def _event(rng: random.Random, lead: int, at: int, known: bool, session: str | None) -> Row:
@@ -131,6 +139,7 @@ def _event(rng: random.Random, lead: int, at: int, known: bool, session: str | N
         ((None, None),) * 5 + (("google", "cpc"), ("news", "email"), ("linkedin.com", "social"))
     )
     measured = kind in ("page_view", "engagement") and rng.random() < 0.4
+    heartbeat = kind == "engagement" and rng.random() < 0.6
     return {
         "lead": lead if known else None,
         "visitor": None if known else rng.choice((lead, lead, max(lead - 1, 0))),
@@ -141,6 +150,7 @@ def _event(rng: random.Random, lead: int, at: int, known: bool, session: str | N
         "url": rng.choice((None, *(f"https://www.example.com{p}?x=1" for p in PATHS))),
         "content_id": rng.choice((None,) * 9 + ("pricing", "blog:b", "case:x", "unheard")),
         "session_id": session,
+        "page_view_id": rng.choice(("p1", "p2")) if heartbeat else None,
         "referrer_host": rng.choice((None, None, "www.example.com", "www.google.com", "chatgpt.com", "blog.other.org")),
         "source": source,
         "medium": medium,

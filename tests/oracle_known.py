@@ -6,6 +6,7 @@ Half of the oracle; `tests/oracle.py` answers from it.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from itertools import groupby
 from typing import Any
@@ -41,7 +42,7 @@ def said(event: Row) -> tuple[Any, ...]:
     def text(name: str) -> tuple[bool, str]:
         return event[name] is not None, event[name] or ""
 
-    texts = [text(name) for name in ("url", "content_id", "session_id", *TOUCH)]
+    texts = [text(name) for name in ("url", "content_id", "session_id", "page_view_id", *TOUCH)]
     dwell = math.inf if math.isnan(event["dwell_seconds"]) else event["dwell_seconds"]
     basis = DWELL_BASES.index(event["dwell_basis"] or "none")
     return event["occurred_at"], EVENT_TYPES.index(event["type"]), *texts, dwell, basis, event["event_id"]
@@ -54,14 +55,23 @@ def visible(case: Case, lead: int, as_of: int) -> list[Row]:
         whose, known_from = owner(case, event)
         if whose != lead or event["is_bot"] or event["direction"] == "outbound":
             continue
-        if event["type"] == "call" and any(t <= event["occurred_at"] for t in outcomes_of(case, lead, "accepted")):
-            continue
         seen = max(event["occurred_at"], event["received_at"], known_from)
         story = (seen, said(event), dict(event))
         if event["event_id"] not in first or story[:2] < first[event["event_id"]][:2]:
             first[event["event_id"]] = story
-    rows = [event for seen, _, event in first.values() if seen < as_of]
-    return _enriched(sorted(rows, key=said), as_of)
+    handed_over = min(outcomes_of(case, lead, "accepted"), default=math.inf)
+    rows = [
+        event
+        for seen, _, event in first.values()
+        if seen < as_of and (event["type"] != "call" or event["occurred_at"] < handed_over)
+    ]
+    return _enriched(sorted(_human(rows), key=said), as_of)
+
+
+def _human(rows: list[Row]) -> list[Row]:
+    """Without the web events of minutes that have more of them than a person can make."""
+    minutes = Counter(e["occurred_at"] // MINUTE for e in rows if e["type"] in WEB)
+    return [e for e in rows if e["type"] not in WEB or minutes[e["occurred_at"] // MINUTE] <= 60]
 
 
 def _enriched(rows: list[Row], as_of: int) -> list[Row]:
@@ -74,8 +84,24 @@ def _enriched(rows: list[Row], as_of: int) -> list[Row]:
         e["view"] = e["type"] == "page_view"
         e["session"] = None
     _number_sessions([e for e in rows if e["type"] in WEB])
+    _count_heartbeats(rows)
     _fill_gaps(rows)
+    for e in rows:
+        if e["type"] != "engagement" and e["occurred_at"] + e["dwell_seconds"] * MICROS >= as_of:
+            e["dwell_seconds"], e["dwell_basis"] = NAN, "none"
     return rows
+
+
+def _count_heartbeats(rows: list[Row]) -> None:
+    """5 seconds for the first heartbeat of a page view, 10 for one in each further interval of 10 seconds."""
+    intervals: dict[str, set[int]] = {}
+    for e in rows:
+        if e["page_view_id"] is None or not math.isnan(e["dwell_seconds"]):
+            continue
+        before, interval = intervals.setdefault(e["page_view_id"], set()), e["occurred_at"] // (10 * MICROS)
+        if interval not in before:
+            e["dwell_seconds"], e["dwell_basis"] = (10.0 if before else 5.0), "measured"
+            before.add(interval)
 
 
 def _number_sessions(web: list[Row]) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from data.records import DAY, MICROS, Coded
 from features.channels import CHANNELS, Touch, channel
@@ -182,3 +184,31 @@ def test_reductions_look_only_where_the_mask_is() -> None:
     np.testing.assert_array_equal(j.total(j.dwell, second), [3, np.nan, np.nan])
     np.testing.assert_array_equal(j.first(second), [1, -1, -1])
     np.testing.assert_array_equal(j.last(~second), [0, -1, 2])
+
+
+# -- dwell that others tell --------------------------------------------------------------------------------------
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 100)), max_size=40))
+def test_heartbeats_add_up_to_the_formula(pings: list[tuple[str, int]]) -> None:
+    rows = [_at(s / 60, type="engagement", page_view_id=view, session_id="s") for view, s in pings]
+    journey = _journey(rows)
+    intervals = [len({(NOW - DAY + s * MICROS) // (10 * MICROS) for v, s in pings if v == view}) for view in "ab"]
+    assert np.nansum(journey.dwell) == sum(10 * (n - 1) + 5 for n in intervals if n)
+
+
+def test_a_dwell_told_beside_its_page_view_is_unknown_until_it_is_over() -> None:
+    visit = [_at(0, dwell_seconds=120.0, dwell_basis="timespent")]
+    end = NOW - DAY + 2 * MINUTE
+    assert np.isnan(_journey(visit, as_of=end).dwell).all()
+    assert _journey(visit, as_of=end + 1).dwell.tolist() == [120.0]
+    told = [_at(2, type="engagement", dwell_seconds=120.0, dwell_basis="measured")]
+    assert _journey(told, as_of=end + 1).dwell.tolist() == [120.0]
+
+
+def test_a_minute_with_more_web_events_than_a_person_makes_is_left_out() -> None:
+    start = 10 + 20 / 60  # at a full minute of the clock
+    burst = [_at(start + i / 100, session_id="s") for i in range(61)]
+    before = [_at(0, "/pricing"), _at(start + 0.9, type="call")]
+    assert len(_journey([*before, *burst[:-1]]).time) == 62
+    assert len(_journey([*before, *burst]).time) == 2
+    moment = NOW - DAY + round(start * MINUTE) + 30 * MICROS
+    assert len(_journey([*before, *burst], as_of=moment).time) == 51  # what was known of it by then

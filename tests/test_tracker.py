@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,6 @@ from hypothesis import strategies as st
 from data.bots import is_crawler, too_fast
 from data.errors import InputError, MappingError, UsageError
 from data.importers.clean import micros
-from data.importers.dwell import heartbeats
 from data.importers.json_lines import objects
 from data.importers.tracker_mapping import tracker_mapping
 
@@ -44,29 +44,22 @@ def test_shuffled_rows_give_the_same_events(track: Callable[..., Any], tmp_path:
     assert strip == [{k: v for k, v in row.items() if k != "source_row"} for row in plain.leads]
 
 
-def test_more_events_a_minute_than_the_setting_mark_that_minute(track: Callable[..., Any], tmp_path: Path) -> None:
-    file = calls(tmp_path / "calls.jsonl", [*(i * 5 for i in range(12)), 70, 80])
-    assert track("segment", [file]).report.tracker.bots == 0
-    found = track("segment", [file], to="strict", bot_events_per_minute=11)
-    assert [e["is_bot"] for e in found.events] == [True] * 12 + [False] * 2
-    assert found.report.tracker.document()["bots_by_rate"] == 12
+def test_more_events_a_minute_than_a_person_makes_are_counted_and_kept(
+    track: Callable[..., Any], tmp_path: Path
+) -> None:
+    file = calls(tmp_path / "calls.jsonl", [*(i * 0.9 for i in range(61)), 70, 80])
+    found = track("segment", [file])
+    assert not any(e["is_bot"] for e in found.events)
+    assert found.report.tracker.document()["bots_by_rate"] == 61
+    assert found.report.tracker.document()["events_without_bots"] == 2
 
 
-@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 400_000_000)), max_size=40), st.integers(1, 4))
-def test_a_rate_is_counted_by_person_and_minute(events: list[tuple[int, int]], limit: int) -> None:
-    person, time = (np.array([e[k] for e in events], dtype=np.int64) for k in (0, 1))
-    minutes = [(p, t // 60_000_000) for p, t in events]
-    assert too_fast(person, time, limit).tolist() == [minutes.count(m) > limit for m in minutes]
-
-
-@given(st.lists(st.tuples(st.integers(-1, 2), st.integers(0, 100)), max_size=40))
-def test_heartbeats_add_up_to_the_formula(pings: list[tuple[int, int]]) -> None:
-    view, second = (np.array([p[k] for p in pings], dtype=np.int64) for k in (0, 1))
-    seconds = heartbeats(view, second * 1_000_000, np.ones(len(pings), dtype=np.bool_))
-    for one in {v for v, _ in pings if v >= 0}:
-        intervals = len({s // 10 for v, s in pings if v == one})
-        assert np.nansum(seconds[view == one]) == 10 * (intervals - 1) + 5
-    assert np.isnan(seconds[view < 0]).all()
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 400)), max_size=12), st.integers(1, 40))
+def test_a_rate_is_counted_by_person_and_minute(events: list[tuple[int, int]], times: int) -> None:
+    person, second = (np.repeat(np.array([e[k] for e in events], dtype=np.int64), times) for k in (0, 1))
+    minutes = Counter(zip(person.tolist(), (second // 60).tolist(), strict=True))
+    found = too_fast(person, second * 1_000_000).tolist()
+    assert found == [minutes[p, s // 60] > 60 for p, s in zip(person.tolist(), second.tolist(), strict=True)]
 
 
 @pytest.mark.parametrize("text", [

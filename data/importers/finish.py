@@ -1,8 +1,12 @@
-"""One part of the events, all of each of its persons: rates, dwell times, credited times and links."""
+"""One part of the events, all of each of its persons: rates, credited times and links.
+
+What depends on other events of a person, as its rate or the dwell told by heartbeats, is left to the features: they see
+the events of all imports, and only those that were known at the moment asked about. Here a rate is only counted.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,68 +16,38 @@ from numpy.typing import NDArray
 
 from data.arrow import coded, micros
 from data.bots import too_fast
-from data.importers import dwell
 from data.importers.clean import SCHEMA, TEXTS, seen_from
 from data.lake_manifest import DAY_COLUMN
 from data.records import EVENT, Coded, Columns
 
 Link = tuple[str, str, int]  # visitor_id, lead_id, known_from
-Dwell = Callable[[pa.Table], pa.Table]
 
 
 @dataclass(frozen=True)
 class Finished:
-    """Events as columns of the record; too_fast: how many the rate alone marks; marked: how many are marked at all."""
+    """Events as columns of the record; too_fast: how many the rate alone leaves out; bots: how many are left out at all."""
 
     columns: Columns
     links: list[Link]
     too_fast: int
-    marked: int
+    bots: int
 
 
-def finish(part: pa.Table, per_minute: int, add_dwell: Dwell, identified: Iterable[Link]) -> Finished:
+def finish(part: pa.Table, identified: Iterable[Link]) -> Finished:
     """All rows of a part without the duplicates, in any order."""
     table = part.sort_by([(n, "ascending") for n in ("visitor_id", "lead_id", "occurred_at", "event_id")])
     agent = table["is_bot"].to_numpy()
-    fast = too_fast(person(table), table["occurred_at"].to_numpy(), per_minute)
-    table = _set(table, "is_bot", pa.array(agent | fast))
+    fast = np.zeros(len(table), dtype=np.bool_)
+    fast[~agent] = too_fast(person(table)[~agent], table["occurred_at"].to_numpy()[~agent])
     found = links(table, identified)
     table = pa.concat_tables([table, credited(table)])
-    table = add_dwell(table)
-    return Finished(_columns(table), found, int((fast & ~agent).sum()), int((agent | fast).sum()))
+    return Finished(_columns(table), found, int(fast.sum()), int((agent | fast).sum()))
 
 
 def person(table: pa.Table) -> NDArray[np.int64]:
     """A number for each person: the visitor, else the lead."""
     visitor, lead = coded(table["visitor_id"]), coded(table["lead_id"])
     return np.where(visitor.codes >= 0, visitor.codes, len(visitor.values) + lead.codes).astype(np.int64)
-
-
-def no_dwell(table: pa.Table) -> pa.Table:
-    """Nothing to add: the tracker's rows say it themselves."""
-    return table
-
-
-def heartbeat_dwell(table: pa.Table) -> pa.Table:
-    """Page pings: see `dwell.heartbeats`."""
-    ping = np.asarray(pc.equal(table["type"], "engagement"))
-    views = coded(table["page_view_id"]).codes.astype(np.int64)
-    return _with_dwell(table, dwell.heartbeats(views, table["occurred_at"].to_numpy(), ping), "measured")
-
-
-def gap_dwell(table: pa.Table) -> pa.Table:
-    """Page views: see `dwell.gaps`."""
-    seconds = dwell.gaps(
-        person(table), coded(table["session_id"]).codes.astype(np.int64), table["occurred_at"].to_numpy()
-    )
-    view = np.asarray(pc.equal(table["type"], "page_view"))
-    return _with_dwell(table, np.where(view, seconds, np.nan), "gap")
-
-
-def _with_dwell(table: pa.Table, seconds: NDArray[np.float64], basis: str) -> pa.Table:
-    known = ~np.isnan(seconds)
-    table = _set(table, "dwell_seconds", pc.if_else(pa.array(known), pa.array(seconds), table["dwell_seconds"]))
-    return _set(table, "dwell_basis", pc.if_else(pa.array(known), basis, table["dwell_basis"]))
 
 
 def credited(table: pa.Table) -> pa.Table:
@@ -104,10 +78,6 @@ def links(table: pa.Table, identified: Iterable[Link]) -> list[Link]:
         if not kept or kept[-1][:2] != link[:2]:
             kept.append(link)
     return kept
-
-
-def _set(table: pa.Table, name: str, column: pa.Array | pa.ChunkedArray) -> pa.Table:
-    return table.set_column(SCHEMA.get_field_index(name), SCHEMA.field(name), column)
 
 
 def _columns(table: pa.Table) -> Columns:

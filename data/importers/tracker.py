@@ -1,7 +1,7 @@
 """Import what a tracker recorded: files -> events, links, profile rows and conversions, in two passes.
 
 First the files are read, cleaned and put down in parts by person; then each part, with all events of its persons, is
-completed (rates, dwell times, links) and written. Memory holds a batch, a part and 16 bytes an event.
+completed (credited times, links) and written. Memory holds a batch, a part and 16 bytes an event.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from data.importers import ga4, matomo, posthog, segment, snowplow
 from data.importers.batch import Advance, Broken, Reader
 from data.importers.clean import Conversion, clean, seen_from
 from data.importers.files import given_files
-from data.importers.finish import Dwell, Link, finish, gap_dwell, heartbeat_dwell, no_dwell
+from data.importers.finish import Link, finish
 from data.importers.identified import People
 from data.importers.intake import note_file, split_known
 from data.importers.rejects import Tally
@@ -32,7 +32,6 @@ from data.lake_write import LakeWriter
 from data.records import DAY
 from data.settings import Settings
 
-DWELL: dict[str, Dwell] = {"segment": gap_dwell, "snowplow": heartbeat_dwell}
 READERS: dict[str, Reader] = {
     "segment": segment.read, "snowplow": snowplow.read, "ga4": ga4.read, "matomo": matomo.read, "posthog": posthog.read,
 }  # fmt: skip
@@ -151,18 +150,17 @@ class _Run:
     def _write_events(self, again: NDArray[np.int64]) -> list[Link]:
         """Complete and write each part; the links it yields."""
         links: list[Link] = []
-        identified, agent, fast, marked = self.people.links_by_part(), 0, 0, 0
-        add_dwell, per_minute = DWELL.get(self.kind, no_dwell), self.settings.data.bot_events_per_minute
+        identified, fast, bots = self.people.links_by_part(), 0, 0
         for part, rows in self.spill.parts():
             table = rows.filter(pa.array(~np.isin(rows["row"].to_numpy(), again)))
             self._note_arrivals(table)
-            done = finish(table, per_minute, add_dwell, identified.pop(part, []))
+            done = finish(table, identified.pop(part, []))
             self.writer.add("events", done.columns)
             links += done.links
-            agent, fast, marked = agent + done.marked - done.too_fast, fast + done.too_fast, marked + done.marked
+            fast, bots = fast + done.too_fast, bots + done.bots
         links += [link for rest in identified.values() for link in sorted(set(rest))]
         self.report.tracker = TrackerFacts(
-            sum(f.tally.accepted for f in self.files), agent, fast, marked, self.counts["late"], len(links)
+            sum(f.tally.accepted for f in self.files), bots - fast, fast, bots, self.counts["late"], len(links)
         )
         return links
 
