@@ -27,7 +27,7 @@ from data.lake_accounts import GROUP_COLUMNS, Source, read_accounts
 from data.lake_parts import read_parts
 from data.lake_write import LakeWriter, write_lake
 from data.merges import handed_on, merges_into, with_merged
-from data.records import NULL_TIME, RECORDS, Coded, Column, Columns, bucket_of
+from data.records import NULL_TIME, RECORDS, Coded, Column, Columns, bucket_of, concat, take
 
 __all__ = ["Lake", "LakeWriter", "write_lake"]
 
@@ -112,7 +112,7 @@ class Lake:
         return Source(
             lambda: pa.concat_tables([self._read("leads", [b]).select(list(GROUP_COLUMNS)) for b in everywhere]),
             self._events,
-            lambda ids: self._of_leads("outcomes", everywhere, ids),
+            lambda ids: self._outcomes(everywhere, ids),
             lambda ids: self._of_leads("consents", everywhere, ids),
         )  # fmt: skip
 
@@ -130,7 +130,7 @@ class Lake:
             labels=self._labels(buckets, lead_ids),
             leads=columns,
             events=self._events(lead_ids),
-            outcomes=self._of_leads("outcomes", buckets, lead_ids),
+            outcomes=self._outcomes(buckets, lead_ids),
             consents=self._of_leads("consents", buckets, lead_ids),
         )
 
@@ -142,11 +142,34 @@ class Lake:
         labels[lead[lead >= 0]] = values[lead >= 0]
         return labels
 
-    def _of_leads(self, name: str, buckets: Sequence[int], lead_ids: pa.Array) -> Columns:
+    def _of_leads(self, name: str, buckets: Iterable[int], lead_ids: pa.Array) -> Columns:
         table = self._read(name, buckets)
         lead = _numbers_of(table.column("lead_id"), lead_ids)
         columns = arrow.from_arrow(table.filter(pa.array(lead >= 0)), self._columns(name))
         return {**columns, "lead": lead[lead >= 0]}
+
+    def _outcomes(self, buckets: Iterable[int], lead_ids: pa.Array) -> Columns:
+        """The outcomes of these leads, and those of visitors who are linked to them; a tracker tells of visitors."""
+        own, told = self._of_leads("outcomes", buckets, lead_ids), self._of_visitors
+        if not len(told):
+            return own
+        by_visitor = own["visitor_id"]
+        assert isinstance(by_visitor, Coded)
+        own = take(own, np.flatnonzero(~by_visitor.known()))
+        links = _Links.of(self._read("links", range(self.info.buckets)), lead_ids)
+        visitor = _numbers_of(told.column("visitor_id"), links.visitors)
+        linked, _ = links.assign(visitor, arrow.micros(told.column("occurred_at")))
+        lead = np.where(
+            told.column("lead_id").is_valid().to_numpy(), _numbers_of(told.column("lead_id"), lead_ids), linked
+        )
+        rows = np.flatnonzero(lead >= 0)
+        return concat([own, {**take(arrow.from_arrow(told, self._columns("outcomes")), rows), "lead": lead[rows]}])
+
+    @cached_property
+    def _of_visitors(self) -> pa.Table:
+        """Outcomes of visitors, wherever they lie: whose they are a link may say that came later."""
+        told = [self._read("outcomes", [b]) for b in range(self.info.buckets)]
+        return pa.concat_tables([t.filter(t.column("visitor_id").is_valid()) for t in told])
 
     def _events(self, lead_ids: pa.Array) -> Columns:
         """The events of these leads, and from each merge on those of the leads that were merged into them."""
@@ -166,8 +189,7 @@ class Lake:
         lead = np.where(own >= 0, own, linked)
         rows = np.flatnonzero(lead >= 0)
         known_from = np.where(own >= 0, known_from, since)
-        part: Columns = {n: c.take(rows) if isinstance(c, Coded) else c[rows] for n, c in columns.items()}
-        return {**part, "lead": lead[rows], "known_from": known_from[rows]}
+        return {**take(columns, rows), "lead": lead[rows], "known_from": known_from[rows]}
 
     def _event_parts(self) -> Iterator[pa.Table]:
         """All events in parts of some buckets each: filtering costs as much per part as per row."""

@@ -23,7 +23,7 @@ from data.dataset import DatasetInfo, ExtraColumn
 from data.errors import InputError
 from data.files import replace_text, sync
 from data.lake_manifest import DAY_COLUMN, Manifest, Part, digest_of, sha256_of
-from data.lake_merge import EXPORTED, SETTLED, Merged, merge
+from data.lake_merge import MARKS, SETTLED, Merged, merge
 from data.lake_parts import read_parts, sync_tree, write_part
 from data.records import NULL_TIME, RECORDS
 
@@ -257,19 +257,19 @@ def settle(staging: Path, staged: dict[str, Part], info: DatasetInfo) -> dict[st
             continue
         merged = merge(record, schema.empty_table(), rows)
         kept = merged.added if merged.whole is None else merged.whole
-        if len(kept) < part.rows or EXPORTED in rows.schema.names:
+        if len(kept) < part.rows or not set(MARKS).isdisjoint(rows.schema.names):
             write_part(staging / name, kept)
             settled[name] = replace(part, rows=len(kept))
     return settled
 
 
 def read_staged(file: Path, schema: pa.Schema) -> pa.Table:
-    """A part of the staging folder: its record's columns, and the flag of exported rows where it has one."""
+    """A part of the staging folder: its record's columns, and the marks of how its rows are meant."""
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(file) as parquet:
         table = parquet.read(use_threads=False)
-    names = [n for n in (*schema.names, EXPORTED) if n in table.schema.names]
+    names = [n for n in (*schema.names, *MARKS) if n in table.schema.names]
     return table.select(names).combine_chunks()
 
 

@@ -1,8 +1,9 @@
 """New rows against those a bucket holds: what is added, what was there already, what takes another's place.
 
     events      an event_id counts once
-    leads       a row per lead and valid_from; a row of an export only where something changed since the row before
-    outcomes    one per lead, moment, kind and value
+    leads       a row per lead and valid_from; a row of an export only where something changed since the row before;
+                what a row that tells only changes does not say is as in the row before
+    outcomes    one per visitor, else lead, moment, kind and value
     links       one per visitor, lead, moment and kind; a link told again later changes no feature and may stay
     consents    one per lead, purpose and moment given: confirmed and withdrawn at the earliest moments told
 
@@ -21,10 +22,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 EXPORTED = "exported"  # on new lead rows: valid_from is the moment of the export, not of the change
+TOLD = "told"  # on new lead rows: they tell what changed; null = not said
+MARKS = (EXPORTED, TOLD)
 SETTLED = ("leads", "outcomes", "links", "consents")
-NOT_CONTENT = ("lead_id", "created_at", "valid_from", "source_row", EXPORTED)
+NOT_CONTENT = ("lead_id", "created_at", "valid_from", "source_row", *MARKS)
 _KEYS = {
-    "outcomes": ("lead_id", "occurred_at", "kind", "value"), "links": ("visitor_id", "lead_id", "known_from", "kind"),
+    "outcomes": ("person", "occurred_at", "kind", "value"),
+    "links": ("visitor_id", "lead_id", "known_from", "kind"),
 }  # fmt: skip
 _CONSENT_KEY = ("lead_id", "purpose", "given_at")
 
@@ -79,29 +83,52 @@ def _starts(columns: list[NDArray[np.int64]], order: NDArray[np.int64]) -> NDArr
 # -- outcomes and links: the first row of each key ---------------------------------------------------------------
 def _first_of_each(held: pa.Table, new: pa.Table, key: Sequence[str]) -> Merged:
     both = pa.concat_tables([held, new])
-    codes = [_codes(both, name) for name in key]
+    codes = [_persons(both) if name == "person" else _codes(both, name) for name in key]
     order = np.lexsort((np.arange(len(both)), *reversed(codes)))
     kept = np.sort(order[_starts(codes, order)])
     added = both.take(pa.array(kept[kept >= len(held)]))
     return Merged(added, known=len(new) - len(added))
 
 
+def _persons(table: pa.Table) -> NDArray[np.int64]:
+    """Numbers of visitors, and others of the leads of rows without one."""
+    visitor, lead = _codes(table, "visitor_id"), _codes(table, "lead_id")
+    return np.where(visitor >= 0, visitor, visitor.max(initial=-1) + 1 + lead)
+
+
 # -- leads ---------------------------------------------------------------------------------------------------------
 def _leads(held: pa.Table, new: pa.Table) -> Merged:
-    exported = _flags(held, new)
+    exported, told = _flags(EXPORTED, held, new), _flags(TOLD, held, new)
     names = held.schema.names
     both = pa.concat_tables([held, new.select(names)])
     since = _micros(pc.coalesce(both.column("valid_from"), both.column("created_at")))
     lead, row = _codes(both, "lead_id"), np.arange(len(both))
     order = np.lexsort((row, since, lead))
+    if told.any():
+        both = _as_before(both, order, _starts([lead], order), told)
     first = _starts([lead, since], order)
     content = [_codes(both, n) for n in names if n not in NOT_CONTENT]
     restated = _restated(both, order, first, content, len(held), exported)
     order = order[first]
-    repeats = ~_starts([lead, *content], order) & exported[order]
+    repeats = ~_starts([lead, *content], order) & (exported | told)[order]
     kept = np.sort(order[~repeats])
     added = both.take(pa.array(kept[kept >= len(held)]))
     return Merged(added, known=len(new) - len(added), restated=restated)
+
+
+def _as_before(both: pa.Table, order: NDArray[np.int64], opens: NDArray[np.bool_], told: NDArray[np.bool_]) -> pa.Table:
+    """Rows that tell changes alone, completed from the row before of the same lead; its creation is the first one told."""
+    place, tells = np.arange(len(order)), told[order] & ~opens
+    for name in (n for n in both.schema.names if n not in ("lead_id", "valid_from", "source_row")):
+        column = both.column(name).combine_chunks()
+        says = (
+            np.zeros(len(order), dtype=np.bool_) if name == "created_at" else column.is_valid().to_numpy(False)[order]
+        )
+        source = np.empty(len(order), dtype=np.int64)
+        source[order] = order[np.maximum.accumulate(np.where(says | ~tells, place, 0))]
+        index = both.schema.get_field_index(name)
+        both = both.set_column(index, both.schema.field(index), column.take(pa.array(source)))
+    return both
 
 
 def _restated(
@@ -118,8 +145,8 @@ def _restated(
     return int((again & no_moment & other).sum())
 
 
-def _flags(held: pa.Table, new: pa.Table) -> NDArray[np.bool_]:
-    own = pc.fill_null(new.column(EXPORTED), False).to_numpy() if EXPORTED in new.schema.names else np.zeros(len(new))
+def _flags(mark: str, held: pa.Table, new: pa.Table) -> NDArray[np.bool_]:
+    own = pc.fill_null(new.column(mark), False).to_numpy() if mark in new.schema.names else np.zeros(len(new))
     return np.concatenate([np.zeros(len(held)), own]).astype(np.bool_)
 
 

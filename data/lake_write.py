@@ -27,7 +27,7 @@ from data.errors import InputError
 from data.files import sync
 from data.lake_append import Append, settle
 from data.lake_manifest import DAY_COLUMN, Manifest, Part, SourceState, digest_of, sha256_of
-from data.lake_merge import EXPORTED
+from data.lake_merge import MARKS
 from data.lake_parts import read_parts, sync_tree
 from data.records import DAY, NULL_TIME, RECORDS, Coded, Columns, bucket_of
 from data.times import EPOCH
@@ -129,11 +129,13 @@ class LakeWriter:
 
     def lead_ids(self) -> list[str]:
         """The leads of the dataset that is appended to, once per profile row."""
-        if self._append is None:
-            return []
-        files = [self.path / f for f in self._append.manifest.of("leads")]
-        ids: list[str] = read_parts(files, pa.schema([("lead_id", pa.string())])).column("lead_id").to_pylist()
+        ids: list[str] = self.held("leads", pa.schema([("lead_id", pa.string())])).column("lead_id").to_pylist()
         return ids
+
+    def held(self, name: str, schema: pa.Schema) -> pa.Table:
+        """These columns of a record or table of the dataset that is appended to; no rows where there is none."""
+        files = [] if self._append is None else [self.path / f for f in self._append.manifest.of(name)]
+        return read_parts(files, schema)
 
     def begin(self, source: str, record: str = "", restates: bool = False) -> SourceState:
         """Rows added from here on are of this source; one that restates replaces the days it brings again."""
@@ -148,18 +150,19 @@ class LakeWriter:
         """Some rows of one record.
 
         Beside the record's columns `events` may have `source_day` (int64 days since 1970, of sources that restate;
-        else the local day of occurred_at) and `leads` a flag `exported` (valid_from is the moment of an export, so
-        the row counts only where something changed).
+        else the local day of occurred_at) and `leads` two flags: `exported` (valid_from is the moment of an export, so
+        the row counts only where something changed) and `told` (the row says what changed; null = as before).
         """
         record = RECORDS[name]
-        own = {n: c for n, c in columns.items() if n not in (DAY_COLUMN, EXPORTED)}
+        own = {n: c for n, c in columns.items() if n not in (DAY_COLUMN, *MARKS)}
         table = arrow.to_arrow(own, arrow.columns_of(record, self.info.extra), where=name)
         if not len(table):
             return
         self._note(name, own, len(table))
         if name == "leads" and self._source:
-            exported = np.asarray(columns.get(EXPORTED, np.zeros(len(table))), dtype=np.bool_)
-            table = table.append_column(EXPORTED, pa.array(exported))
+            for mark in MARKS:
+                flags = np.asarray(columns.get(mark, np.zeros(len(table))), dtype=np.bool_)
+                table = table.append_column(mark, pa.array(flags))
         if name in DAYS_OF and self._restates:
             days = np.asarray(columns.get(DAY_COLUMN, local_days(own[DAYS_OF[name]], self.info.timezone)))
             table = table.append_column(DAY_COLUMN, pa.array(days.astype(np.int32)))
@@ -294,9 +297,9 @@ def _publish(staging: Path, path: Path) -> None:
 
 
 def _buckets(name: str, columns: Columns, n: int, buckets: int) -> NDArray[np.int64]:
-    """Bucket of each row: of the lead; for events of the visitor where there is one."""
+    """Bucket of each row: of the lead; for events and outcomes of the visitor where there is one."""
     chosen = _bucket_by_text(columns.get("lead_id"), "", n, buckets)
-    if name == "events":
+    if name in ("events", "outcomes"):
         by_visitor = _bucket_by_text(columns.get("visitor_id"), "v:", n, buckets)
         chosen = np.where(by_visitor >= 0, by_visitor, chosen)
     if (chosen < 0).any():

@@ -71,7 +71,7 @@ NEEDED: dict[str, tuple[tuple[str, ...], ...]] = {
     "labelled_lead": (),
     "event": (("occurred_at",), ("type",), ("visitor_id", "lead_id", "session_id")),
     "session": (("session_id",), ("started_at",), ("visitor_id", "lead_id")),
-    "outcome": (("lead_id", "session_id"), ("occurred_at",), ("kind",)),
+    "outcome": (("lead_id", "session_id", "visitor_id"), ("occurred_at",), ("kind",)),
     "link": (("visitor_id",), ("lead_id",), ("known_from",)),
     "consent": (("lead_id",), ("purpose",), ("given_at",)),
     "spend": (("date",), ("channel",), ("amount",)),

@@ -152,7 +152,8 @@ LEAD = Record(
 OUTCOME = Record(
     "outcomes",
     (
-        Column("lead_id", "text", required=True),
+        Column("lead_id", "text", null="of whom visitor_id is linked to"),
+        Column("visitor_id", "text"),
         Column("occurred_at", "time", required=True),
         Column("kind", "code", required=True, choices=OUTCOME_KINDS),
         Column("value", "money", unit="minor units"),

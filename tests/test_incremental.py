@@ -7,14 +7,14 @@ import random
 import shutil
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from data.dataset import People, joined, open_dataset
+from data.dataset import People, open_dataset
 from data.errors import InputError
 from data.importers.report import ImportReport
 from data.importers.table import import_tables
@@ -23,11 +23,10 @@ from data.mapping import load_mapping
 from data.records import DAY, Coded
 from data.settings import Settings
 from data.times import to_micros
-from features.build import FeatureSet, build_features
-from serving.known import of_people
+from features.build import FeatureSet
 from tests.cases import fitted_feature_set
+from tests.nightly import START, tables, whole
 
-START = datetime(2026, 3, 1, tzinfo=UTC)
 MAPPING = """
 [dataset]
 name = "nightly"
@@ -170,19 +169,6 @@ def take_in(files: list[str], target: Path, as_of: int | None = None, **data: in
         mapping.write_text(MAPPING)
     settings = Settings(data={"buckets": 4, "late_share_limit": 1.0, **data})  # type: ignore[arg-type]
     return import_tables(files, load_mapping(mapping), target, settings, as_of=as_of)
-
-
-def whole(target: Path) -> People:
-    return joined(list(open_dataset(target).people()))
-
-
-def tables(people: People, feature_set: FeatureSet, days: Iterable[float]) -> list[bytes]:
-    found = []
-    for day in days:
-        known = of_people(people, to_micros(START + timedelta(days=day)))
-        moment = known.moment(feature_set)
-        found.append(build_features(moment.leads, moment.journeys, feature_set).values.tobytes())
-    return found
 
 
 def consents(people: People) -> list[tuple[object, ...]]:

@@ -6,6 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from data.dataset import People
+from data.lake import Lake
+from data.records import Coded
+
 SAMPLES = Path(__file__).parent / "samples" / "segment"
 
 
@@ -28,9 +34,16 @@ def test_no_dwell_is_made_up_where_the_tracker_tells_none(track: Callable[..., A
     assert {(e["dwell_seconds"], e["dwell_basis"]) for e in found.events} == {(None, "none")}
 
 
+def kinds(people: People) -> list[str | None]:
+    kind = people.outcomes["kind"]
+    assert isinstance(kind, Coded)
+    return kind.texts()
+
+
 def test_a_conversion_belongs_to_the_lead_its_visitor_is_linked_to_later(track: Callable[..., Any]) -> None:
     found = track("segment", [SAMPLES / "calls.jsonl"], SAMPLES / "segment.toml")
-    assert [(o["lead_id"], o["kind"], o["value"]) for o in found.outcomes] == [("L1", "converted", 12_050)]
+    people = Lake(found.path).people_of("L1").select("L1")
+    assert (kinds(people), np.asarray(people.outcomes["value"]).tolist()) == (["converted"], [12_050])
     assert found.report.orphans == 0
 
 

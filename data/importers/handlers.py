@@ -153,21 +153,23 @@ def session(row: Row, place: Place, context: Context) -> str:
 
 
 def outcome(row: Row, place: Place, context: Context) -> str:
-    """An outcome of a lead, or of a session whose lead it is."""
+    """An outcome of a lead, of a visitor, or of a session whose lead it is."""
     session_id = row.pop("session_id", None)
     if context.sessions.is_outside(session_id, row["occurred_at"]):
         return OUTSIDE
-    if row.get("lead_id") is None:
+    if row.get("lead_id") is None and row.get("visitor_id") is None:
         session = context.sessions.rows.get(str(session_id)) if session_id is not None else None
         row["lead_id"] = session.get("lead_id") if session else None
         if row["lead_id"] is None:
             raise RowError("no_person" if session or session_id is None else "unknown_session", "session_id")
-    if context.sink.seen("outcome", tuple(row.get(c) for c in ("lead_id", "occurred_at", "kind", "value"))) is not None:
+    key = ("visitor_id" if row.get("visitor_id") is not None else "lead_id", "occurred_at", "kind", "value")
+    if context.sink.seen("outcome", tuple(row.get(c) for c in key)) is not None:
         return DUPLICATE
-    context.winners[str(row["lead_id"])] += 1
-    born, at = context.born.get(str(row["lead_id"])), row["occurred_at"]
-    if isinstance(born, int) and isinstance(at, int) and at < born:
-        context.early.append(place)
+    if row.get("lead_id") is not None:
+        context.winners[str(row["lead_id"])] += 1
+        born, at = context.born.get(str(row["lead_id"])), row["occurred_at"]
+        if isinstance(born, int) and isinstance(at, int) and at < born:
+            context.early.append(place)
     context.sink.add("outcomes", row)
     return ACCEPTED
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from data import emails
 from data.importers import values
@@ -14,6 +15,7 @@ from data.importers.finish import Link
 from data.importers.rejects import RowError, Tally
 from data.importers.spill import part_of
 from data.importers.values import Value
+from data.lake_merge import TOLD
 from data.records import DAY
 
 Traits = dict[str, Value]
@@ -84,20 +86,22 @@ class People:
         return found
 
     def profiles(self) -> Iterator[Traits]:
-        """Profile rows: a call says what changed, a row says all that is known; what changes nothing makes no row."""
+        """A row for each moment a lead's traits were told at: what it does not say is as before."""
         calls = [c for c in self._calls.values() if c.traits is not None]
         calls.sort(key=lambda c: (c.lead_id, c.known, c.event_id))
-        lead_id, known, created = None, {}, 0
-        for number, call in enumerate(calls, 1):
-            traits = dict(call.traits or {})
-            told = traits.pop("created_at", None)
-            if call.lead_id != lead_id:
-                lead_id, known = call.lead_id, {}
-                created = told if isinstance(told, int) and told <= call.known else call.known
-            elif traits.items() <= known.items():
-                continue
-            known = {**known, **traits}
-            yield {**known, "lead_id": lead_id, "created_at": created, "valid_from": call.known, "source_row": number}
+        moments = groupby(calls, key=lambda c: (c.lead_id, c.known))
+        for number, ((lead_id, known), together) in enumerate(moments, 1):
+            traits = {name: value for call in together for name, value in (call.traits or {}).items()}
+            created = traits.pop("created_at", None)
+            born = created if isinstance(created, int) and created <= known else known
+            yield {
+                **traits,
+                "lead_id": lead_id,
+                "created_at": born,
+                "valid_from": known,
+                "source_row": number,
+                TOLD: True,
+            }
 
 
 def _profile(traits: Traits, key: bytes | None) -> Traits:

@@ -35,9 +35,10 @@ class TrackerFacts:
 class ImportReport:
     """What an import did. left_out: (file, column, reason) of columns on the deny-list; unused: (file, columns).
 
-    orphans: outcomes of leads that are not in the data. appended: there was a dataset already; then `added` and
-    `known` count accepted rows by record that are new to it or were there, `replaced` the events that restated days
-    have ousted. skipped: files whose very content was imported before. notes: sentences for people."""
+    leads: profile rows the dataset holds now. orphans: outcomes of leads that are not in the data. appended: there was
+    a dataset already; then `added` and `known` count accepted rows by record that are new to it or were there,
+    `replaced` the events that restated days have ousted. skipped: files whose very content was imported before. notes:
+    sentences for people."""
 
     path: Path
     market: str
@@ -58,6 +59,7 @@ class ImportReport:
 
     def note_outcome(self, writer: LakeWriter) -> None:
         """What the dataset made of the accepted rows."""
+        self.leads = writer.manifest.rows("leads")
         self.complete_through = {name: s.complete_through for name, s in writer.manifest.sources.items()}
         if (outcome := writer.outcome) is not None:
             self.added, self.known, self.replaced = dict(outcome.added), dict(outcome.known), outcome.replaced

@@ -1,27 +1,51 @@
-"""Sessions: rows that hand their columns to their events and yield links and leads."""
+"""Sessions: rows that hand their columns to their events and yield links and leads.
+
+A session may be told in one file and its events in the next, so the dataset keeps a table `sessions` for later imports.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import pyarrow as pa
+
 from data.importers.sink import Sink
 from data.importers.values import Value
 
 HANDED = ("source", "medium", "campaign", "referrer_host")
+_TEXTS = ("session_id", "visitor_id", "lead_id", *HANDED)
+# opened: an event has had the session's touch
+KEPT = pa.schema([*(pa.field(n, pa.string()) for n in _TEXTS), ("started_at", pa.int64()), ("opened", pa.bool_())])
 Row = dict[str, Value]
 
 
 @dataclass
 class Sessions:
-    """All session rows of an import, held in memory: one entry per session.
+    """All session rows of an import and of those before it, held in memory: one entry per session.
 
-    closed_at: sessions starting at or after it are outside, with their events and outcomes.
+    closed_at: sessions starting at or after it are outside, with their events and outcomes. earlier: sessions told by an
+    import before; those that are True there have handed their touch over.
     """
 
     closed_at: int | None = None
     rows: dict[str, Row] = field(default_factory=dict)
     outside: set[str] = field(default_factory=set)
+    earlier: dict[str, bool] = field(default_factory=dict)
     first: dict[str, tuple[int, tuple[int, int]]] = field(default_factory=dict)
+
+    def recall(self, kept: pa.Table, sink: Sink) -> None:
+        """Know the sessions of earlier imports."""
+        for row in kept.to_pylist():
+            session_id, opened = row["session_id"], row.pop("opened")
+            self.earlier[session_id] = opened or self.earlier.get(session_id, False)
+            self.rows[session_id] = {**row, "source_row": 0}
+            sink.seen("session", (session_id,))
+
+    def to_keep(self) -> pa.Table:
+        """Sessions that are new, or whose touch was handed over in this import, as a table of KEPT."""
+        rows = [{**{n: row.get(n) for n in KEPT.names}, "opened": session_id in self.first}
+                for session_id, row in self.rows.items() if session_id not in self.earlier or session_id in self.first]  # fmt: skip
+        return pa.Table.from_pylist(rows, schema=KEPT)
 
     def add(self, row: Row, sink: Sink, source_row: int) -> str:
         """Keep one session; `accepted`, `duplicate` or `outside`."""
@@ -44,7 +68,7 @@ class Sessions:
     def note_event(self, row: Row, place: tuple[int, int]) -> None:
         """Remember the earliest event of each session (of equal times the first in file order)."""
         session_id, at = row.get("session_id"), (_time(row, "occurred_at"), place)
-        if isinstance(session_id, str) and session_id in self.rows:
+        if isinstance(session_id, str) and session_id in self.rows and not self.earlier.get(session_id):
             self.first[session_id] = min(self.first.get(session_id, at), at)
 
     def hand_over(self, row: Row, place: tuple[int, int]) -> None:
@@ -71,6 +95,8 @@ class Sessions:
             leads.setdefault(lead_id, row)
             if isinstance(visitor_id, str) and latest.get(visitor_id) != lead_id:
                 latest[visitor_id] = lead_id
+                if row["session_id"] in self.earlier:
+                    continue
                 links.append((visitor_id, lead_id, _time(row, "started_at")))
         for visitor_id, lead_id, at in links:
             sink.add("links", {"visitor_id": visitor_id, "lead_id": lead_id, "known_from": at, "kind": "identify"})

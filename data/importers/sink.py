@@ -13,13 +13,13 @@ from data.arrow import columns_of
 from data.dataset import ExtraColumn
 from data.importers.values import Value
 from data.lake_manifest import DAY_COLUMN, SourceState
-from data.lake_merge import EXPORTED
+from data.lake_merge import MARKS
 from data.lake_write import LakeWriter
 from data.records import NULL_TIME, RECORDS, Array, Coded, Column
 
 BATCH = 50_000
 # Columns that say how a row came in; see LakeWriter.add.
-FURTHER = {"events": (Column(DAY_COLUMN, "integer"),), "leads": (Column(EXPORTED, "flag"),)}
+FURTHER = {"events": (Column(DAY_COLUMN, "integer"),), "leads": tuple(Column(m, "flag") for m in MARKS)}
 REJECTS = pa.schema(
     [
         pa.field("file", pa.string()),

@@ -20,7 +20,7 @@ from data.importers.plan import Plan, plan
 from data.importers.rejects import RowError, RowPassedOver, Tally
 from data.importers.report import ImportReport, check_limit
 from data.importers.rows import Row, TableFile
-from data.importers.sessions import Sessions
+from data.importers.sessions import KEPT, Sessions
 from data.importers.sink import Sink
 from data.importers.values import Value
 from data.lake_write import LakeWriter
@@ -32,6 +32,7 @@ from data.times import zone_named
 
 Advance = Callable[[int], None]
 FIRST, SECOND = ("lead", "labelled_lead"), ("session",)
+SESSIONS = "sessions"
 PROGRESS_ROWS = 5_000
 
 
@@ -73,7 +74,6 @@ def import_tables(
         run = _Run(mapping, settings, Sink(writer, info.extra), report, advance, writer, as_of, lookups)
         if not run.read_all(files):
             return report
-        report.leads = writer.counts["leads"]
         texts = {"mapping.toml": mapping.text, "rules.yaml": mapping.rules, "content.yaml": mapping.content}
         texts[MERGE_LOG] = run.context.merges.text()
         report.written = writer.commit({name: text for name, text in texts.items() if text is not None})
@@ -124,6 +124,7 @@ class _Run:
         if self.writer.appends:
             self.sink.remember("lead", known_leads(self.writer))
             self.context.merges.remember(self.writer)
+            self.context.sessions.recall(self.writer.held(SESSIONS, KEPT), self.sink)
         order = sorted(range(len(files)), key=lambda i: _turn(self.mapping.file.table[i]))
         tallies: dict[int, list[Tally]] = {}
         for i in order:
@@ -134,6 +135,8 @@ class _Run:
         self.report.tallies = [t for i in sorted(tallies) for t in tallies[i]]
         extra = tuple(name for t in self.mapping.file.table for name in t.extra)
         self.context.sessions.yield_people(self.sink, extra)
+        if len(kept := self.context.sessions.to_keep()):
+            self.writer.add_table(SESSIONS, kept)
         self.report.orphans = self.context.orphans()
         self.report.unused = [(name, columns) for name, columns in self.report.unused if columns]
         self.report.notes += notes_of(self.mapping.file, self.context, self.lookups)

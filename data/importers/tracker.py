@@ -6,7 +6,7 @@ completed (credited times, links) and written. Memory holds a batch, a part and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,7 +46,7 @@ def total_bytes(given: Sequence[str]) -> int:
 
 def import_tracker(
     given: Sequence[str], kind: str, mapping: TrackerMapping, target: Path, settings: Settings,
-    advance: Callable[[int], None] = lambda by: None,
+    advance: Advance = lambda by: None,
 ) -> ImportReport:  # fmt: skip
     """Read files of one tracker (a name of TRACKERS) into a new dataset, or append them to one of the same market.
 
@@ -117,7 +117,6 @@ class _Run:
         self._check_late(files[0])
         self._write_others(sink, links, again)
         sink.close()
-        self.report.leads = self.writer.counts["leads"]
 
     def _read(self, path: Path, sink: Sink) -> None:
         file = _File(Tally(path.name, "event"), self.spill.rows)
@@ -185,32 +184,12 @@ class _Run:
                                "kind": "identify"})  # fmt: skip
         for row in self.people.profiles():
             sink.add("leads", row)
-        out = set(again.tolist())
-        told = [c for c in self.conversions if c.row not in out]
-        leads = _leads_of(told, links)
-        for conversion in told:
-            if (lead_id := leads(conversion)) is None:
-                self.report.orphans += 1
-                continue
-            sink.add("outcomes", {"lead_id": lead_id, "occurred_at": conversion.occurred_at, "kind": "converted",
-                                  "value": conversion.value})  # fmt: skip
-
-
-def _leads_of(told: Sequence[Conversion], links: Sequence[Link]) -> Callable[[Conversion], str | None]:
-    """The lead of a conversion: its own, else of the visitor's latest link at or before it, else of the first one."""
-    wanted = {c.visitor_id for c in told if c.lead_id is None}
-    of: dict[str, list[tuple[int, str]]] = {}
-    for visitor_id, lead_id, known_from in links:
-        if visitor_id in wanted:
-            of.setdefault(visitor_id, []).append((known_from, lead_id))
-
-    def lead(conversion: Conversion) -> str | None:
-        there = sorted(of.get(conversion.visitor_id or "", []))
-        if conversion.lead_id is not None or not there:
-            return conversion.lead_id
-        return next((lead for at, lead in reversed(there) if at <= conversion.occurred_at), there[0][1])
-
-    return lead
+        out, linked = set(again.tolist()), {visitor_id for visitor_id, _, _ in links}
+        for c in self.conversions:
+            if c.row not in out:
+                self.report.orphans += c.lead_id is None and c.visitor_id not in linked
+                sink.add("outcomes", {"lead_id": c.lead_id, "visitor_id": c.visitor_id,
+                                      "occurred_at": c.occurred_at, "kind": "converted", "value": c.value})  # fmt: skip
 
 
 def _payload(kind: str, bad: Broken) -> str:
