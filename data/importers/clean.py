@@ -5,7 +5,7 @@ Works on whole columns; the loops that remain are over cells that Python alone c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -151,6 +151,11 @@ class _Work:
             self.why[rows] = len(self.reasons)
             self.reasons.append((reason, column))
 
+    def refuse_each(self, reasons: Mapping[int, str], of: NDArray[np.int64], column: str) -> None:
+        """A reason for each number; `of`: the number of each row."""
+        for reason in dict.fromkeys(reasons.values()):
+            self.refuse(np.isin(of, [i for i, why in reasons.items() if why == reason]), reason, column)
+
     def broken(self) -> list[Broken]:
         return [Broken(self.lines[i], *self.reasons[self.why[i]]) for i in np.flatnonzero(self.why >= 0).tolist()]
 
@@ -179,12 +184,14 @@ class _Work:
         if (quick := _uniform(values)) is not None:
             return quick
         found: list[int | None] = []
+        refused: dict[int, str] = {}
         for i, value in enumerate(values.to_pylist() if isinstance(values, pa.Array) else values):
             try:
                 found.append(None if value is None or value == "" else max(-_FAR, min(micros(value), _FAR)))
             except RowError as bad:
-                self.refuse(np.arange(self.n) == i, bad.reason, name)
+                refused[i] = bad.reason
                 found.append(None)
+        self.refuse_each(refused, np.arange(self.n), name)
         return pa.array(found, pa.int64())
 
     def require(self) -> None:
@@ -215,12 +222,14 @@ class _Work:
         """Each row's place in what becomes of the distinct texts; rows with one that is refused are bad."""
         coded = self.get(name).dictionary_encode()
         found: list[Any] = []
+        refused: dict[int, str] = {}
         for code, text in enumerate(coded.dictionary.to_pylist()):
             try:
                 found.append(clean_one(text) if text else None)
             except RowError as bad:
                 found.append(None)
-                self.refuse(np.asarray(pc.fill_null(coded.indices, -1)) == code, bad.reason, name)
+                refused[code] = bad.reason
+        self.refuse_each(refused, np.asarray(pc.fill_null(coded.indices, -1)), name)
         return coded.indices, found
 
     def read_values(self) -> dict[int, float | None]:
@@ -231,20 +240,21 @@ class _Work:
         named = np.asarray(pc.is_in(self.get("name"), pa.array(rule.events, _TEXT)))
         rows = np.flatnonzero(named & (self.why < 0)).tolist()
         found: dict[int, float | None] = {}
+        refused: dict[int, str] = {}
         for i, value, currency in zip(rows, self._cells("value", rows), self._cells("currency", rows), strict=True):
             try:
                 found[i] = self._minor(value, currency, rule.unit)
             except RowError as bad:
-                self.refuse(np.arange(self.n) == i, bad.reason, rule.value or "")
+                refused[i] = bad.reason
+        self.refuse_each(refused, np.arange(self.n), rule.value or "")
         return found
 
     def _cells(self, name: str, rows: list[int]) -> list[Any]:
         """Some cells of a column, as Python has them."""
         column = self.columns.get(name)
-        if column is None:
-            return [None] * len(rows)
-        return column.take(pa.array(rows, pa.int64())).to_pylist() if isinstance(column, pa.Array) else [
-            column[i] for i in rows]  # fmt: skip
+        if isinstance(column, pa.Array):
+            return column.take(pa.array(rows, pa.int64())).to_pylist()  # type: ignore[no-any-return]
+        return [None if column is None else column[i] for i in rows]
 
     def _minor(self, value: Any, currency: str | None, unit: str) -> float | None:
         own = self.file.dataset.currency

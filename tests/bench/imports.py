@@ -1,4 +1,4 @@
-"""How fast the trackers' exports are imported, and in how much memory: the command itself, a fresh process each time."""
+"""How fast exports of trackers are imported, and in how much memory: the command itself, a fresh process each time."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from tests.bench.line import Line
 
 EVENTS, FILES = 1_000_000, 8
 A_SECOND = 30_000
-# Flat but for what tells duplicates: 16 bytes an event, some 60 more while they are told apart. That is less than 60 MB
-# for the 750,000 further events, on about 300 MB; an import that kept its events would need several hundred more.
+# Flat but for 16 bytes an event that tell duplicates, some 60 more while they are told apart, and a part of the events
+# (one in 64) that is completed at a time: about 60 MB for the 750,000 further events, on some 300 MB. An import that
+# kept its events would need several hundred more.
 GROWTH = 1.35
 KINDS = {"Snowplow CSV": ("snowplow", tracker_files.snowplow), "GA4 JSON lines": ("ga4", tracker_files.ga4)}
 # A small process between us and the command, for a child starts with the peak of the process it is forked from.

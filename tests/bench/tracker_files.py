@@ -1,7 +1,7 @@
 """Made files of Snowplow and GA4 as their warehouses export them: the same visits of one market, told by two trackers.
 
 Visitors come back, some are known by name, campaigns and their click ids bring a third of the visits, 3 % are crawlers
-and 2 % of the rows are there twice. Every row has all the columns an export has, most of which the import does not read.
+and 2 % of the rows are there twice. Every row has all columns of an export, most of which the import does not read.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ PAGES = ("/", "/pricing", "/demo", "/product", *(f"/blog/{n}-ways-to-plan-a-proj
 SOURCES = (("google", "cpc", "brand", "gclid"), ("google", "cpc", "competitors", "gclid"), ("linkedin", "paid-social",
            "planning-2026", ""), ("newsletter", "email", "march", ""), ("facebook", "paid-social", "retargeting",
            "fbclid"))  # fmt: skip
-REFERRERS = ("https://www.google.com/", "https://www.bing.com/", "https://chatgpt.com/", "https://news.ycombinator.com/item",
-             "https://www.linkedin.com/feed/")  # fmt: skip
+REFERRERS = ("https://www.google.com/", "https://www.bing.com/", "https://chatgpt.com/",
+             "https://news.ycombinator.com/item", "https://www.linkedin.com/feed/")  # fmt: skip
 BROWSER = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{}.0.0.0 Safari/537.36"
 )
@@ -44,7 +44,12 @@ br_viewwidth br_viewheight os_name os_family os_manufacturer os_timezone dvce_ty
 dvce_screenheight doc_charset doc_width doc_height tr_currency tr_total_base tr_tax_base tr_shipping_base ti_currency
 ti_price_base base_currency geo_timezone mkt_clickid mkt_network etl_tags dvce_sent_tstamp refr_domain_userid
 refr_dvce_tstamp domain_sessionid derived_tstamp event_vendor event_name event_format event_version event_fingerprint
-true_tstamp load_tstamp contexts_com_snowplowanalytics_snowplow_web_page_1_0_0""".split()  # noqa: SIM905 - shorter
+true_tstamp load_tstamp contexts_com_snowplowanalytics_snowplow_web_page_1_0_0
+contexts_com_iab_snowplow_spiders_and_robots_1_0_0""".split()  # noqa: SIM905 - shorter
+BROWSED = '"[{""category"":""BROWSER"",""primaryImpact"":""NONE"",""reason"":""PASSED_ALL"",""spiderOrRobot"":false}]"'
+ROBOT = (
+    BROWSED.replace("false", "true").replace("BROWSER", "SPIDER_OR_ROBOT").replace("PASSED_ALL", "FAILED_UA_INCLUDE")
+)
 NETWORKS = {"gclid": "Google", "fbclid": "Facebook"}
 
 
@@ -143,11 +148,13 @@ def _atomic(
     ping = name == "page_ping"
     cells = {
         "app_id": "website", "platform": "web", "etl_tstamp": _time(at, arrived + 1500),
-        "collector_tstamp": _time(at, arrived), "dvce_created_tstamp": _time(at), "event": name, "event_id": _uuid(random),
+        "collector_tstamp": _time(at, arrived), "dvce_created_tstamp": _time(at), "event": name,
+        "event_id": _uuid(random),
         "name_tracker": "sp", "v_tracker": "js-3.24.0", "v_collector": "ssc-3.2.0-kinesis",
         "v_etl": "snowplow-enrich-kinesis-5.0.0-common-5.0.0", "user_id": visit.user, "user_ipaddress": "203.0.113.0",
         "domain_userid": who, "domain_sessionidx": str(visit.number), "network_userid": who[::-1], "geo_country": "DE",
-        "geo_region": "BE", "geo_city": "Berlin", "geo_zipcode": "10115", "geo_latitude": "52.5", "geo_longitude": "13.4",
+        "geo_region": "BE", "geo_city": "Berlin", "geo_zipcode": "10115", "geo_latitude": "52.5",
+        "geo_longitude": "13.4",
         "geo_region_name": "Land Berlin", "page_url": url, "page_title": '"Plan, track and finish projects | Example"',
         "page_referrer": before, "page_urlscheme": "https", "page_urlhost": "www.example.com", "page_urlport": "443",
         "page_urlpath": place.removeprefix(SITE), "page_urlquery": query, "refr_urlscheme": "https" if before else "",
@@ -164,12 +171,13 @@ def _atomic(
         "event_version": "1-0-0", "event_fingerprint": f"{random.getrandbits(128):032x}",
         "load_tstamp": _time(at, arrived + 300_000),
         "contexts_com_snowplowanalytics_snowplow_web_page_1_0_0": f'"[{{""id"":""{view}""}}]"',
+        "contexts_com_iab_snowplow_spiders_and_robots_1_0_0": ROBOT if "Googlebot" in visit.agent else BROWSED,
     }  # fmt: skip
     return ",".join([cells.get(name, "") for name in ATOMIC]) + "\n"
 
 
 def ga4() -> Iterator[str]:
-    """session_start, first_visit, page views with scrolls, engagement and now and then a lead; about 125,000 rows a day."""
+    """Starts, first visits, page views, scrolls, engagement and now and then a lead; about 125,000 rows a day."""
     random = Random(3)
     for visit in visits(18_000):
         at, before_ms, number = visit.at, 0, 0
