@@ -23,7 +23,7 @@ from data.importers.batch import Advance, Broken
 from data.importers.json_lines import is_parquet, parse
 from data.importers.streams import ByteFile, broken_archive, line_blocks
 
-PARQUET_ROWS = 50_000
+PARQUET_ROWS = 16_384
 
 
 def _struct(names: tuple[str, ...], kind: pa.DataType) -> pa.DataType:
