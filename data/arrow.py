@@ -132,7 +132,8 @@ def micros(array: pa.ChunkedArray) -> NDArray[np.int64]:
 
 def coded(array: pa.ChunkedArray) -> Coded:
     """Strings or dictionaries as codes; no loop over rows."""
-    if not pa.types.is_dictionary(array.type):
+    plain = not pa.types.is_dictionary(array.type)
+    if plain:
         # Chunk by chunk every chunk would carry the dictionary so far, and unifying them would cost their product.
         whole = array.combine_chunks()
         array = pc.dictionary_encode(whole if isinstance(whole, pa.ChunkedArray) else pa.chunked_array([whole]))
@@ -141,6 +142,8 @@ def coded(array: pa.ChunkedArray) -> Coded:
     chunks = array.unify_dictionaries().chunks
     codes = np.concatenate([np.asarray(pc.fill_null(c.indices, -1).cast(pa.int32())) for c in chunks])
     dictionary = chunks[0].dictionary
+    if plain:  # encoded just now: all its values are in use
+        return Coded(codes, tuple(dictionary.to_pylist()))
     used = np.zeros(len(dictionary) + 1, dtype=np.bool_)
     used[codes] = True
     kept = np.flatnonzero(used[:-1])

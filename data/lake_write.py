@@ -32,7 +32,7 @@ from data.lake_parts import read_parts, sync_tree
 from data.records import DAY, NULL_TIME, RECORDS, Coded, Columns, bucket_of
 from data.times import EPOCH
 
-HELD_ROWS = 1_000_000  # rows kept in memory over all buckets before they are written as row groups
+HELD_ROWS = 250_000  # rows kept in memory over all buckets before they are written as row groups
 MAX_PARTS = 8
 SETTLING_DAYS = 3  # a day of a source that restates days may change for that long
 ARRIVALS = {
@@ -198,8 +198,10 @@ class LakeWriter:
         return f"{folder}/part-{self.info.generation:03d}{tag}.parquet"
 
     def _hold(self, name: str, table: pa.Table, buckets: NDArray[np.int64]) -> None:
-        order = np.argsort(buckets, kind="stable")
-        table, ends = table.take(order), np.cumsum(np.bincount(buckets, minlength=self.info.buckets))
+        if (buckets[1:] < buckets[:-1]).any():
+            order = np.argsort(buckets, kind="stable")
+            table, buckets = table.take(order), buckets[order]
+        ends = np.cumsum(np.bincount(buckets, minlength=self.info.buckets))
         start = 0
         for bucket, end in enumerate(ends.tolist()):
             if end > start:
@@ -211,7 +213,8 @@ class LakeWriter:
         staged.rows += len(table)
         if DAY_COLUMN in table.schema.names:
             staged.source = self._source
-            staged.days.update(table.column(DAY_COLUMN).to_pylist())
+            days, counts = np.unique(table.column(DAY_COLUMN).to_numpy(), return_counts=True)
+            staged.days.update(dict(zip(days.tolist(), counts.tolist(), strict=True)))
         self._held[part].append(table)
         self._held_rows += len(table)
         if self._held_rows > HELD_ROWS:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
 
 from data.importers.json_lines import objects
 from data.importers.rejects import RowError
@@ -15,6 +17,7 @@ from data.importers.values import Value
 ROWS = 50_000
 Advance = Callable[[int], None]
 Reader = Callable[[Path, TrackerSpec, Advance], Iterator["Batch"]]
+Cells = list[Any] | pa.Array
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Identified:
 
 @dataclass
 class Batch:
-    """Some rows. `columns` by name, all as long as `lines`, null = None; an absent one is all null:
+    """Some rows. `columns` by name, all as long as `lines`, lists or Arrow arrays; an absent one is all null:
 
     event_id, visitor_id, lead_id, session_id, name (the tracker's own), type, app, url, referrer, source, medium,
     campaign, click_id_kind, user_agent: text. occurred_at, received_at: text, or microseconds as int.
@@ -50,13 +53,10 @@ class Batch:
     of the table a row is from, in days since 1970, where the tracker restates days.
     """
 
-    lines: list[int] = field(default_factory=list)
-    columns: dict[str, list[Any]] = field(default_factory=dict)
+    lines: Sequence[int] = field(default_factory=list)
+    columns: Mapping[str, Cells] = field(default_factory=dict)
     broken: list[Broken] = field(default_factory=list)
     people: list[Identified] = field(default_factory=list)
-
-    def column(self, name: str) -> list[Any]:
-        return self.columns.get(name) or [None] * len(self.lines)
 
 
 @dataclass
@@ -71,7 +71,7 @@ def batches(
     path: Path, spec: TrackerSpec, advance: Advance, tell: Callable[[dict[str, Any], int, TrackerSpec], Told]
 ) -> Iterator[Batch]:
     """The objects of a file, told one by one."""
-    batch, rows = Batch(), []
+    batch, rows, lines = Batch(), [], []
     for item in objects(path, advance):
         try:
             if item.value is None:
@@ -83,15 +83,22 @@ def batches(
         if told.person is not None:
             batch.people.append(told.person)
         rows += told.events
-        batch.lines += [item.line] * len(told.events)
+        lines += [item.line] * len(told.events)
         if len(rows) >= ROWS:
-            yield _filled(batch, rows)
-            batch, rows = Batch(), []
-    yield _filled(batch, rows)
+            yield _filled(batch, rows, lines)
+            batch, rows, lines = Batch(), [], []
+    yield _filled(batch, rows, lines)
 
 
-def _filled(batch: Batch, rows: list[dict[str, Any]]) -> Batch:
+def by_text(column: pa.Array, told: Callable[[str], str | None]) -> pa.Array:
+    """What becomes of each text, asked once for each distinct one; null stays null."""
+    coded = column.dictionary_encode()
+    return pa.array([told(text) for text in coded.dictionary.to_pylist()], pa.string()).take(coded.indices)
+
+
+def _filled(batch: Batch, rows: list[dict[str, Any]], lines: list[int]) -> Batch:
     names = {name for row in rows for name in row}
+    batch.lines = lines
     batch.columns = {name: [row.get(name) for row in rows] for name in sorted(names)}
     return batch
 

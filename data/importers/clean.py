@@ -5,18 +5,21 @@ Works on whole columns; the loops that remain are over cells that Python alone c
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from data import bots, times
 from data.currency import exponent_of
 from data.importers import urls
-from data.importers.batch import Batch, Broken
+from data.importers.batch import Batch, Broken, Cells, by_text
 from data.importers.rejects import RowError
 from data.importers.tracker_mapping import TrackerFile
 from data.importers.values import Value
@@ -34,6 +37,9 @@ SCHEMA = pa.schema(
         pa.field("is_bot", pa.bool_()),
     ]
 )
+LAST_TIME = 253_402_300_800 * MICROS  # the end of the year 9999
+_FAR = 1 << 62  # what is farther is no time either, and fits into an array
+_TEXT = pa.string()
 _UTC = times.TimeRule(times.zone_named("UTC"))
 _MICRO = timedelta(microseconds=1)
 
@@ -57,7 +63,6 @@ class Cleaned:
     rejects: list[Broken] = field(default_factory=list)
     conversions: list[Conversion] = field(default_factory=list)
     skipped: int = 0
-    by_agent: int = 0
 
 
 def clean(batch: Batch, file: TrackerFile, first_row: int) -> Cleaned:
@@ -68,13 +73,20 @@ def clean(batch: Batch, file: TrackerFile, first_row: int) -> Cleaned:
     work.require()
     work.clean_urls()
     minor = work.read_values()
-    by_agent = work.mark_bots()
+    work.mark_bots()
     rejects = sorted([*batch.broken, *work.broken()], key=lambda b: b.line)
-    good = [i for i in range(work.n) if i not in work.bad]
+    good = np.flatnonzero(work.why < 0)
     table = work.table(good, first_row)
-    money = [Conversion(first_row + at, work.get("lead_id")[i], work.get("visitor_id")[i], work.get("occurred_at")[i],
-                        minor.get(i)) for at, i in enumerate(good) if i in minor]  # fmt: skip
-    return Cleaned(table, rejects, money, skipped, by_agent)
+    return Cleaned(table, rejects, _conversions(table, good, minor, first_row), skipped)
+
+
+def _conversions(
+    table: pa.Table, good: NDArray[np.int64], minor: dict[int, float | None], first_row: int
+) -> list[Conversion]:
+    at = np.searchsorted(good, np.array(sorted(minor), dtype=np.int64))
+    told = table.select(["lead_id", "visitor_id", "occurred_at"]).take(pa.array(at)).to_pylist()
+    return [Conversion(first_row + row, **who, value=minor[i])
+            for row, i, who in zip(at.tolist(), sorted(minor), told, strict=True)]  # fmt: skip
 
 
 def micros(value: Value) -> int:
@@ -94,15 +106,15 @@ def micros(value: Value) -> int:
         raise RowError(bad.reason) from None
 
 
-def _uniform(values: list[Any]) -> list[int | None] | None:
+def _uniform(values: Cells) -> pa.Array | None:
     """Times that are all numbers, or all texts of one spelling; None for any other column."""
     try:
-        texts = pa.array(values)
-        if pa.types.is_integer(texts.type) or pa.types.is_null(texts.type):
-            return values
+        found = values if isinstance(values, pa.Array) else pa.array(values)
+        if pa.types.is_integer(found.type) or pa.types.is_null(found.type):
+            return found.cast(pa.int64())
         for kind in (pa.timestamp("us"), pa.timestamp("us", "UTC")):  # without a zone in all, or with one in all
             try:
-                return texts.cast(kind).cast(pa.int64()).to_pylist()  # type: ignore[no-any-return]
+                return found.cast(kind).cast(pa.int64())
             except pa.ArrowInvalid:
                 continue
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
@@ -111,110 +123,138 @@ def _uniform(values: list[Any]) -> list[int | None] | None:
 
 
 class _Work:
-    """One batch while it is cleaned. `bad`: row -> (reason, column); the first reason counts."""
+    """One batch while it is cleaned. `why`: of each row a place in `reasons` (reason, column), -1 = good."""
 
     def __init__(self, batch: Batch, file: TrackerFile) -> None:
-        self.lines, self.columns, self.spec, self.file = list(batch.lines), dict(batch.columns), file.tracker, file
-        self.bad: dict[int, tuple[str, str]] = {}
+        self.lines: Sequence[int] = batch.lines
+        self.columns: dict[str, Cells] = dict(batch.columns)
+        self.spec, self.file = file.tracker, file
+        self.why, self.reasons = np.full(len(self.lines), -1), [("", "")]
 
     @property
     def n(self) -> int:
         return len(self.lines)
 
-    def get(self, name: str) -> list[Any]:
-        return self.columns.get(name) or [None] * self.n
+    def get(self, name: str, kind: pa.DataType = _TEXT) -> pa.Array:
+        """A column, or nulls."""
+        column = self.columns.get(name)
+        if column is None:
+            return pa.nulls(self.n, kind)
+        if not isinstance(column, pa.Array):
+            self.columns[name] = column = pa.array(column, kind)
+        return column
+
+    def refuse(self, rows: NDArray[np.bool_], reason: str, column: str = "") -> None:
+        """The first reason counts."""
+        rows = rows & (self.why < 0)
+        if rows.any():
+            self.why[rows] = len(self.reasons)
+            self.reasons.append((reason, column))
+
+    def refuse_each(self, reasons: Mapping[int, str], of: NDArray[np.int64], column: str) -> None:
+        """A reason for each number; `of`: the number of each row."""
+        for reason in dict.fromkeys(reasons.values()):
+            self.refuse(np.isin(of, [i for i, why in reasons.items() if why == reason]), reason, column)
 
     def broken(self) -> list[Broken]:
-        return [Broken(self.lines[i], reason, column) for i, (reason, column) in self.bad.items()]
+        return [Broken(self.lines[i], *self.reasons[self.why[i]]) for i in np.flatnonzero(self.why >= 0).tolist()]
 
     def keep_own_apps(self) -> int:
         """Leave out other apps; how many rows that were."""
         if not self.spec.apps:
             return 0
-        own, before = set(self.spec.apps), self.n
-        rows = [i for i, app in enumerate(self.get("app")) if (app or "") in own]
+        own = pc.is_in(pc.fill_null(self.get("app"), ""), pa.array(self.spec.apps, _TEXT))
+        rows, before = np.flatnonzero(np.asarray(own)), self.n
         if len(rows) < before:
-            self.columns = {name: [column[i] for i in rows] for name, column in self.columns.items()}
-            self.lines = [self.lines[i] for i in rows]
+            kept = rows.tolist()
+            self.columns = {name: column.take(pa.array(rows)) if isinstance(column, pa.Array) else
+                            [column[i] for i in kept] for name, column in self.columns.items()}  # fmt: skip
+            self.lines, self.why = [self.lines[i] for i in kept], self.why[rows]
         return before - len(rows)
 
     def read_times(self) -> None:
         self.columns["occurred_at"] = self._times("occurred_at")
         ignore = self.spec.received_at == "ignore"
-        self.columns["received_at"] = [None] * self.n if ignore else self._times("received_at")
+        self.columns["received_at"] = pa.nulls(self.n, pa.int64()) if ignore else self._times("received_at")
 
-    def _times(self, name: str) -> list[int | None]:
-        values = self.get(name)
+    def _times(self, name: str) -> pa.Array:
+        values = self.columns.get(name)
+        if values is None:
+            return pa.nulls(self.n, pa.int64())
         if (quick := _uniform(values)) is not None:
             return quick
         found: list[int | None] = []
-        for i, value in enumerate(values):
+        refused: dict[int, str] = {}
+        for i, value in enumerate(values.to_pylist() if isinstance(values, pa.Array) else values):
             try:
-                found.append(None if value is None or value == "" else micros(value))
+                found.append(None if value is None or value == "" else max(-_FAR, min(micros(value), _FAR)))
             except RowError as bad:
-                self.bad.setdefault(i, (bad.reason, name))
+                refused[i] = bad.reason
                 found.append(None)
-        return found
+        self.refuse_each(refused, np.arange(self.n), name)
+        return pa.array(found, pa.int64())
 
     def require(self) -> None:
         """An id, a time, a person; and no event a day ahead of its arrival."""
-        cells = zip(
-            *(self.get(n) for n in ("event_id", "occurred_at", "received_at", "visitor_id", "lead_id")), strict=True
-        )
-        for i, (event_id, occurred, received, visitor, lead) in enumerate(cells):
-            if event_id is None or occurred is None:
-                self.bad.setdefault(i, ("missing_value", "event_id" if event_id is None else "occurred_at"))
-            elif visitor is None and lead is None:
-                self.bad.setdefault(i, ("no_person", ""))
-            elif received is not None and occurred - received > DAY:
-                self.bad.setdefault(i, ("ahead_of_arrival", "received_at"))
-            elif not 0 <= occurred < 253_402_300_800 * MICROS:
-                self.bad.setdefault(i, ("bad_time", "occurred_at"))
+        null = {n: np.asarray(pc.is_null(self.get(n))) for n in ("event_id", "occurred_at", "visitor_id", "lead_id")}
+        at = np.clip(np.asarray(pc.fill_null(self.get("occurred_at"), 0)), -_FAR, _FAR)
+        arrived = np.asarray(pc.fill_null(self.get("received_at"), LAST_TIME))
+        self.refuse(null["event_id"], "missing_value", "event_id")
+        self.refuse(null["occurred_at"], "missing_value", "occurred_at")
+        self.refuse(null["visitor_id"] & null["lead_id"], "no_person")
+        self.refuse(at - DAY > arrived, "ahead_of_arrival", "received_at")
+        self.refuse((at < 0) | (at >= LAST_TIME), "bad_time", "occurred_at")
 
     def clean_urls(self) -> None:
-        column = self.get("url")
-        pages = self._each(column, urls.page, "url")
-        self.columns["url"] = [pages[u].url or None if u in pages else None for u in column]
+        codes, pages = self._each("url", urls.page)
+        self.columns["url"] = _told([(p and p.url) or None for p in pages], codes)
         for name in ("source", "medium", "campaign", "click_id_kind"):
-            told = {u: value for u, p in pages.items() if (value := getattr(p, name)) is not None}
-            if told:
-                own = self.get(name)
-                self.columns[name] = [told.get(u) if o is None else o for o, u in zip(own, column, strict=True)]
-        hosts = self._each(self.get("referrer"), urls.host, "referrer")
-        self.columns["referrer_host"] = [hosts.get(r) or None for r in self.get("referrer")]
+            told = [p and getattr(p, name) for p in pages]
+            if any(t is not None for t in told):
+                self.columns[name] = pc.coalesce(self.get(name), _told(told, codes))
+        codes, hosts = self._each("referrer", urls.host)
+        self.columns["referrer_host"] = _told([h or None for h in hosts], codes)
         if "credit_url" in self.columns:
-            credits = self._each(self.get("credit_url"), urls.page, "credit_url")
-            self.columns["credit_url"] = [credits[u].url if u in credits else None for u in self.get("credit_url")]
+            codes, pages = self._each("credit_url", urls.page)
+            self.columns["credit_url"] = _told([p and p.url for p in pages], codes)
 
-    def _each(self, column: list[str | None], clean_one: Callable[[str], Any], name: str) -> dict[str | None, Any]:
-        """What becomes of each distinct text; rows with one that is refused are bad."""
-        found: dict[str | None, Any] = {}
-        refused: dict[str | None, str] = {}
-        for text in {t for t in column if t}:
+    def _each(self, name: str, clean_one: Callable[[str], Any]) -> tuple[pa.Array, list[Any]]:
+        """Each row's place in what becomes of the distinct texts; rows with one that is refused are bad."""
+        coded = self.get(name).dictionary_encode()
+        found: list[Any] = []
+        refused: dict[int, str] = {}
+        for code, text in enumerate(coded.dictionary.to_pylist()):
             try:
-                found[text] = clean_one(text)
+                found.append(clean_one(text) if text else None)
             except RowError as bad:
-                refused[text] = bad.reason
-        if refused:
-            for i, text in enumerate(column):
-                if text in refused:
-                    self.bad.setdefault(i, (refused[text], name))
-        return found
+                found.append(None)
+                refused[code] = bad.reason
+        self.refuse_each(refused, np.asarray(pc.fill_null(coded.indices, -1)), name)
+        return coded.indices, found
 
     def read_values(self) -> dict[int, float | None]:
         """Row -> value in minor units, for the rows that are conversions."""
         rule = self.spec.converted
         if rule is None:
             return {}
+        named = np.asarray(pc.is_in(self.get("name"), pa.array(rule.events, _TEXT)))
+        rows = np.flatnonzero(named & (self.why < 0)).tolist()
         found: dict[int, float | None] = {}
-        names, values, currencies = self.get("name"), self.get("value"), self.get("currency")
-        for i, name in enumerate(names):
-            if name in rule.events and i not in self.bad:
-                try:
-                    found[i] = self._minor(values[i], currencies[i], rule.unit)
-                except RowError as bad:
-                    self.bad[i] = (bad.reason, rule.value or "")
-        return {i: v for i, v in found.items() if i not in self.bad}
+        refused: dict[int, str] = {}
+        for i, value, currency in zip(rows, self._cells("value", rows), self._cells("currency", rows), strict=True):
+            try:
+                found[i] = self._minor(value, currency, rule.unit)
+            except RowError as bad:
+                refused[i] = bad.reason
+        self.refuse_each(refused, np.arange(self.n), rule.value or "")
+        return found
+
+    def _cells(self, name: str, rows: list[int]) -> list[Any]:
+        """Some cells of a column, as Python has them."""
+        column = self.columns.get(name)
+        if isinstance(column, pa.Array):
+            return column.take(pa.array(rows, pa.int64())).to_pylist()  # type: ignore[no-any-return]
+        return [None if column is None else column[i] for i in rows]
 
     def _minor(self, value: Any, currency: str | None, unit: str) -> float | None:
         own = self.file.dataset.currency
@@ -232,33 +272,28 @@ class _Work:
             raise RowError("fraction_of_minor_unit")
         return float(minor)
 
-    def mark_bots(self) -> int:
-        """Flags by user agent and by what the tracker found; how many of the good rows have one."""
-        agents = self.get("user_agent")
-        crawlers = {agent for agent in set(agents) if bots.is_crawler(agent)}
-        flags = [bool(own) or agent in crawlers for own, agent in zip(self.get("bot"), agents, strict=True)]
-        self.columns["is_bot"] = flags
-        return sum(flag and i not in self.bad for i, flag in enumerate(flags))
+    def mark_bots(self) -> None:
+        """Flags by user agent and by what the tracker found."""
+        agents = self.get("user_agent").dictionary_encode()
+        named = pa.array([bots.is_crawler(agent) for agent in agents.dictionary.to_pylist()], pa.bool_())
+        by_agent, own = named.take(agents.indices), self.get("bot", pa.bool_())
+        self.columns["is_bot"] = pc.or_(pc.fill_null(by_agent, False), pc.fill_null(own, False))
 
-    def table(self, good: list[int], first_row: int) -> pa.Table:
-        types = self.spec.types
-        if types:
-            named = zip(self.get("name"), self.get("type"), strict=True)
-            self.columns["type"] = [types.get(name, kind) for name, kind in named]
-        whole = len(good) == self.n
-        arrays = []
-        for item in SCHEMA:
-            if item.name == "row":
-                arrays.append(pa.array(range(first_row, first_row + len(good)), pa.int64()))
-                continue
-            column = self.get(item.name)
-            arrays.append(pa.array(column if whole else [column[i] for i in good], item.type))
-        return pa.Table.from_arrays(arrays, schema=SCHEMA)
+    def table(self, good: NDArray[np.int64], first_row: int) -> pa.Table:
+        if types := self.spec.types:
+            self.columns["type"] = pc.coalesce(by_text(self.get("name"), types.get), self.get("type"))
+        self.columns["row"] = pa.nulls(self.n, pa.int64())
+        table = pa.Table.from_arrays([self.get(item.name, item.type) for item in SCHEMA], schema=SCHEMA)
+        table = table if len(good) == self.n else table.take(pa.array(good))
+        rows = pa.array(np.arange(first_row, first_row + len(good)))
+        return table.set_column(SCHEMA.get_field_index("row"), "row", rows)
+
+
+def _told(values: list[str | None], codes: pa.Array) -> pa.Array:
+    return pa.array(values, _TEXT).take(codes)
 
 
 def seen_from(table: pa.Table) -> Any:
     """When each event was known: its arrival, at the earliest its own time; int64 microseconds."""
-    import numpy as np
-
     received = table["received_at"].fill_null(pa.scalar(NULL_TIME, pa.int64())).to_numpy()
     return np.maximum(table["occurred_at"].to_numpy(), received)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from data.importers.batch import Advance, Broken
 from data.importers.json_lines import is_parquet, parse
 from data.importers.streams import ByteFile, broken_archive, line_blocks
 
-PARQUET_ROWS = 50_000
+PARQUET_ROWS = 16_384
 
 
 def _struct(names: tuple[str, ...], kind: pa.DataType) -> pa.DataType:
@@ -56,7 +56,7 @@ class Piece:
     """Some rows of TEXTS with their lines, and the lines that are none."""
 
     table: pa.Table
-    lines: list[int]
+    lines: Sequence[int]
     broken: list[Broken] = field(default_factory=list)
 
 
@@ -101,7 +101,7 @@ def _block(text: bytes, first: int, count: int, best: int) -> tuple[Piece, int]:
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             continue
         if len(table) == count:
-            return Piece(as_texts(table.select(TEXTS.names)), list(range(first, first + count))), spelling
+            return Piece(as_texts(table.select(TEXTS.names)), range(first, first + count)), spelling
         break
     return _by_line(text, first), best
 
@@ -195,6 +195,6 @@ def _parquet(path: Path, advance: Advance) -> Iterator[Piece]:
             for item in TEXTS:
                 if item.name not in there:
                     table = table.append_column(item, pa.nulls(len(table), item.type))
-            yield Piece(as_texts(table), list(range(number, number + len(table))))
+            yield Piece(as_texts(table), range(number, number + len(table)))
             number += len(table)
             advance(size * len(table) // max(file.metadata.num_rows, 1))

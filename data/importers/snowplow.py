@@ -9,16 +9,15 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pcsv
 
 from data.errors import InputError
-from data.importers.batch import Advance, Batch, Broken
+from data.importers.batch import Advance, Batch, Broken, Cells, by_text
 from data.importers.rows import TableFile
 from data.importers.streams import ByteFile, broken_archive, line_blocks
 from data.importers.tracker_mapping import TrackerSpec
@@ -50,7 +49,9 @@ def read(path: Path, spec: TrackerSpec, advance: Advance) -> Iterator[Batch]:
     try:
         for table in _tables(path, header, columns, told):
             first = done + (2 if header else 1)
-            yield _batch({n: table[n] for n in table.column_names}, range(first, first + len(table)), spec)
+            yield _batch(
+                {n: table[n].combine_chunks() for n in table.column_names}, range(first, first + len(table)), spec
+            )
             done += len(table)
     except (EOFError, zlib.error, gzip.BadGzipFile):
         raise broken_archive(path) from None
@@ -140,61 +141,53 @@ def _wanted(header: Sequence[str], spec: TrackerSpec) -> list[str]:
     return [n for n in header if n in own or n.startswith((WEB_PAGE, ROBOTS))]
 
 
-def _batch(raw: dict[str, Any], lines: Sequence[int], spec: TrackerSpec) -> Batch:
-    n = len(lines)
-    cells = {name: _list(raw.get(name), n) for name in PLACES}
-    names = [name or "event" for name in cells["event_name"]]
-    types = [TYPES.get(name, "custom") for name in names]
-    ping = [kind == "engagement" for kind in types]
-    rule = spec.converted
-    columns: dict[str, list[Any]] = {
-        "event_id": cells["event_id"], "visitor_id": _first(cells["domain_userid"], cells["network_userid"]),
+def _batch(raw: Mapping[str, pa.Array], lines: Sequence[int], spec: TrackerSpec) -> Batch:
+    cells = {name: raw[name] if name in raw else pa.nulls(len(lines), pa.string()) for name in PLACES}
+    names = pc.fill_null(cells["event_name"], "event")
+    types = by_text(names, lambda name: TYPES.get(name, "custom"))
+    ping = pc.equal(types, "engagement")
+    columns: dict[str, Cells] = {
+        "event_id": cells["event_id"], "visitor_id": pc.coalesce(cells["domain_userid"], cells["network_userid"]),
         "lead_id": cells["user_id"], "session_id": cells["domain_sessionid"], "name": names, "type": types,
-        "occurred_at": [d if p and d else t for p, d, t in
-                        zip(ping, cells["dvce_created_tstamp"], cells["derived_tstamp"], strict=True)],
+        "occurred_at": pc.if_else(pc.and_(ping, pc.is_valid(cells["dvce_created_tstamp"])),
+                                  cells["dvce_created_tstamp"], cells["derived_tstamp"]),
         "received_at": cells["collector_tstamp"], "app": cells["app_id"],
-        "url": _first(cells["page_url"], _places(cells["page_urlhost"], cells["page_urlpath"])),
-        "referrer": _first(cells["page_referrer"], cells["refr_urlhost"]), "source": cells["mkt_source"],
+        "url": pc.coalesce(cells["page_url"], _places(cells["page_urlhost"], cells["page_urlpath"])),
+        "referrer": pc.coalesce(cells["page_referrer"], cells["refr_urlhost"]), "source": cells["mkt_source"],
         "medium": cells["mkt_medium"], "campaign": cells["mkt_campaign"],
-        "click_id_kind": [NETWORKS.get((net or "").lower()) if click else None for click, net in
-                          zip(cells["mkt_clickid"], cells["mkt_network"], strict=True)],
-        "user_agent": cells["useragent"], "bot": _robots(raw, n), "page_view_id": _views(raw, ping),
+        "click_id_kind": _if(pc.is_valid(cells["mkt_clickid"]),
+                             by_text(cells["mkt_network"], lambda name: NETWORKS.get(name.lower()))),
+        "user_agent": cells["useragent"], "bot": _robots(raw, len(lines)), "page_view_id": _views(raw, cells, ping),
     }  # fmt: skip
-    if rule is not None:
-        columns["value"] = _list(raw.get(rule.value or ""), n)
-        columns["currency"] = _list(raw.get(rule.currency or ""), n)
-    return Batch(list(lines), columns)
+    if (rule := spec.converted) is not None:
+        told = (("value", rule.value), ("currency", rule.currency))
+        columns |= {name: raw[column] for name, column in told if column in raw}
+    return Batch(lines, columns)
 
 
-def _list(column: Any, n: int) -> list[Any]:
-    if column is None:
-        return [None] * n
-    return column if isinstance(column, list) else column.to_pylist()  # type: ignore[no-any-return]
+def _if(condition: pa.Array, texts: pa.Array) -> pa.Array:
+    return pc.if_else(condition, texts, pa.scalar(None, pa.string()))
 
 
-def _first(one: list[Any], other: list[Any]) -> list[Any]:
-    return [b if a is None else a for a, b in zip(one, other, strict=True)]
+def _places(hosts: pa.Array, paths: pa.Array) -> pa.Array:
+    return pc.binary_join_element_wise("//", hosts, pc.fill_null(paths, "/"), "")
 
 
-def _places(hosts: list[Any], paths: list[Any]) -> list[Any]:
-    return [None if host is None else f"//{host}{path or '/'}" for host, path in zip(hosts, paths, strict=True)]
-
-
-def _views(raw: dict[str, Any], ping: list[bool]) -> list[str | None]:
+def _views(raw: Mapping[str, pa.Array], cells: Mapping[str, pa.Array], ping: pa.Array) -> pa.Array:
     """The page view of each ping."""
     own = next((n for n in raw if n.startswith(WEB_PAGE)), None)
-    texts = _list(raw.get(own or "contexts"), len(ping))
     pattern = _VIEW if own else _VIEW_IN_STREAM
-    found = [pattern.search(text) if is_ping and text else None for is_ping, text in zip(ping, texts, strict=True)]
-    return [None if f is None else f[1] for f in found]
+
+    def view(context: str) -> str | None:
+        found = pattern.search(context)
+        return found and found[1]
+
+    return by_text(_if(ping, raw[own] if own else cells["contexts"]), view)
 
 
-def _robots(raw: dict[str, Any], n: int) -> list[bool]:
+def _robots(raw: Mapping[str, pa.Array], n: int) -> pa.Array:
     own = next((c for c in raw if c.startswith(ROBOTS)), "derived_contexts")
-    if raw.get(own) is None:
-        return [False] * n
-    column = pa.array(raw[own], pa.string()) if isinstance(raw[own], list) else raw[own]
-    return pc.fill_null(pc.match_substring_regex(column, _ROBOT), False).to_pylist()  # type: ignore[no-any-return]
+    return pc.match_substring_regex(raw[own], _ROBOT) if own in raw else pa.nulls(n, pa.bool_())
 
 
 def _slowly(
@@ -205,7 +198,7 @@ def _slowly(
     names = header or _stream_header()
     wanted = [(name, names.index(name)) for name in columns]
     lines: list[int] = []
-    cells: dict[str, list[Any]] = {name: [] for name in columns}
+    cells: dict[str, list[str | None]] = {name: [] for name in columns}
     broken: list[Broken] = []
     with TableFile(path, table_spec, None if header else names, quoted=table_spec.delimiter == ",") as table:
         for row in table.rows():
@@ -218,10 +211,14 @@ def _slowly(
             for name, index in wanted:
                 cells[name].append(row.fields[index] or None)
             if len(lines) >= SLOW_ROWS:
-                yield _with(broken, _batch(dict(cells), lines, spec))
+                yield _with(broken, _batch(_arrays(cells), lines, spec))
                 lines, cells, broken = [], {name: [] for name in columns}, []
                 told.at(table.position())
-    yield _with(broken, _batch(dict(cells), lines, spec))
+    yield _with(broken, _batch(_arrays(cells), lines, spec))
+
+
+def _arrays(cells: Mapping[str, list[str | None]]) -> dict[str, pa.Array]:
+    return {name: pa.array(column, pa.string()) for name, column in cells.items()}
 
 
 def _with(broken: list[Broken], batch: Batch) -> Batch:

