@@ -68,6 +68,10 @@ class FeatureSet:
     def version(self) -> str:
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:12]
 
+    def adding(self, name: str, fitted: Fitted) -> FeatureSet:
+        """The set with one more family and its fitted part."""
+        return replace(self, names=(*self.names, name), fitted=dict(self.fitted) | {name: fitted})
+
     def to_json(self) -> str:
         """JSON with sorted keys; `from_json` gives the same set back."""
         document = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from data.dataset import ExtraColumn
-from features import dwell, dwell_parts, earlier, path, path_odds, profile, rhythm, source, steps
+from features import clusters, dwell, dwell_parts, earlier, path, path_odds, profile, rhythm, source, steps
 from features.extra import family_for
 from features.family import GROUPS, Family
 
@@ -22,6 +22,7 @@ STANDARD: tuple[Family, ...] = (
     *path.FAMILIES,
     *steps.FAMILIES,
     *path_odds.FAMILIES,
+    *clusters.FAMILIES,
 )
 
 # Families that look at other records than the lead's own: its outcomes, its account.

@@ -113,4 +113,5 @@ DIGESTS: dict[str, str] = {
     "topics_effective": "26200cd99ef79433",
     "topic_concentration_28d": "379202f23af5863d",
     "path_log_odds": "e53daf926b27697e",
+    "cluster_log_odds": "585b2f99928c12d2",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -157,12 +157,12 @@ def topic_concentration(m: Moment, _: Fitted) -> F64:
 
 def topic_views(m: Moment, fitted: Fitted) -> F64:
     """Page views of each topic, (n, k)."""
-    return _views_by(m.journeys, m.journeys.topic, m.journeys.vocabulary.topics, fitted)
+    return views_by(m.journeys, m.journeys.topic, m.journeys.vocabulary.topics, list_parts(fitted))
 
 
 def type_views(m: Moment, fitted: Fitted) -> F64:
     """Page views of each type of content, (n, k)."""
-    return _views_by(m.journeys, m.journeys.content_type, m.journeys.vocabulary.types, fitted)
+    return views_by(m.journeys, m.journeys.content_type, m.journeys.vocabulary.types, list_parts(fitted))
 
 
 def entry_type(m: Moment) -> Coded:
@@ -197,8 +197,8 @@ def _views_of(j: Journeys, content_type: str) -> F64:
     return j.views_by_type[:, types.index(content_type)] if content_type in types else np.zeros(len(j))
 
 
-def _views_by(j: Journeys, codes: I32, names: tuple[str, ...], fitted: Fitted) -> F64:
-    values = list_parts(fitted)
+def views_by(j: Journeys, codes: I32, names: tuple[str, ...], values: Sequence[str]) -> F64:
+    """Page views whose code says one of these values, (n, k); the codes are numbers in `names`."""
     return j.table(numbers_in(values, names)[codes], len(values), j.views)
 
 

@@ -8,8 +8,10 @@ their log-odds. Training rows must be computed with parts that never saw their l
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from features.arrays import F64, I64, per_segment, ratio, rows_where, sorted_distinct
 from features.family import Family, Fitted, Labels, Moment
@@ -43,14 +45,30 @@ def learn_path_log_odds(m: Moment, labels: Labels) -> Fitted:
     rows = np.bincount(step, minlength=width)
     whole = np.bincount(step, weights=labels.weight[segment], minlength=width)
     won = np.bincount(step, weights=(labels.weight * labels.label)[segment], minlength=width)
-    base = float(np.average(labels.label, weights=labels.weight)) if labels.weight.any() else 0.0
+    base = base_rate(labels)
     if not 0 < base < 1:
         return {"values": [], "weights": []}
-    rate = (won + PRIOR * base) / (whole + PRIOR)
-    weight = np.log(rate / (1 - rate)) - np.log(base / (1 - base))
+    weight = against(shrunk_rate(won, whole, base), base)
     kept = rows_where(rows >= LEAST_ROWS).tolist()
     found = sorted((f"{names[i // len(names)]}>{names[i % len(names)]}", float(weight[i])) for i in kept)
     return {"values": [name for name, _ in found], "weights": [value for _, value in found]}
+
+
+def base_rate(labels: Labels) -> float:
+    """The weighted share of conversions; 0 where no row weighs anything."""
+    return float(np.average(labels.label, weights=labels.weight)) if labels.weight.any() else 0.0
+
+
+def shrunk_rate(won: NDArray[Any], whole: NDArray[Any], base: float) -> F64:
+    """Conversion rates won / whole, pulled to the base rate by PRIOR rows."""
+    rate: F64 = (won + PRIOR * base) / (whole + PRIOR)
+    return rate
+
+
+def against(rate: F64, base: float) -> F64:
+    """How far the log-odds of some rates lie above those of the base rate."""
+    weight: F64 = np.log(rate / (1 - rate)) - np.log(base / (1 - base))
+    return weight
 
 
 def cross_fitted(family: Family, m: Moment, parts: Sequence[Fitted], fold: I64) -> F64:

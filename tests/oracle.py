@@ -36,6 +36,7 @@ def answers(case: Case, ask: tuple[int, int], feature_set: FeatureSet) -> dict[s
     found |= _of_dwell(events, feature_set)
     found |= _of_rhythm(events, created, as_of)
     found |= _of_path(events, feature_set)
+    found["cluster_log_odds"] = _of_cluster(events, feature_set)
     return found
 
 
@@ -248,6 +249,31 @@ def _of_steps(views: list[Row], path: list[Any], fs: FeatureSet) -> dict[str, fl
         "topics_effective": _ratio(len(topics) ** 2, sum(topics.count(t) ** 2 for t in set(topics))),
         "topic_concentration_28d": _ratio(max(map(recent.count, recent), default=0), len(recent)),
     }
+
+
+def _of_cluster(events: list[Row], fs: FeatureSet) -> float:
+    """The weight of the nearest cluster, by squared distances."""
+    c = fs.fitted["cluster_log_odds"]
+    pages = [e["page"] for e in events if e["view"] and e["page"] is not None]
+    channels = [next(g)["channel"] for _, g in groupby(_web(events), key=lambda e: e["session"])]
+    groups = ["paid" if ch in PAID else ch if ch in GROUPS else "other" for ch in channels]
+    if not channels:
+        return NAN
+    order = ("direct", "paid", "organic_search", "organic_social", "email", "referral", "ai_assistant", "other")
+    blocks = (
+        [[p.type for p in pages].count(t) for t in c["types"]],
+        [[p.topic for p in pages].count(t) for t in c["topics"]],
+        [groups.count(g) for g in order],
+    )
+    centre, profile = list(c["centre"]), []
+    for counts in blocks:
+        whole, average = sum(counts), [centre.pop(0) for _ in counts]
+        profile += [(n - whole * a) / (whole + 5) for n, a in zip(counts, average, strict=True)]
+    amounts = (len(channels), sum(e["view"] for e in events))
+    profile += [math.log1p(n) - a for n, a in zip(amounts, centre, strict=True)]
+    x = [p / s for p, s in zip(profile, c["scale"], strict=True)]
+    distance = [math.dist(x, centroid) for centroid in c["centroids"]]
+    return float(c["weights"][distance.index(min(distance))])
 
 
 def _web(events: list[Row]) -> list[Row]:

@@ -18,7 +18,7 @@ from features.build import FeatureSet
 from features.catalog import STANDARD
 from features.family import Family, Fitted, Labels, Moment
 from features.golden import DIGESTS
-from tests.cases import CATEGORIES, CONTENT, EMPTY, EXTRA, Case, moment
+from tests.cases import CATEGORIES, CONTENT, EMPTY, EXTRA, Case, moment, with_clusters
 
 FILE = Path(__file__).parent / "samples" / "golden_journeys.json"
 NUMBERS = {"employees", *(c.name for c in EXTRA if c.kind == "number")}
@@ -47,6 +47,7 @@ def moments() -> tuple[Moment, Moment]:
 
 
 def _fitted(family: Family, training: Moment) -> Fitted:
+    family = with_clusters(family)
     if family.learn is not None:
         label = (np.arange(len(training)) % 20 < 7).astype(np.float64)
         return family.learn(training, Labels(label, np.ones(len(training))))

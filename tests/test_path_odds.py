@@ -95,7 +95,7 @@ def test_training_gives_no_lead_a_part_that_saw_its_label(tmp_path: Path) -> Non
     drawn = (np.random.default_rng(1).random(int(frame.lead.max()) + 1) < 0.3).astype(float)
     frame = replace(frame, label=drawn[frame.lead])
     train = np.flatnonzero(frame.lead % 4 > 0)
-    feature_set, crossed = fit_on(dataset, frame, train, None, learn=True)
+    feature_set, crossed, _ = fit_on(dataset, frame, train, None, learn=True)
     rules = Rules.from_yaml(rules_text())
     column = feature_set.columns.index("path_log_odds")
     found = table_of(dataset, frame, (feature_set, crossed), rules, None, lambda n: None).values[:, column]

@@ -48,6 +48,14 @@ def test_the_json_has_the_keys_of_the_contract(trained: Found) -> None:
     assert found["promoted"] is False
 
 
+def test_what_became_of_behaviour_clusters_is_told_and_kept(trained: Found) -> None:
+    """500 leads are judged in turns, where no feature may use labels."""
+    _, found, said = trained
+    assert (found["clusters"]["kept"], found["clusters"]["reason"]) == (False, "turns")
+    assert "Behaviour clusters left out: the leads are judged in turns" in said
+    assert "Behaviour clusters left out" in (Path(found["bundle"]["path"]) / "card.md").read_text()
+
+
 def test_the_calendar_adds_up_and_leaves_a_horizon_between(trained: Found) -> None:
     _, found, _ = trained
     slices = found["split"]["slices"]

@@ -7,7 +7,7 @@ set is fitted on, and the features of every row. Points and slices are computed 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -21,11 +21,13 @@ from data.records import NULL_TIME, Columns, take
 from features.beside import Beside
 from features.build import FeatureSet, build_features, fit_feature_set, moment_at
 from features.catalog import CONTEXT, families_for
+from features.clusters import NAME as CLUSTERS
 from features.content import ContentMap
 from features.encode import coded
-from features.family import Fitted, Labels, Moment
+from features.family import Family, Fitted, Labels, Moment
 from features.path_odds import cross_fitted
 from training.bundle import Bundle
+from training.clusters import Clustering, clustering_of
 from training.rules import Rules, score_points
 from training.snapshots import Policy, Snapshots, conversions_of, snapshots_of
 from training.splits import FOLDS, fold_of, lead_hash
@@ -239,14 +241,15 @@ class Crossed:
 
 def fit_on(
     dataset: Dataset, frame: Frame, rows: I64, content: str | None, learn: bool = False, context: bool = False
-) -> tuple[FeatureSet, Crossed]:
+) -> tuple[FeatureSet, Crossed, Clustering]:
     """The feature set, fitted on the last of the given (training) rows of each lead, of up to 20,000 leads.
 
     One row a lead, so that what a single lead repeats for weeks is no category; leads by hash, so that the set does
     not depend on how the dataset is divided into groups. With `learn` families that use the label are among it, with
-    `context` those that look at other records than the lead's own.
+    `context` those that look at other records than the lead's own. Behaviour clusters join where they are worth it.
     """
-    families = tuple(f for f in families_for(dataset.info.extra) if context or f.name not in CONTEXT)
+    out = {CLUSTERS} if context else {CLUSTERS, *CONTEXT}
+    families = tuple(f for f in families_for(dataset.info.extra) if f.name not in out)
     if not dataset.info.has_times:
         families = tuple(f for f in families if f.group == "profile" or f.name.startswith("extra_"))
     document = yaml.safe_load(content or packaged.content_text())
@@ -268,16 +271,21 @@ def fit_on(
     feature_set = fit_feature_set(
         families, dataset.info.extra, document, blank.categories, moment, labels if learn else None
     )
-    return feature_set, _crossed(feature_set, moment, labels, frame, picked) if learn else Crossed.none()
+    if not learn:
+        return feature_set, Crossed.none(), Clustering("turns" if dataset.info.has_times else "times")
+    clusters = clustering_of(feature_set, moment, labels, frame.hashes[picked])
+    if clusters.kept:
+        families, feature_set = (*families, clusters.family), feature_set.adding(CLUSTERS, clusters.part)
+    return feature_set, _crossed(families, moment, labels, frame, picked), clusters
 
 
-def _crossed(feature_set: FeatureSet, moment: Moment, labels: Labels, frame: Frame, picked: I64) -> Crossed:
+def _crossed(families: Sequence[Family], moment: Moment, labels: Labels, frame: Frame, picked: I64) -> Crossed:
     """The parts that use the label once more for each fold of leads, whose rows weigh nothing."""
     fold = fold_of(frame.hashes[picked])
     parts = []
     for f in range(FOLDS):
         others = Labels(labels.label, np.where(fold == f, 0.0, labels.weight))
-        parts.append({n.name: n.learn(moment, others) for n in feature_set.families if n.learn is not None})
+        parts.append({n.name: n.learn(moment, others) for n in families if n.learn is not None})
     leads = np.zeros(int(frame.lead.max(initial=-1)) + 1, dtype=np.bool_)
     leads[frame.lead[picked]] = True
     return Crossed(tuple(parts), leads)

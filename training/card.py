@@ -27,6 +27,8 @@ probability. Explanations are {explanation}; their sum is the uncalibrated log-o
 
 ## Inputs
 {features} feature columns in {families} families; channel rules {channels}; content map {content}.
+
+{clusters}
 """
 
 

@@ -72,7 +72,7 @@ def _card(work: Work, found: Judgement, plan: list[Slice]) -> str:
         "horizon_days": work.question.policy.horizon_days, "refits": work.settings.training.refits,
         "features": len(features.columns), "families": len(features.names),
         "channels": features.channel_rules_version, "content": features.content_map.version,
-        "explanation": _HOW[found.champion],
+        "explanation": _HOW[found.champion], "clusters": "\n".join(work.clusters.lines()),
     }  # fmt: skip
     lines = [
         f"{s.name}: {s.leads} leads" if s.name in LEFT_OUT.values() else

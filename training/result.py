@@ -8,6 +8,7 @@ from typing import Any
 
 from training.bundle import Bundle
 from training.calendar import Slice
+from training.clusters import Clustering
 from training.gate import GateVerdict
 from training.judging import SERVING, Judgement
 from training.splits import Split
@@ -25,6 +26,7 @@ class Training:
     split: Split
     verdict: GateVerdict
     counts: dict[str, int]
+    clusters: Clustering
     trouble: str | None
 
     def candidates(self) -> list[dict[str, Any]]:

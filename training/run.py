@@ -50,7 +50,9 @@ def train(dataset: Dataset, settings: Settings, request: Request) -> Training:
     plan = calendar.calendar_of(work.frame, work.split, dataset.info.has_times)
     bundle = bundle_of(work, found, fitted, spread, rows, plan)
     counts = _counts(work.frame, work.split)
-    return record(work, Training(bundle, Path(), 0, found, plan, work.split, verdict, counts, work.trouble))
+    return record(
+        work, Training(bundle, Path(), 0, found, plan, work.split, verdict, counts, work.clusters, work.trouble)
+    )
 
 
 def prepared(dataset: Dataset, settings: Settings, request: Request) -> Work:
@@ -61,11 +63,11 @@ def prepared(dataset: Dataset, settings: Settings, request: Request) -> Work:
     split = _split(dataset, frame, settings, question)
     # In fold turns every lead is judged by rows that others learned from: no part of the features may use labels.
     train, content, learn = split.turns[0].train, dataset.content_text(), split.kind == "time"
-    fitted = assemble.fit_on(dataset, frame, train, content, learn, settings.training.context)
+    feature_set, crossed, clusters = assemble.fit_on(dataset, frame, train, content, learn, settings.training.context)
     serving, trouble = _serving(settings, request)
     advance = request.progress("features", len(frame))
-    table = assemble.table_of(dataset, frame, fitted, rules, serving, advance)
-    return Work(dataset, settings, request, question, rules, frame, split, table, serving, trouble)
+    table = assemble.table_of(dataset, frame, (feature_set, crossed), rules, serving, advance)
+    return Work(dataset, settings, request, question, rules, frame, split, table, clusters, serving, trouble)
 
 
 def _question(dataset: Dataset, settings: Settings, request: Request) -> assemble.Question:

@@ -9,6 +9,7 @@ from data.dataset import Dataset
 from data.settings import Settings
 from training.assemble import Frame, Question, Table
 from training.bundle import Bundle
+from training.clusters import Clustering
 from training.rules import Rules
 from training.splits import Split
 
@@ -37,6 +38,7 @@ class Work:
     frame: Frame
     split: Split
     table: Table
+    clusters: Clustering
     serving: Bundle | None
     trouble: str | None
 

@@ -84,6 +84,8 @@ def _show(screen: Screen, training: Training) -> None:
     screen.table(title, ("candidate", *(t for t, _ in TABLE)), rows)
     screen.say(f"\nChosen on training rows: {training.judgement.champion}. Bundle {training.bundle.version}, "
                f"MLflow version {training.number}.")  # fmt: skip
+    for line in training.clusters.lines():
+        screen.say(line)
     if training.trouble:
         screen.say(f"The release that serves now could not be compared: {training.trouble}")
     screen.say("Gate: open." if training.verdict.open else f"Gate: closed: {'; '.join(training.verdict.reasons)}.")
@@ -116,7 +118,7 @@ def _document(training: Training, request: Any, promoted: bool) -> dict[str, Any
         "champion": training.judgement.champion, "candidates": training.candidates(), "counts": training.counts,
         "split": {"kind": training.split.kind, "slices": [vars(s) for s in training.calendar]},
         "bundle": {"path": str(training.folder), "sha256": training.bundle.name},
-        "mlflow_version": training.number, "gate": training.verdict.document(), "promoted": promoted,
+        "clusters": training.clusters.document(), "mlflow_version": training.number, "gate": training.verdict.document(), "promoted": promoted,
         "serving": training.serving(),
     }  # fmt: skip
 
