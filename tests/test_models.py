@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import lightgbm as lgb
 import numpy as np
 import pytest
 
 from training.booster import Booster
-from training.candidates import choose, fit, log_loss, resampled, steps
+from training.candidates import _TREES, choose, fit, log_loss, resampled, steps
+from training.gate import size_of
 from training.models import MAX_DEPTH, MAX_LEAVES, Recipe, Rows
 from training.predictors import Predictor, predictor_of
 from training.splits import lead_hash
@@ -30,8 +33,9 @@ ROWS = _rows()
 
 @pytest.fixture(scope="module", params=["logistic", "lightgbm", "blend"])
 def model(request: pytest.FixtureRequest) -> Predictor:
-    parts = [{"kind": "logistic", "settings": {"C": 0.1}}, {"kind": "lightgbm", "settings": SETTINGS}]
-    settings = {"logistic": {"C": 0.1}, "lightgbm": SETTINGS, "blend": {"parts": parts, "weights": [0.5, 0.5]}}
+    trees = [{"kind": "lightgbm", "settings": SETTINGS | more} for more in ({}, {"extra_trees": True})]
+    blend = {"parts": [{"kind": "logistic", "settings": {"C": 0.1}}, *trees], "weights": [0.5, 0.25, 0.25]}
+    settings = {"logistic": {"C": 0.1}, "lightgbm": SETTINGS, "blend": blend}
     return Recipe(request.param, settings[request.param]).fit(ROWS)
 
 
@@ -64,7 +68,6 @@ def test_the_ctypes_predictor_is_bit_equal_to_lightgbm() -> None:
     text = Recipe("lightgbm", SETTINGS).fit(ROWS).files()["model.txt"]
     ours, theirs = Booster(text), lgb.Booster(model_str=text)
     assert np.array_equal(ours.raw(ROWS.values), theirs.predict(ROWS.values, raw_score=True))
-    assert np.array_equal(ours.contributions(ROWS.values), theirs.predict(ROWS.values, pred_contrib=True))
 
 
 def test_rows_of_another_width_are_refused(model: Predictor) -> None:
@@ -91,10 +94,40 @@ def test_held_out_predictions_are_not_the_training_fit() -> None:
 
 
 def test_trees_stay_inside_the_size_an_explanation_can_afford() -> None:
+    for settings in _TREES:
+        trees, leaves, depth = size_of(Recipe("lightgbm", settings | {"rounds": 5}).fit(ROWS)) or (0, 0, 0)
+        assert trees == 5
+        assert leaves <= MAX_LEAVES
+        assert depth <= MAX_DEPTH
+
+
+def test_a_part_is_the_change_of_the_mean_along_the_path() -> None:
     text = Recipe("lightgbm", SETTINGS).fit(ROWS).files()["model.txt"]
-    leaves = [int(line.split("=")[1]) for line in text.splitlines() if line.startswith("num_leaves=")]
-    assert max(leaves) <= MAX_LEAVES
-    assert f"[max_depth: {MAX_DEPTH}]" in text
+    parts, base = Booster(text).contributions(ROWS.values[:20])
+    trees = [t["tree_structure"] for t in lgb.Booster(model_str=text).dump_model()["tree_info"]]
+    for row, found in zip(ROWS.values[:20], parts, strict=True):
+        slow = np.zeros(len(row))
+        for node in trees:
+            while "split_feature" in node:
+                before, feature = _mean(node)[0], node["split_feature"]
+                node = node["left_child" if _goes_left(node, row[feature]) else "right_child"]
+                slow[feature] += _mean(node)[0] - before
+        assert np.allclose(found, slow, rtol=0, atol=1e-12)
+    assert np.allclose(base, sum(_mean(t)[0] for t in trees), rtol=0, atol=1e-12)
+
+
+def _goes_left(node: dict[str, Any], value: float) -> bool:
+    if np.isnan(value) and node["missing_type"] == "NaN":
+        return bool(node["default_left"])
+    return bool(np.nan_to_num(value) <= node["threshold"])
+
+
+def _mean(node: dict[str, Any]) -> tuple[float, int]:
+    """Mean of the leaves below a node, weighted by their rows, and how many rows these are."""
+    if "leaf_value" in node:
+        return node["leaf_value"], node["leaf_count"]
+    (a, n), (b, m) = (_mean(node[side]) for side in ("left_child", "right_child"))
+    return (a * n + b * m) / (n + m), n + m
 
 
 def test_resampling_draws_whole_leads() -> None:

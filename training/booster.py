@@ -8,16 +8,18 @@ evaluation. A damaged model text can kill the process: check its SHA-256 before 
 from __future__ import annotations
 
 import ctypes
-from functools import cache
+from functools import cache, cached_property
 from importlib.metadata import files
 
 import numpy as np
 from numpy.typing import NDArray
 
+from training.attribution import PathTable
+
 F64 = NDArray[np.float64]
 
 _FLOAT64 = 1
-_RAW, _CONTRIBUTIONS = 1, 3
+_RAW, _LEAF = 1, 2
 _SUFFIXES = (".so", ".dll", ".dylib")
 
 
@@ -57,9 +59,14 @@ class Booster:
         """Uncalibrated log-odds of rows, (n, width) -> (n,). NaN is missing."""
         return self._predict(values, _RAW, 1)[:, 0]
 
-    def contributions(self, values: F64) -> F64:
-        """TreeSHAP of rows, (n, width) -> (n, width + 1); the last column is the base. Rows sum to `raw`."""
-        return self._predict(values, _CONTRIBUTIONS, self.width + 1)
+    def contributions(self, values: F64) -> tuple[F64, F64]:
+        """Parts (n, width) and base (n,) of rows: see training.attribution. A row's parts and base sum to `raw`."""
+        leaf = self._predict(values, _LEAF, len(self._paths.first)).astype(np.int64)
+        return self._paths.contributions(leaf), np.full(len(values), self._paths.base)
+
+    @cached_property
+    def _paths(self) -> PathTable:
+        return PathTable.of(self.text, self.width)
 
     def _predict(self, values: F64, kind: int, columns: int) -> F64:
         rows = np.ascontiguousarray(values, dtype=np.float64)

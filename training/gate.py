@@ -134,11 +134,10 @@ def single_auc(score: F64, label: F64) -> float:
 
 def size_of(model: Predictor) -> tuple[int, int, int] | None:
     """(trees, most leaves, deepest) of the trees in a model; None where it has none."""
-    text = model.files().get("model.txt")
-    if text is None:
+    texts = [text for name, text in model.files().items() if name.endswith(".txt")]
+    if not texts:
         return None
-    leaves = [int(line.split("=")[1]) for line in text.splitlines() if line.startswith("num_leaves=")]
-    depth = next(
-        (int(line.split(":")[1].strip(" ]")) for line in text.splitlines() if line.startswith("[max_depth:")), 0
-    )
-    return len(leaves), max(leaves, default=0), depth
+    lines = [line for text in texts for line in text.splitlines()]
+    leaves = [int(line.split("=")[1]) for line in lines if line.startswith("num_leaves=")]
+    depths = [int(line.split(":")[1].strip(" ]")) for line in lines if line.startswith("[max_depth:")]
+    return len(leaves), max(leaves, default=0), max(depths, default=0)

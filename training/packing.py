@@ -21,8 +21,8 @@ from training.work import Work
 
 _HOW = {
     "logistic": "coefficients times standardised values",
-    "lightgbm": "TreeSHAP values",
-    "blend": "the mean of coefficients times standardised values and TreeSHAP values",
+    "lightgbm": "path attribution: the change of the mean along each row's path, summed over trees",
+    "blend": "the weighted mean of its parts: coefficients times standardised values, and path attribution of trees",
 }
 
 

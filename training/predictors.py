@@ -1,12 +1,14 @@
 """Fitted models as the service meets them: text in, log-odds and contributions out. Nothing here can fit.
 
-`LinearModel` is `linear.json`, `TreeModel` is `model.txt`, `BlendModel` is several of them averaged in log-odds.
+`LinearModel` is `linear.json`, `TreeModel` is `model.txt` (`model-2.txt` ... in a blend), `BlendModel` is several of
+them averaged in log-odds.
 All give the same bits for one row and for many.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +20,7 @@ from numpy.typing import NDArray
 from training.booster import Booster
 
 F64 = NDArray[np.float64]
+PLAIN = re.compile(r"-\d+\.")  # what tells a blend's files of one kind apart
 
 
 class Predictor(Protocol):
@@ -106,8 +109,7 @@ class TreeModel:
         return self.booster.raw(values)
 
     def contributions(self, values: F64) -> tuple[F64, F64]:
-        all_parts = self.booster.contributions(values)
-        return all_parts[:, :-1], all_parts[:, -1]
+        return self.booster.contributions(values)
 
     def files(self) -> dict[str, str]:
         return {"model.txt": self.text}
@@ -136,7 +138,9 @@ class BlendModel:
     def files(self) -> dict[str, str]:
         files: dict[str, str] = {}
         for model in self.models:
-            files |= model.files()
+            for name, text in model.files().items():
+                again = sum(PLAIN.sub(".", n) == name for n in files)
+                files[name.replace(".", f"-{again + 1}.") if again else name] = text
         files["blend.json"] = json.dumps({"weights": list(self.weights), "files": list(files)}, indent=1)
         return files
 
@@ -151,7 +155,7 @@ def predictor_of(files: dict[str, str], threads: int = 1) -> Predictor:
     """
     if "blend.json" in files:
         document = json.loads(files["blend.json"])
-        parts = [predictor_of({n: files[n]}, threads) for n in document["files"]]
+        parts = [predictor_of({PLAIN.sub(".", n): files[n]}, threads) for n in document["files"]]
         return BlendModel(parts, document["weights"])
     if "model.txt" in files:
         return TreeModel(files["model.txt"], threads)
