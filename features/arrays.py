@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,10 +12,14 @@ I64 = NDArray[np.int64]
 I32 = NDArray[np.int32]
 I8 = NDArray[np.int8]
 Mask = NDArray[np.bool_]
+Codes = TypeVar("Codes", I32, I64)
 
 
 def rows_where(mask: Mask) -> I64:
-    """Positions at which `mask` holds. (`np.flatnonzero` without its detours, which one lead would feel.)"""
+    """Positions at which `mask` holds. (`np.flatnonzero` without its detours, which one lead would feel.)
+
+    `values[rows_where(mask)]` is several times faster than `values[mask]` on long arrays, and no slower on short ones.
+    """
     return mask.nonzero()[0]
 
 
@@ -33,12 +39,20 @@ def run_ends(values: NDArray[np.integer]) -> I64:
 
 def sorted_distinct(values: NDArray[np.int64]) -> tuple[I64, I64]:
     """(distinct values ascending, how often each occurs). Sorting integers is far faster than `np.unique`."""
-    ordered = np.sort(values)
+    ordered = _narrow(values)
+    ordered.sort()
     first = run_starts(ordered)
     counts = np.empty(len(first), dtype=np.int64)
     np.subtract(first[1:], first[:-1], out=counts[:-1])
     counts[-1:] = len(ordered) - first[-1:]
-    return ordered[first], counts
+    return ordered[first].astype(np.int64), counts
+
+
+def _narrow(values: I64) -> NDArray[np.integer]:
+    """A copy, in 32 bits where that is worth a look and they fit: it sorts three times as fast."""
+    if len(values) > 1024 and values.min() >= 0 and values.max() <= np.iinfo(np.int32).max:
+        return values.astype(np.int32)
+    return values.copy()
 
 
 def distinct_pairs(segment: I64, codes: NDArray[np.integer], n: int) -> F64:
@@ -58,11 +72,12 @@ def per_segment(segment: I64, n: int) -> F64:
     return np.bincount(segment, minlength=n).astype(np.float64)
 
 
-def merge_repeats(segment: I64, codes: I32) -> tuple[I64, I32]:
+def merge_repeats(segment: I64, codes: Codes) -> tuple[I64, Codes]:
     """(segment, code) pairs without those equal to the pair before."""
     keep = np.ones(len(segment), dtype=np.bool_)
     keep[1:] = (segment[1:] != segment[:-1]) | (codes[1:] != codes[:-1])
-    return segment[keep], codes[keep]
+    rows = rows_where(keep)
+    return segment[rows], codes[rows]
 
 
 def pick(codes: NDArray[np.integer], position: I64) -> I32:

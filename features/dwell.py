@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from features.arrays import F64, Mask, ratio, rows_where
+from features.arrays import F64, I32, I64, Mask, ratio, rows_where
 from features.content import STAGES
 from features.family import Family, Fitted, Moment
 from features.journeys import Journeys
@@ -56,14 +56,7 @@ def long_views(m: Moment, _: Fitted) -> F64:
 
 def dwell_stage(m: Moment, _: Fitted) -> F64:
     """Seconds on pages of each funnel stage, (n, 3)."""
-    j, k = m.journeys, len(STAGES)
-    rows = rows_where(j.timed & (j.stage >= 0))
-    cell, seconds = j.segment[rows] * k + j.stage[rows], j.dwell[rows]
-    known = ~np.isnan(seconds)
-    total = np.bincount(cell[known], weights=seconds[known], minlength=len(j) * k).astype(np.float64)
-    total[np.bincount(cell[known], minlength=len(j) * k) == 0] = np.nan
-    nothing = (np.bincount(cell, minlength=len(j) * k) == 0).reshape(len(j), k) & (j.sessions > 0)[:, np.newaxis]
-    return np.where(nothing, 0.0, total.reshape(len(j), k))
+    return seconds_by(m.journeys, m.journeys.stage, len(STAGES), m.journeys.dwell)
 
 
 def dwell_decision_share(m: Moment, _: Fitted) -> F64:
@@ -95,11 +88,25 @@ def dwell_last_session(m: Moment, _: Fitted) -> F64:
     return _seconds(m.journeys, m.journeys.in_last_session)
 
 
+def seconds_by(j: Journeys, codes: I32 | I64, k: int, values: F64) -> F64:
+    """Sum of the known seconds by code, (n, k), null as in `_seconds`; a code of -1 counts nowhere."""
+    there = codes >= 0
+    rows, untold = rows_where(j.time_known & there), rows_where(j.time_unknown & there)
+    cell = j.segment[rows] * k + codes[rows]
+    total = np.bincount(cell, weights=values[rows], minlength=len(j) * k)
+    told = np.bincount(cell, minlength=len(j) * k) > 0
+    seen = told | (np.bincount(j.segment[untold] * k + codes[untold], minlength=len(j) * k) > 0)
+    nothing = ~seen.reshape(len(j), k) & (j.sessions > 0)[:, np.newaxis]
+    return np.where(nothing, 0.0, np.where(told, total, np.nan).reshape(len(j), k))
+
+
 def _seconds(j: Journeys, mask: Mask | None = None, values: F64 | None = None) -> F64:
     """Sum of the known seconds where `mask`; 0 where there was nothing to look at, null where nothing is known."""
-    timed = j.timed if mask is None else j.timed & mask
-    nothing = (j.count(timed) == 0) & (j.sessions > 0)
-    return np.where(nothing, 0.0, j.total(j.dwell if values is None else values, timed))
+    known, unknown = j.time_known, j.time_unknown
+    if mask is not None:
+        known, unknown = known & mask, unknown & mask
+    total = j.total(j.dwell if values is None else values, known)
+    return np.where(np.isnan(total) & (j.count(unknown) == 0) & (j.sessions > 0), 0.0, total)
 
 
 NO_TIME = ("No time on the site known", "Keine Zeit auf der Website bekannt")

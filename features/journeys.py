@@ -83,6 +83,11 @@ class Journeys:
         """Days between each event and its segment's as_of; above 0."""
         return self.age / DAY
 
+    @cached_property
+    def day(self) -> I64:
+        """Day of each event, in UTC, counted from 1970."""
+        return self.time // DAY
+
     def within(self, days: int) -> Mask:
         """Events of the last `days` days, the oldest moment included."""
         seen: Mask = self.age <= days * DAY
@@ -121,6 +126,16 @@ class Journeys:
         return self.views | (self.of_type("engagement") & ~np.isnan(self.dwell))
 
     @cached_property
+    def time_known(self) -> Mask:
+        """Timed events whose dwell is known."""
+        return self.timed & ~np.isnan(self.dwell)
+
+    @cached_property
+    def time_unknown(self) -> Mask:
+        """Timed events whose dwell is not known."""
+        return self.timed & ~self.time_known
+
+    @cached_property
     def known_views(self) -> Mask:
         """Page views whose time is known: their own, or engagement measured on their content in their session."""
         known = self.views & ~np.isnan(self.dwell)
@@ -133,17 +148,17 @@ class Journeys:
     @cached_property
     def stage(self) -> I32:
         """Stage number of each event's content, -1 = none."""
-        return self.vocabulary.stage_of[self.content]
+        return self.vocabulary.stage_of.take(self.content)
 
     @cached_property
     def topic(self) -> I32:
         """Topic number of each event's content, -1 = none."""
-        return self.vocabulary.topic_of[self.content]
+        return self.vocabulary.topic_of.take(self.content)
 
     @cached_property
     def content_type(self) -> I32:
         """Type number of each event's content, -1 = none."""
-        return self.vocabulary.type_of[self.content]
+        return self.vocabulary.type_of.take(self.content)
 
     # -- reductions: one value per segment ---------------------------------------------------------------------
     @cached_property
@@ -155,7 +170,7 @@ class Journeys:
         """Events where `mask`; 0 for none."""
         if mask is None:
             return self.events
-        return per_segment(self.segment[mask], len(self))
+        return per_segment(self.segment[rows_where(mask)], len(self))
 
     def table(self, codes: NDArray[np.integer], width: int, mask: Mask | None = None) -> F64:
         """Events by segment and code where `mask`, (n, width); a code of -1 counts nowhere."""
@@ -185,9 +200,9 @@ class Journeys:
 
     def total(self, values: F64, mask: Mask | None = None) -> F64:
         """Sum of the known values where `mask`; NaN where no value is known."""
-        known = ~np.isnan(values) if mask is None else mask & ~np.isnan(values)
-        segment = self.segment[known]
-        sums = np.bincount(segment, weights=values[known], minlength=len(self))
+        rows = self._known(values, mask)
+        segment = self.segment[rows]
+        sums = np.bincount(segment, weights=values[rows], minlength=len(self))
         return np.where(np.bincount(segment, minlength=len(self)) > 0, sums, np.nan)
 
     def mean(self, values: F64, mask: Mask | None = None) -> F64:
@@ -197,10 +212,14 @@ class Journeys:
 
     def maximum(self, values: F64, mask: Mask | None = None) -> F64:
         """Largest known value where `mask`; NaN where none."""
-        known = ~np.isnan(values) if mask is None else mask & ~np.isnan(values)
+        rows = self._known(values, mask)
         out = np.full(len(self), -np.inf)
-        np.maximum.at(out, self.segment[known], values[known])
+        np.maximum.at(out, self.segment[rows], values[rows])
         return np.where(np.isneginf(out), np.nan, out)
+
+    def _known(self, values: F64, mask: Mask | None) -> I64:
+        known = ~np.isnan(values)
+        return rows_where(known if mask is None else mask & known)
 
     def first(self, mask: Mask | None = None) -> I64:
         """Position of the first event where `mask`; -1 where none."""
@@ -227,8 +246,13 @@ class Journeys:
 
     def distinct(self, codes: NDArray[np.integer], mask: Mask | None = None) -> F64:
         """Distinct codes >= 0 where `mask`; 0 for none."""
-        keep = codes >= 0 if mask is None else mask & (codes >= 0)
-        return distinct_pairs(self.segment[keep], codes[keep], len(self))
+        rows = rows_where(codes >= 0 if mask is None else mask & (codes >= 0))
+        return distinct_pairs(self.segment[rows], codes[rows], len(self))
+
+    @cached_property
+    def contents_distinct(self) -> F64:
+        """Different contents of the page views."""
+        return self.distinct(self.content, self.views)
 
     def at(self, values: NDArray[np.generic], position: I64) -> F64:
         """values[position] as float; NaN where position is -1."""
@@ -278,7 +302,7 @@ class Journeys:
 
     def count_sessions(self, mask: Mask) -> F64:
         """Sessions (not events) where `mask`; 0 for none."""
-        return per_segment(self.session_segment[mask], len(self))
+        return per_segment(self.session_segment[rows_where(mask)], len(self))
 
     @cached_property
     def path(self) -> tuple[I64, I32]:
@@ -290,7 +314,7 @@ class Journeys:
     def type_path(self) -> tuple[I64, I32]:
         """The path of content types: (segment, type number) of page views in order, repeats in a row merged."""
         segment, content = self.path
-        return merge_repeats(segment, self.vocabulary.type_of[content])
+        return merge_repeats(segment, self.vocabulary.type_of.take(content))
 
 
 # -- cutting ---------------------------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ CONSIDERATION, DECISION = STAGES.index("consideration"), STAGES.index("decision"
 
 def contents_distinct(m: Moment, _: Fitted) -> F64:
     """Different contents seen."""
-    return m.journeys.distinct(m.journeys.content, m.journeys.views)
+    return m.journeys.contents_distinct
 
 
 def types_distinct(m: Moment, _: Fitted) -> F64:
@@ -71,7 +71,7 @@ def session_depth(m: Moment, _: Fitted) -> F64:
 
 def loops(m: Moment, _: Fitted) -> F64:
     """Returns to a content seen before."""
-    return path_length(m, _) - contents_distinct(m, _)
+    return path_length(m, _) - m.journeys.contents_distinct
 
 
 def stage_views(m: Moment, _: Fitted) -> F64:
@@ -95,9 +95,9 @@ def to_decision(m: Moment, _: Fitted) -> F64:
     """Steps of the path from a consideration page straight to a decision page."""
     j = m.journeys
     segment, content = j.path
-    stage = j.vocabulary.stage_of[content]
+    stage = j.vocabulary.stage_of.take(content)
     step = (segment[1:] == segment[:-1]) & (stage[:-1] == CONSIDERATION) & (stage[1:] == DECISION)
-    return per_segment(segment[1:][step], len(j))
+    return per_segment(segment[1:][rows_where(step)], len(j))
 
 
 def pricing_views(m: Moment, _: Fitted) -> F64:
@@ -115,7 +115,7 @@ def steps_to_pricing(m: Moment, _: Fitted) -> F64:
     """Steps of the path before prices were seen for the first time."""
     j = m.journeys
     segment, content = j.path
-    hit = rows_where(j.vocabulary.content_flags(type="pricing")[content])
+    hit = rows_where(j.vocabulary.content_flags(type="pricing").take(content))
     opens = hit[run_starts(segment[hit])]
     start = np.searchsorted(segment, segment[opens], side="left")
     steps = np.full(len(j), np.nan)
@@ -141,7 +141,7 @@ def careers_views(m: Moment, _: Fitted) -> F64:
 def gated_distinct(m: Moment, _: Fitted) -> F64:
     """Different contents behind a form that the lead reached."""
     j = m.journeys
-    return j.distinct(j.content, j.vocabulary.gated[j.content])
+    return j.distinct(j.content, j.vocabulary.gated.take(j.content))
 
 
 def topic_concentration(m: Moment, _: Fitted) -> F64:
@@ -180,7 +180,7 @@ def last_type(m: Moment) -> Coded:
 def last_content(m: Moment) -> Coded:
     """The last content seen."""
     j = m.journeys
-    return _content_at(j.vocabulary.id_of[j.content], j.last(_mapped_views(j)), j.vocabulary.ids)
+    return _content_at(j.vocabulary.id_of.take(j.content), j.last(_mapped_views(j)), j.vocabulary.ids)
 
 
 def _mapped_views(j: Journeys) -> Mask:
@@ -199,7 +199,7 @@ def _views_of(j: Journeys, content_type: str) -> F64:
 
 def _views_by(j: Journeys, codes: I32, names: tuple[str, ...], fitted: Fitted) -> F64:
     values = list_parts(fitted)
-    return j.table(numbers_in(values, names)[codes], len(values), j.views)
+    return j.table(numbers_in(values, names).take(codes), len(values), j.views)
 
 
 def _fit_views(j: Journeys, codes: I32, names: tuple[str, ...]) -> Fitted:

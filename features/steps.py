@@ -44,9 +44,11 @@ def step_seconds(m: Moment, _: Fitted) -> F64:
     """Mean seconds between two page views in a row of one session."""
     j = m.journeys
     rows = rows_where(j.views)
-    inside = j.session[rows[1:]] == j.session[rows[:-1]]
-    seconds = ((j.time[rows[1:]] - j.time[rows[:-1]]) / MICROS)[inside]
-    segment = j.segment[rows[1:]][inside]
+    session = j.session[rows]
+    after = rows_where(session[1:] == session[:-1])
+    rows, before = rows[1:][after], rows[:-1][after]
+    seconds = (j.time[rows] - j.time[before]) / MICROS
+    segment = j.segment[rows]
     total = np.bincount(segment, weights=seconds, minlength=len(j)).astype(np.float64)
     return ratio(total, per_segment(segment, len(j)))
 
