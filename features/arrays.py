@@ -59,7 +59,7 @@ def distinct_pairs(segment: I64, codes: NDArray[np.integer], n: int) -> F64:
     """Distinct codes (>= 0) of each of n segments: a table where it fits, else a sort."""
     width = int(codes.max(initial=-1)) + 1
     pairs = segment * width + codes
-    if n * width <= 16 * len(pairs) + 1024:
+    if n * width <= 4 * len(pairs) + 1024:
         seen = np.zeros(n * width, dtype=np.bool_)
         seen[pairs] = True
         counts: I64 = np.count_nonzero(seen.reshape(n, width), axis=1)

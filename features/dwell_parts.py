@@ -11,7 +11,7 @@ import numpy as np
 from data.records import DWELL_BASES
 from features.arrays import F64, I32, ratio, rows_where
 from features.content import STAGES
-from features.dwell import HALF_LIFE_DAYS, NO_TIME, seconds_by
+from features.dwell import NO_TIME
 from features.family import Family, Fitted, Moment
 from features.journeys import Journeys
 from features.onehot import SHARE, enough, list_parts, most_frequent, numbers_in
@@ -42,15 +42,14 @@ def dwell_topic(m: Moment, fitted: Fitted) -> F64:
 def dwell_stage_decayed(m: Moment, _: Fitted) -> F64:
     """Seconds on pages of each funnel stage, those 14 days old counting half, (n, 3)."""
     j = m.journeys
-    return seconds_by(j, j.stage, len(STAGES), j.dwell * np.exp2(-j.age_days / HALF_LIFE_DAYS))
+    return j.seconds.by(j.stage, len(STAGES), j.decay)
 
 
 def dwell_basis(m: Moment, _: Fitted) -> F64:
     """Share of the known seconds that were measured, told by the tracker, or are gaps between page views, (n, 3)."""
     j = m.journeys
-    rows = rows_where(j.time_known)
-    segment, seconds = j.segment[rows], j.dwell[rows]
-    code = _BASE[j.basis[rows]]
+    segment, seconds = j.seconds.segment, j.seconds.known
+    code = _BASE.take(j.basis[j.seconds.rows])
     told = rows_where(code >= 0)
     cell = segment[told] * len(BASES) + code[told]
     parts = np.bincount(cell, weights=seconds[told], minlength=len(j) * len(BASES)).reshape(len(j), len(BASES))
@@ -60,13 +59,14 @@ def dwell_basis(m: Moment, _: Fitted) -> F64:
 
 def _by_name(j: Journeys, codes: I32, names: tuple[str, ...], fitted: Fitted) -> F64:
     values = list_parts(fitted)
-    return seconds_by(j, numbers_in(values, names).take(codes), len(values), j.dwell)
+    return j.seconds.by(numbers_in(values, names).take(codes), len(values))
 
 
 def _fit(j: Journeys, codes: I32, names: tuple[str, ...]) -> Fitted:
     """The names on which enough rows have a known time."""
-    rows = rows_where(j.time_known & (codes >= 0))
-    counts = rows_with(j.segment[rows], codes[rows], names)
+    code = codes[j.seconds.rows]
+    named = rows_where(code >= 0)
+    counts = rows_with(j.seconds.segment[named], code[named], names)
     return {"values": most_frequent(counts, enough(len(j), SHARE), MOST_CONTENTS)}
 
 

@@ -27,20 +27,21 @@ from features.arrays import (
     distinct_pairs,
     merge_repeats,
     per_segment,
-    ratio,
     rows_where,
     run_ends,
     run_starts,
 )
 from features.content import STAGES
 from features.encode import TYPE, Encoded, Vocabulary, encode
+from features.seconds import Seconds
 
-__all__ = ["NO_SESSION", "TYPE", "Encoded", "Journeys", "Vocabulary", "cut", "encode", "ratio"]
+__all__ = ["NO_SESSION", "TYPE", "Encoded", "Journeys", "Vocabulary", "cut", "encode"]
 
 SESSION_GAP = 30 * 60 * MICROS
 WEB_TYPES = ("page_view", "engagement", "form", "download", "video", "goal", "custom")
 _WEB = np.array([t in WEB_TYPES for t in EVENT_TYPES])
 NO_SESSION = -1
+HALF_LIFE_DAYS = 14.0
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,9 @@ class Journeys:
         return self.age / DAY
 
     @cached_property
-    def day(self) -> I64:
+    def day(self) -> I32:
         """Day of each event, in UTC, counted from 1970."""
-        return self.time // DAY
+        return (self.time // DAY).astype(np.int32)
 
     def within(self, days: int) -> Mask:
         """Events of the last `days` days, the oldest moment included."""
@@ -124,16 +125,6 @@ class Journeys:
     def timed(self) -> Mask:
         """Events whose dwell is time on a page: page views, and engagement that was measured."""
         return self.views | (self.of_type("engagement") & ~np.isnan(self.dwell))
-
-    @cached_property
-    def time_known(self) -> Mask:
-        """Timed events whose dwell is known."""
-        return self.timed & ~np.isnan(self.dwell)
-
-    @cached_property
-    def time_unknown(self) -> Mask:
-        """Timed events whose dwell is not known."""
-        return self.timed & ~self.time_known
 
     @cached_property
     def known_views(self) -> Mask:
@@ -181,7 +172,8 @@ class Journeys:
     @cached_property
     def by_type(self) -> F64:
         """Events of each type, (n, 12)."""
-        return self.table(self.type, len(EVENT_TYPES))
+        cell = self.segment * len(EVENT_TYPES) + self.type
+        return per_segment(cell, len(self) * len(EVENT_TYPES)).reshape(len(self), len(EVENT_TYPES))
 
     @cached_property
     def by_type_28d(self) -> F64:
@@ -197,29 +189,6 @@ class Journeys:
     def views_by_stage(self) -> F64:
         """Page views of each funnel stage, (n, 3)."""
         return self.table(self.stage, len(STAGES), self.views)
-
-    def total(self, values: F64, mask: Mask | None = None) -> F64:
-        """Sum of the known values where `mask`; NaN where no value is known."""
-        rows = self._known(values, mask)
-        segment = self.segment[rows]
-        sums = np.bincount(segment, weights=values[rows], minlength=len(self))
-        return np.where(np.bincount(segment, minlength=len(self)) > 0, sums, np.nan)
-
-    def mean(self, values: F64, mask: Mask | None = None) -> F64:
-        """Mean of the known values where `mask`; NaN where none."""
-        known = ~np.isnan(values) if mask is None else mask & ~np.isnan(values)
-        return ratio(self.total(values, known), self.count(known))
-
-    def maximum(self, values: F64, mask: Mask | None = None) -> F64:
-        """Largest known value where `mask`; NaN where none."""
-        rows = self._known(values, mask)
-        out = np.full(len(self), -np.inf)
-        np.maximum.at(out, self.segment[rows], values[rows])
-        return np.where(np.isneginf(out), np.nan, out)
-
-    def _known(self, values: F64, mask: Mask | None) -> I64:
-        known = ~np.isnan(values)
-        return rows_where(known if mask is None else mask & known)
 
     def first(self, mask: Mask | None = None) -> I64:
         """Position of the first event where `mask`; -1 where none."""
@@ -252,7 +221,34 @@ class Journeys:
     @cached_property
     def contents_distinct(self) -> F64:
         """Different contents of the page views."""
-        return self.distinct(self.content, self.views)
+        _, segment, content = self.content_views
+        return distinct_pairs(segment, content, len(self))
+
+    # -- time on pages -----------------------------------------------------------------------------------------
+    @cached_property
+    def seconds(self) -> Seconds:
+        """The timed events, to be summed."""
+        known = ~np.isnan(self.dwell)
+        rows, missing = rows_where(self.timed & known), rows_where(self.views & ~known)
+        return Seconds(
+            rows, self.segment[rows], self.dwell[rows], missing, self.segment[missing], self.sessions > 0
+        )
+
+    @cached_property
+    def seconds_total(self) -> F64:
+        """Seconds on all pages."""
+        return self.seconds.total()
+
+    @cached_property
+    def seconds_by_stage(self) -> F64:
+        """Seconds on pages of each funnel stage, (n, 3)."""
+        return self.seconds.by(self.stage, len(STAGES))
+
+    @cached_property
+    def decay(self) -> F64:
+        """Weight of each event: one HALF_LIFE_DAYS old counts half."""
+        weights: F64 = np.exp2(-self.age_days / HALF_LIFE_DAYS)
+        return weights
 
     def at(self, values: NDArray[np.generic], position: I64) -> F64:
         """values[position] as float; NaN where position is -1."""
@@ -305,10 +301,16 @@ class Journeys:
         return per_segment(self.session_segment[rows_where(mask)], len(self))
 
     @cached_property
+    def content_views(self) -> tuple[I64, I64, I32]:
+        """(position, segment, content) of the page views whose content is known."""
+        rows = rows_where(self.views & (self.content >= 0))
+        return rows, self.segment[rows], self.content[rows]
+
+    @cached_property
     def path(self) -> tuple[I64, I32]:
         """The content path: (segment, content) of page views in order, repeats in a row merged."""
-        rows = rows_where(self.views & (self.content >= 0))
-        return merge_repeats(self.segment[rows], self.content[rows])
+        _, segment, content = self.content_views
+        return merge_repeats(segment, content)
 
     @cached_property
     def type_path(self) -> tuple[I64, I32]:

@@ -62,8 +62,8 @@ def path_length(m: Moment, _: Fitted) -> F64:
 def session_depth(m: Moment, _: Fitted) -> F64:
     """Different contents in the session that saw most of them."""
     j = m.journeys
-    rows = rows_where(j.views & (j.content >= 0))
-    depth = distinct_pairs(j.session[rows], j.content[rows], len(j.session_starts))
+    rows, _segment, content = j.content_views
+    depth = distinct_pairs(j.session[rows], content, len(j.session_starts))
     deepest = np.full(len(j), -1.0)
     np.maximum.at(deepest, j.session_segment, depth)
     return np.where(deepest >= 0, deepest, np.nan)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from data.records import DAY, NULL_TIME
-from features.arrays import F64, I64, Mask, merge_repeats, per_segment, ratio, rows_where
+from features.arrays import F64, I32, Mask, merge_repeats, per_segment, ratio, rows_where
 from features.family import Family, Fitted, Moment
 from features.journeys import TYPE, Journeys
 
 HOUR = DAY // 24
-HALF_LIFE_DAYS = 14.0
 OFFLINE = ("call", "meeting", "webinar", "fair")
 
 
@@ -109,8 +108,7 @@ def trend_14d(m: Moment, _: Fitted) -> F64:
 def activity_decayed(m: Moment, _: Fitted) -> F64:
     """Events, those 14 days old counting half; 0 for none."""
     j = m.journeys
-    weights = np.exp2(-j.age_days / HALF_LIFE_DAYS)
-    return np.bincount(j.segment, weights=weights, minlength=len(j)).astype(np.float64)
+    return np.bincount(j.segment, weights=j.decay, minlength=len(j)).astype(np.float64)
 
 
 def forms(m: Moment, _: Fitted) -> F64:
@@ -165,11 +163,11 @@ def office_hours_share(m: Moment, _: Fitted) -> F64:
 
 
 def _office_hours(j: Journeys) -> Mask:
-    hour = (j.time - j.day * DAY) // HOUR
-    return (_weekday(j) < 5) & (hour >= 8) & (hour < 18)
+    since_midnight = j.time - j.day.astype(np.int64) * DAY
+    return (_weekday(j) < 5) & (since_midnight >= 8 * HOUR) & (since_midnight < 18 * HOUR)
 
 
-def _weekday(j: Journeys) -> I64:
+def _weekday(j: Journeys) -> I32:
     """0 = Monday; 1970 began on a Thursday."""
     return (j.day + 3) % 7
 
