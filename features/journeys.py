@@ -230,9 +230,7 @@ class Journeys:
         """The timed events, to be summed."""
         known = ~np.isnan(self.dwell)
         rows, missing = rows_where(self.timed & known), rows_where(self.views & ~known)
-        return Seconds(
-            rows, self.segment[rows], self.dwell[rows], missing, self.segment[missing], self.sessions > 0
-        )
+        return Seconds(rows, self.segment[rows], self.dwell[rows], missing, self.segment[missing], self.sessions > 0)
 
     @cached_property
     def seconds_total(self) -> F64:
