@@ -54,7 +54,7 @@ def dwell_basis(m: Moment, _: Fitted) -> F64:
     cell = segment[told] * len(BASES) + code[told]
     parts = np.bincount(cell, weights=seconds[told], minlength=len(j) * len(BASES)).reshape(len(j), len(BASES))
     whole = np.bincount(segment, weights=seconds, minlength=len(j)).astype(np.float64)
-    return np.stack([ratio(parts[:, i].astype(np.float64), whole) for i in range(len(BASES))], axis=1)
+    return ratio(parts.astype(np.float64, copy=False), whole[:, np.newaxis])
 
 
 def _by_name(j: Journeys, codes: I32, names: tuple[str, ...], fitted: Fitted) -> F64:

@@ -25,7 +25,6 @@ from features.arrays import (
     I64,
     Mask,
     distinct_pairs,
-    merge_repeats,
     per_segment,
     rows_where,
     run_ends,
@@ -33,6 +32,7 @@ from features.arrays import (
 )
 from features.content import STAGES
 from features.encode import TYPE, Encoded, Vocabulary, encode
+from features.pages import Pages
 from features.seconds import Seconds
 
 __all__ = ["NO_SESSION", "TYPE", "Encoded", "Journeys", "Vocabulary", "cut", "encode"]
@@ -133,8 +133,13 @@ class Journeys:
         measured = self.timed & ~self.views
         if not measured.any():
             return known
-        visit = self.session * (len(self.vocabulary.contents) + 1) + self.content + 1
-        return known | (self.views & np.isin(visit, visit[measured]))
+        rows, width = rows_where(measured), len(self.vocabulary.contents) + 1
+        in_session = np.zeros(len(self.session_starts), dtype=np.bool_)
+        in_session[self.session[rows]] = True
+        open_ = rows_where(self.views & ~known & in_session.take(self.session))
+        visit, seen = (self.session[some] * width + self.content[some] + 1 for some in (open_, rows))
+        known[open_[rows_where(np.isin(visit, seen))]] = True
+        return known
 
     @cached_property
     def stage(self) -> I32:
@@ -213,18 +218,18 @@ class Journeys:
         out[segment] = position
         return out
 
-    def distinct(self, codes: NDArray[np.integer], mask: Mask | None = None) -> F64:
+    def distinct(self, codes: I32, mask: Mask | None = None) -> F64:
         """Distinct codes >= 0 where `mask`; 0 for none."""
         rows = rows_where(codes >= 0 if mask is None else mask & (codes >= 0))
         return distinct_pairs(self.segment[rows], codes[rows], len(self))
 
+    # -- page views, and time on them --------------------------------------------------------------------------
     @cached_property
-    def contents_distinct(self) -> F64:
-        """Different contents of the page views."""
-        _, segment, content = self.content_views
-        return distinct_pairs(segment, content, len(self))
+    def pages(self) -> Pages:
+        """The page views, their contents and paths."""
+        rows = rows_where(self.views)
+        return Pages(len(self), rows, self.segment[rows], self.content[rows], self.vocabulary)
 
-    # -- time on pages -----------------------------------------------------------------------------------------
     @cached_property
     def seconds(self) -> Seconds:
         """The timed events, to be summed."""
@@ -297,24 +302,6 @@ class Journeys:
     def count_sessions(self, mask: Mask) -> F64:
         """Sessions (not events) where `mask`; 0 for none."""
         return per_segment(self.session_segment[rows_where(mask)], len(self))
-
-    @cached_property
-    def content_views(self) -> tuple[I64, I64, I32]:
-        """(position, segment, content) of the page views whose content is known."""
-        rows = rows_where(self.views & (self.content >= 0))
-        return rows, self.segment[rows], self.content[rows]
-
-    @cached_property
-    def path(self) -> tuple[I64, I32]:
-        """The content path: (segment, content) of page views in order, repeats in a row merged."""
-        _, segment, content = self.content_views
-        return merge_repeats(segment, content)
-
-    @cached_property
-    def type_path(self) -> tuple[I64, I32]:
-        """The path of content types: (segment, type number) of page views in order, repeats in a row merged."""
-        segment, content = self.path
-        return merge_repeats(segment, self.vocabulary.type_of.take(content))
 
 
 # -- cutting ---------------------------------------------------------------------------------------------------

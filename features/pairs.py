@@ -75,7 +75,7 @@ def _codes(values: tuple[str, ...], types: tuple[str, ...]) -> tuple[I64, I64]:
 
 def _steps(j: Journeys) -> tuple[I64, I32, I32]:
     """(segment, type before, type after) of each step of the type paths."""
-    segment, type_ = j.type_path
+    segment, type_ = j.pages.type_path
     same = rows_where(segment[1:] == segment[:-1])
     return segment[1:][same], type_[:-1][same], type_[1:][same]
 

@@ -63,7 +63,7 @@ def cross_fitted(family: Family, m: Moment, parts: Sequence[Fitted], fold: I64) 
 
 def _steps(j: Journeys) -> tuple[I64, I64]:
     """(segment, number of the step) of the different steps of each path, ascending."""
-    segment, type_ = j.type_path
+    segment, type_ = j.pages.type_path
     edge, width = len(j.vocabulary.types), len(j.vocabulary.types) + 1
     opens = np.ones(len(segment), dtype=np.bool_)
     opens[1:] = segment[1:] != segment[:-1]
@@ -71,9 +71,10 @@ def _steps(j: Journeys) -> tuple[I64, I64]:
     before = np.where(opens, edge, np.append([edge], type_[:-1])[: len(type_)]) if len(type_) else type_
     into = before.astype(np.int64) * width + type_
     out = type_[closes].astype(np.int64) * width + edge
-    pairs = np.concatenate([segment * width * width + into, segment[closes] * width * width + out])
+    pairs: I64 = np.concatenate([segment * width * width + into, segment[closes] * width * width + out])
     distinct, _ = sorted_distinct(pairs)
-    return distinct // (width * width), distinct % (width * width)
+    owner = distinct // (width * width)
+    return owner, distinct - owner * (width * width)
 
 
 FAMILIES: tuple[Family, ...] = (

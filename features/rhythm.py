@@ -163,8 +163,8 @@ def office_hours_share(m: Moment, _: Fitted) -> F64:
 
 
 def _office_hours(j: Journeys) -> Mask:
-    since_midnight = j.time - j.day.astype(np.int64) * DAY
-    return (_weekday(j) < 5) & (since_midnight >= 8 * HOUR) & (since_midnight < 18 * HOUR)
+    hour = (j.time // HOUR).astype(np.int32) - 24 * j.day
+    return (_weekday(j) < 5) & (hour >= 8) & (hour < 18)
 
 
 def _weekday(j: Journeys) -> I32:
