@@ -24,19 +24,19 @@ _BASE = np.array([BASES.index(b) if b in BASES else -1 for b in DWELL_BASES], dt
 def dwell_content(m: Moment, fitted: Fitted) -> F64:
     """Seconds on each content, (n, k)."""
     j = m.journeys
-    return _by_name(j, j.vocabulary.id_of.take(j.content), j.vocabulary.ids, fitted)
+    return _by_name(j, j.vocabulary.id_of, j.vocabulary.ids, fitted)
 
 
 def dwell_type(m: Moment, fitted: Fitted) -> F64:
     """Seconds on each type of content, (n, k)."""
     j = m.journeys
-    return _by_name(j, j.content_type, j.vocabulary.types, fitted)
+    return _by_name(j, j.vocabulary.type_of, j.vocabulary.types, fitted)
 
 
 def dwell_topic(m: Moment, fitted: Fitted) -> F64:
     """Seconds on each topic, (n, k)."""
     j = m.journeys
-    return _by_name(j, j.topic, j.vocabulary.topics, fitted)
+    return _by_name(j, j.vocabulary.topic_of, j.vocabulary.topics, fitted)
 
 
 def dwell_stage_decayed(m: Moment, _: Fitted) -> F64:
@@ -57,9 +57,10 @@ def dwell_basis(m: Moment, _: Fitted) -> F64:
     return ratio(parts.astype(np.float64, copy=False), whole[:, np.newaxis])
 
 
-def _by_name(j: Journeys, codes: I32, names: tuple[str, ...], fitted: Fitted) -> F64:
+def _by_name(j: Journeys, of_content: I32, names: tuple[str, ...], fitted: Fitted) -> F64:
+    """Seconds by the fitted names; `of_content` numbers the name of each content in `names`."""
     values = list_parts(fitted)
-    return j.seconds.by(numbers_in(values, names).take(codes), len(values))
+    return j.seconds.by(numbers_in(values, names)[of_content].take(j.content), len(values))
 
 
 def _fit(j: Journeys, codes: I32, names: tuple[str, ...]) -> Fitted:

@@ -51,7 +51,6 @@ class Pages:
         return self.segment[kept], topic[kept]
 
     @cached_property
-    def by_topic(self) -> tuple[I64, I64]:
+    def by_topic(self) -> tuple[I64 | I32, I64]:
         """(segment, views) of each topic of each journey."""
-        segment, _, views = count_pairs(*self.topics, self.journeys)
-        return segment, views
+        return count_pairs(*self.topics, self.journeys)

@@ -115,10 +115,12 @@ def steps_to_pricing(m: Moment, _: Fitted) -> F64:
     j = m.journeys
     segment, content = j.pages.path
     hit = rows_where(j.vocabulary.content_flags(type="pricing").take(content))
-    opens = hit[run_starts(segment[hit])]
-    start = np.searchsorted(segment, segment[opens], side="left")
+    seen = hit[run_starts(segment[hit])]
+    starts = run_starts(segment)
+    before = np.zeros(len(j), dtype=np.int64)
+    before[segment[starts]] = starts
     steps = np.full(len(j), np.nan)
-    steps[segment[opens]] = opens - start
+    steps[segment[seen]] = seen - before[segment[seen]]
     return steps
 
 

@@ -169,7 +169,8 @@ def _office_hours(j: Journeys) -> Mask:
 
 def _weekday(j: Journeys) -> I32:
     """0 = Monday; 1970 began on a Thursday."""
-    return (j.day + 3) % 7
+    days = j.day + 3
+    return days - 7 * (days // 7)
 
 
 NO_VISIT = ("No visit on record", "Kein Besuch bekannt")

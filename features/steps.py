@@ -67,7 +67,10 @@ def step_seconds(m: Moment, _: Fitted) -> F64:
 def days_to_decision(m: Moment, _: Fitted) -> F64:
     """Days from the first page view to the first one of the decision stage."""
     j = m.journeys
-    return j.at(j.age_days, j.first(j.views)) - j.at(j.age_days, j.first(j.views & (j.stage == DECISION)))
+    opens = run_starts(j.pages.segment)
+    first = np.full(len(j), np.nan)
+    first[j.pages.segment[opens]] = j.age_days[j.pages.rows[opens]]
+    return first - j.at(j.age_days, j.first(j.views & (j.stage == DECISION)))
 
 
 def topic_switches(m: Moment, _: Fitted) -> F64:
@@ -89,7 +92,7 @@ def topic_concentration_28d(m: Moment, _: Fitted) -> F64:
     j = m.journeys
     rows = rows_where(j.views & j.in_28d & (j.topic >= 0))
     segment = j.segment[rows]
-    pair, _topic, views = count_pairs(segment, j.topic[rows], len(m))
+    pair, views = count_pairs(segment, j.topic[rows], len(m))
     most = np.zeros(len(m))
     np.maximum.at(most, pair, views)
     return ratio(most, per_segment(segment, len(m)))
