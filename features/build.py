@@ -159,15 +159,20 @@ def build_features(leads: Leads, journeys: Journeys, feature_set: FeatureSet) ->
 
     Row i depends on row i of `leads` and segment i of `journeys` alone, bit for bit.
     """
-    moment = Moment(leads, journeys)
-    values = np.empty((len(moment), len(feature_set.columns)))
+    values = _by_column(Moment(leads, journeys), feature_set)
+    return FeatureTable(feature_set.columns, np.ascontiguousarray(values.T))
+
+
+def _by_column(moment: Moment, feature_set: FeatureSet) -> F64:
+    """The table transposed, (k, n): each column is written in one go."""
+    values = np.empty((len(feature_set.columns), len(moment)))
     at = 0
     for family in feature_set.families:
         part = family.compute(moment, feature_set.fitted.get(family.name, {}))
         width = 1 if part.ndim == 1 else part.shape[1]
-        values[:, at : at + width] = part if part.ndim == 2 else part[:, np.newaxis]
+        values[at : at + width] = part.T
         at += width
-    return FeatureTable(feature_set.columns, values)
+    return values
 
 
 def features_at(
@@ -185,8 +190,8 @@ def features_at(
 
     def fill(start: int) -> None:
         rows = np.arange(start, min(start + BLOCK, len(lead)))
-        journeys = journeys_at(encoded, lead[rows], as_of[rows], beside)
-        values[start : start + BLOCK] = build_features(select(known, rows), journeys, feature_set).values
+        moment = Moment(select(known, rows), journeys_at(encoded, lead[rows], as_of[rows], beside))
+        values[start : start + BLOCK] = _by_column(moment, feature_set).T
 
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(fill, range(0, len(lead), BLOCK)))

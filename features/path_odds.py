@@ -8,6 +8,7 @@ their log-odds. Training rows must be computed with parts that never saw their l
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -23,13 +24,7 @@ EDGE = "|"
 def path_log_odds(m: Moment, fitted: Fitted) -> F64:
     """Mean weight of the different steps of the path; a step without a weight counts as 0."""
     j = m.journeys
-    names = (*j.vocabulary.types, EDGE)
-    number = {name: i for i, name in enumerate(names)}
-    weight = np.zeros(len(names) ** 2)
-    for step, value in zip(fitted.get("values", ()), fitted.get("weights", ()), strict=True):
-        a, b = step.split(">")
-        if a in number and b in number:
-            weight[number[a] * len(names) + number[b]] = value
+    weight = _weights(j.vocabulary.types, tuple(fitted.get("values", ())), tuple(fitted.get("weights", ())))
     segment, step_ = _steps(j)
     total = np.bincount(segment, weights=weight[step_], minlength=len(j)).astype(np.float64)
     return ratio(total, per_segment(segment, len(j)))
@@ -59,6 +54,19 @@ def cross_fitted(family: Family, m: Moment, parts: Sequence[Fitted], fold: I64) 
     for number, part in enumerate(parts[1:], start=1):
         values = np.where((fold == number).reshape((-1,) + (1,) * (values.ndim - 1)), family.compute(m, part), values)
     return values
+
+
+@lru_cache(maxsize=64)
+def _weights(types: tuple[str, ...], steps: tuple[str, ...], values: tuple[float, ...]) -> F64:
+    """Weight of each step by its number, 0 for steps without one."""
+    names = (*types, EDGE)
+    number = {name: i for i, name in enumerate(names)}
+    weight = np.zeros(len(names) ** 2)
+    for step, value in zip(steps, values, strict=True):
+        a, b = step.split(">")
+        if a in number and b in number:
+            weight[number[a] * len(names) + number[b]] = value
+    return weight
 
 
 def _steps(j: Journeys) -> tuple[I64, I64]:

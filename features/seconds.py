@@ -56,7 +56,8 @@ class Seconds:
         """Sums by cell, (n, width)."""
         size = len(self.visited) * width
         sums = np.bincount(cell, weights=seconds, minlength=size).astype(np.float64, copy=False).reshape(-1, width)
-        untold = np.bincount(cell, minlength=size).reshape(-1, width) == 0
+        told = sums != 0
+        told.reshape(-1)[cell[rows_where(seconds <= 0)]] = True  # only these can add up to nothing
         seen = np.bincount(missing, minlength=size).reshape(-1, width) > 0
-        sums[untold & (seen | ~self.visited[:, np.newaxis])] = np.nan
+        sums[~told & (seen | ~self.visited[:, np.newaxis])] = np.nan
         return sums

@@ -104,4 +104,4 @@ class Stored:
 
     def bytes(self) -> int:
         """Bytes of all columns."""
-        return sum(column.nbytes for column in self.load().values())
+        return sum(np.load(self.folder / f"{name}.npy", mmap_mode="r").nbytes for name in COLUMNS)
