@@ -263,8 +263,9 @@ class Journeys:
     @cached_property
     def session_starts(self) -> I64:
         """Positions of the events that open a session, in order; `session` numbers point into this."""
-        web = rows_where(self.session != NO_SESSION)
-        return web[run_starts(self.session[web])]
+        highest = np.maximum.accumulate(self.session)  # offline events, NO_SESSION, open none
+        opens = run_starts(highest)
+        return opens[1:] if len(opens) and highest[0] == NO_SESSION else opens
 
     @cached_property
     def session_channel(self) -> I8:

@@ -2,8 +2,8 @@
 
 Large: 10 million events of 500,000 leads, sorted by lead and time, as columns that lie in memory in each engine's own
 form; out comes the table of the 50 columns of `features_columns`, (500,000, 50) float64, equal on all sides (counts
-exactly, sums and times to 1e-9). Cutting at `as_of` and finding sessions and gaps is part of the work everywhere; so
-is, on our side, reading the profiles and their past. Imports, loading and, for all features, fitting are not. Every
+exactly, sums and times to 1e-9). Cutting at `as_of` and finding sessions and gaps is part of the work everywhere; for
+all features so are a profile of each lead and its past. Imports, loading and, for all features, fitting are not. Every
 engine may use both cores.
 
     first call    ours, in a process that made no table yet, against the better of Polars' and DuckDB's first calls

@@ -66,17 +66,17 @@ def profiles(leads: int) -> Columns:
     }
 
 
-def table_of(feature_set: FeatureSet, encoded: Encoded, leads: Columns) -> NDArray[np.float64]:
-    n = len(leads["lead"])
+def table_of(feature_set: FeatureSet, encoded: Encoded, leads: Columns, n: int) -> NDArray[np.float64]:
     lead, as_of, created_at = np.arange(n), np.full(n, AS_OF), np.full(n, CREATED_AT)
     return features_at(leads, encoded, lead, created_at, as_of, feature_set, threads=THREADS).values
 
 
 def main(which: str, folder: str, leads: str, out: str) -> None:
-    def load(arrays: Arrays, n: int) -> tuple[FeatureSet, Encoded, Columns]:
+    def load(arrays: Arrays, n: int) -> tuple[FeatureSet, Encoded, Columns, int]:
         encoded = encoded_of(arrays)
-        feature_set = everything(encoded) if which == "all" else the_50()
-        return feature_set, encoded, profiles(n)
+        if which == "all":
+            return everything(encoded), encoded, profiles(n), n
+        return the_50(), encoded, profiles(0), n
 
     serve((folder, leads, out), load, lambda native: table_of(*native))
 
