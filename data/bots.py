@@ -43,16 +43,3 @@ def too_fast(person: NDArray[np.int64], time: NDArray[np.int64]) -> NDArray[np.b
         run = np.cumsum(opens) - 1
         fast[rows[order]] = np.bincount(run)[run] > EVENTS_PER_MINUTE
     return fast
-
-
-def not_too_fast(
-    person: NDArray[np.int64], time: NDArray[np.int64], web: NDArray[np.bool_], n: int
-) -> NDArray[np.bool_] | None:
-    """All but the web events of n persons that are too fast; None where that is all of them, as it is mostly."""
-    busy = np.bincount(person, minlength=n) > EVENTS_PER_MINUTE
-    if not busy.any():
-        return None
-    rows = np.flatnonzero(busy[person] & web)
-    keep = np.ones(len(person), dtype=np.bool_)
-    keep[rows] = ~too_fast(person[rows], time[rows])
-    return keep

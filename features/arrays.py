@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,10 +12,14 @@ I64 = NDArray[np.int64]
 I32 = NDArray[np.int32]
 I8 = NDArray[np.int8]
 Mask = NDArray[np.bool_]
+Codes = TypeVar("Codes", I32, I64)
 
 
 def rows_where(mask: Mask) -> I64:
-    """Positions at which `mask` holds. (`np.flatnonzero` without its detours, which one lead would feel.)"""
+    """Positions at which `mask` holds. (`np.flatnonzero` without its detours, which one lead would feel.)
+
+    `values[rows_where(mask)]` is several times faster than `values[mask]` on long arrays, and no slower on short ones.
+    """
     return mask.nonzero()[0]
 
 
@@ -31,7 +37,7 @@ def run_ends(values: NDArray[np.integer]) -> I64:
     return rows_where(closing)
 
 
-def sorted_distinct(values: NDArray[np.int64]) -> tuple[I64, I64]:
+def sorted_distinct(values: Codes) -> tuple[Codes, I64]:
     """(distinct values ascending, how often each occurs). Sorting integers is far faster than `np.unique`."""
     ordered = np.sort(values)
     first = run_starts(ordered)
@@ -41,28 +47,39 @@ def sorted_distinct(values: NDArray[np.int64]) -> tuple[I64, I64]:
     return ordered[first], counts
 
 
-def distinct_pairs(segment: I64, codes: NDArray[np.integer], n: int) -> F64:
-    """Distinct codes (>= 0) of each of n segments: a table where it fits, else a sort."""
+def count_pairs(segment: I64, codes: I32 | I64, n: int) -> tuple[I64 | I32, I64]:
+    """(segment, how often) of each distinct pair of n segments and codes >= 0, ascending by segment and code.
+
+    A table where it fits, else a sort: in 32 bits where they suffice, which is three times as fast.
+    """
     width = int(codes.max(initial=-1)) + 1
-    pairs = segment * width + codes
-    if n * width <= 16 * len(pairs) + 1024:
-        seen = np.zeros(n * width, dtype=np.bool_)
-        seen[pairs] = True
-        counts: I64 = np.count_nonzero(seen.reshape(n, width), axis=1)
-        return counts.astype(np.float64)
-    return per_segment(sorted_distinct(pairs)[0] // width, n)
+    if n * width <= 4 * len(codes) + 1024:
+        cells = np.bincount(segment * width + codes, minlength=n * width)
+        pair = rows_where(cells > 0)
+        return pair // width, cells[pair]
+    if n * width <= np.iinfo(np.int32).max:
+        short, counts = sorted_distinct(segment.astype(np.int32) * np.int32(width) + codes.astype(np.int32))
+        return short // np.int32(width), counts
+    pair, counts = sorted_distinct(segment * width + codes)
+    return pair // width, counts
 
 
-def per_segment(segment: I64, n: int) -> F64:
+def distinct_pairs(segment: I64, codes: I32 | I64, n: int) -> F64:
+    """Distinct codes (>= 0) of each of n segments."""
+    return per_segment(count_pairs(segment, codes, n)[0], n)
+
+
+def per_segment(segment: I64 | I32, n: int) -> F64:
     """How often each of n segments occurs."""
     return np.bincount(segment, minlength=n).astype(np.float64)
 
 
-def merge_repeats(segment: I64, codes: I32) -> tuple[I64, I32]:
+def merge_repeats(segment: I64, codes: Codes) -> tuple[I64, Codes]:
     """(segment, code) pairs without those equal to the pair before."""
     keep = np.ones(len(segment), dtype=np.bool_)
     keep[1:] = (segment[1:] != segment[:-1]) | (codes[1:] != codes[:-1])
-    return segment[keep], codes[keep]
+    rows = rows_where(keep)
+    return segment[rows], codes[rows]
 
 
 def pick(codes: NDArray[np.integer], position: I64) -> I32:
@@ -74,6 +91,6 @@ def pick(codes: NDArray[np.integer], position: I64) -> I32:
 
 def ratio(part: F64, whole: F64) -> F64:
     """part / whole; NaN where whole is 0 or unknown."""
-    shares = np.full(len(part), np.nan)
+    shares = np.full(part.shape, np.nan)
     np.divide(part, whole, out=shares, where=whole > 0)
     return shares

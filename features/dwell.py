@@ -8,80 +8,72 @@ from __future__ import annotations
 
 import numpy as np
 
-from features.arrays import F64, Mask, ratio, rows_where
+from features.arrays import F64, per_segment, ratio, rows_where
 from features.content import STAGES
 from features.family import Family, Fitted, Moment
-from features.journeys import Journeys
 
-HALF_LIFE_DAYS = 14.0
 LONG_SECONDS = 60.0
 
 
 def dwell_total(m: Moment, _: Fitted) -> F64:
     """Seconds on all pages."""
-    return _seconds(m.journeys)
+    return m.journeys.seconds_total
 
 
 def dwell_28d(m: Moment, _: Fitted) -> F64:
     """Seconds on pages of the last 28 days."""
-    return _seconds(m.journeys, m.journeys.in_28d)
+    return m.journeys.seconds.total(m.journeys.in_28d)
 
 
 def dwell_7d(m: Moment, _: Fitted) -> F64:
     """Seconds on pages of the last 7 days."""
-    return _seconds(m.journeys, m.journeys.in_7d)
+    return m.journeys.seconds.total(m.journeys.in_7d)
 
 
 def dwell_per_view(m: Moment, _: Fitted) -> F64:
     """Seconds for each page view whose time is known."""
     j = m.journeys
-    return ratio(j.total(j.dwell, j.timed), j.count(j.known_views))
+    return ratio(j.seconds_total, j.count(j.known_views))
 
 
 def dwell_per_session(m: Moment, _: Fitted) -> F64:
     """Known seconds for each session."""
-    return ratio(_seconds(m.journeys), m.journeys.sessions)
+    return ratio(m.journeys.seconds_total, m.journeys.sessions)
 
 
 def dwell_longest(m: Moment, _: Fitted) -> F64:
     """The longest time on one page."""
-    return m.journeys.maximum(m.journeys.dwell, m.journeys.timed)
+    seconds = m.journeys.seconds
+    longest = np.full(len(m), -np.inf)
+    np.maximum.at(longest, seconds.segment, seconds.known)
+    return np.where(np.isneginf(longest), np.nan, longest)
 
 
 def long_views(m: Moment, _: Fitted) -> F64:
     """Times the lead stayed a minute or more on one page."""
-    j = m.journeys
-    return j.count(j.timed & (j.dwell >= LONG_SECONDS))
+    seconds = m.journeys.seconds
+    return per_segment(seconds.segment[rows_where(seconds.known >= LONG_SECONDS)], len(m))
 
 
 def dwell_stage(m: Moment, _: Fitted) -> F64:
     """Seconds on pages of each funnel stage, (n, 3)."""
-    j, k = m.journeys, len(STAGES)
-    rows = rows_where(j.timed & (j.stage >= 0))
-    cell, seconds = j.segment[rows] * k + j.stage[rows], j.dwell[rows]
-    known = ~np.isnan(seconds)
-    total = np.bincount(cell[known], weights=seconds[known], minlength=len(j) * k).astype(np.float64)
-    total[np.bincount(cell[known], minlength=len(j) * k) == 0] = np.nan
-    nothing = (np.bincount(cell, minlength=len(j) * k) == 0).reshape(len(j), k) & (j.sessions > 0)[:, np.newaxis]
-    return np.where(nothing, 0.0, total.reshape(len(j), k))
+    return m.journeys.seconds_by_stage
 
 
 def dwell_decision_share(m: Moment, _: Fitted) -> F64:
     """Share of the known seconds spent on pages of the decision stage."""
     j = m.journeys
-    return ratio(_seconds(j, j.stage == STAGES.index("decision")), _seconds(j))
+    return ratio(j.seconds_by_stage[:, STAGES.index("decision")], j.seconds_total)
 
 
 def dwell_pricing(m: Moment, _: Fitted) -> F64:
     """Seconds on prices."""
-    j = m.journeys
-    return _seconds(j, j.on_type("pricing"))
+    return m.journeys.seconds.total(m.journeys.on_type("pricing"))
 
 
 def dwell_decayed(m: Moment, _: Fitted) -> F64:
     """Seconds on all pages, those 14 days old counting half."""
-    j = m.journeys
-    return _seconds(j, values=j.dwell * np.exp2(-j.age_days / HALF_LIFE_DAYS))
+    return m.journeys.seconds.total(weights=m.journeys.decay)
 
 
 def dwell_known_share(m: Moment, _: Fitted) -> F64:
@@ -92,14 +84,7 @@ def dwell_known_share(m: Moment, _: Fitted) -> F64:
 
 def dwell_last_session(m: Moment, _: Fitted) -> F64:
     """Seconds in the last session."""
-    return _seconds(m.journeys, m.journeys.in_last_session)
-
-
-def _seconds(j: Journeys, mask: Mask | None = None, values: F64 | None = None) -> F64:
-    """Sum of the known seconds where `mask`; 0 where there was nothing to look at, null where nothing is known."""
-    timed = j.timed if mask is None else j.timed & mask
-    nothing = (j.count(timed) == 0) & (j.sessions > 0)
-    return np.where(nothing, 0.0, j.total(j.dwell if values is None else values, timed))
+    return m.journeys.seconds.total(m.journeys.in_last_session)
 
 
 NO_TIME = ("No time on the site known", "Keine Zeit auf der Website bekannt")

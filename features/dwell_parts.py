@@ -7,76 +7,67 @@ lead was never on the site.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data.records import DWELL_BASES
 from features.arrays import F64, I32, ratio, rows_where
 from features.content import STAGES
-from features.dwell import HALF_LIFE_DAYS, NO_TIME
+from features.dwell import NO_TIME
 from features.family import Family, Fitted, Moment
 from features.journeys import Journeys
 from features.onehot import SHARE, enough, list_parts, most_frequent, numbers_in
 from features.steps import MOST_CONTENTS, rows_with
 
 BASES = tuple(b for b in DWELL_BASES if b != "none")
+_BASE = np.array([BASES.index(b) if b in BASES else -1 for b in DWELL_BASES], dtype=np.int64)
 
 
 def dwell_content(m: Moment, fitted: Fitted) -> F64:
     """Seconds on each content, (n, k)."""
     j = m.journeys
-    return _by_name(j, j.vocabulary.id_of[j.content], j.vocabulary.ids, fitted)
+    return _by_name(j, j.vocabulary.id_of, j.vocabulary.ids, fitted)
 
 
 def dwell_type(m: Moment, fitted: Fitted) -> F64:
     """Seconds on each type of content, (n, k)."""
     j = m.journeys
-    return _by_name(j, j.content_type, j.vocabulary.types, fitted)
+    return _by_name(j, j.vocabulary.type_of, j.vocabulary.types, fitted)
 
 
 def dwell_topic(m: Moment, fitted: Fitted) -> F64:
     """Seconds on each topic, (n, k)."""
     j = m.journeys
-    return _by_name(j, j.topic, j.vocabulary.topics, fitted)
+    return _by_name(j, j.vocabulary.topic_of, j.vocabulary.topics, fitted)
 
 
 def dwell_stage_decayed(m: Moment, _: Fitted) -> F64:
     """Seconds on pages of each funnel stage, those 14 days old counting half, (n, 3)."""
     j = m.journeys
-    return seconds_by(j, j.stage, len(STAGES), j.dwell * np.exp2(-j.age_days / HALF_LIFE_DAYS))
+    return j.seconds.by(j.stage, len(STAGES), j.decay)
 
 
 def dwell_basis(m: Moment, _: Fitted) -> F64:
     """Share of the known seconds that were measured, told by the tracker, or are gaps between page views, (n, 3)."""
     j = m.journeys
-    rows = rows_where(j.timed & ~np.isnan(j.dwell))
-    code = np.array([BASES.index(b) if b in BASES else -1 for b in DWELL_BASES], dtype=np.int64)[j.basis[rows]]
-    told = code >= 0
-    cell = j.segment[rows][told] * len(BASES) + code[told]
-    parts = np.bincount(cell, weights=j.dwell[rows][told], minlength=len(j) * len(BASES)).reshape(len(j), len(BASES))
-    whole = np.bincount(j.segment[rows], weights=j.dwell[rows], minlength=len(j)).astype(np.float64)
-    return np.stack([ratio(parts[:, i].astype(np.float64), whole) for i in range(len(BASES))], axis=1)
+    segment, seconds = j.seconds.segment, j.seconds.known
+    code = _BASE.take(j.basis[j.seconds.rows])
+    told = rows_where(code >= 0)
+    cell = segment[told] * len(BASES) + code[told]
+    parts = np.bincount(cell, weights=seconds[told], minlength=len(j) * len(BASES)).reshape(len(j), len(BASES))
+    whole = np.bincount(segment, weights=seconds, minlength=len(j)).astype(np.float64)
+    return ratio(parts.astype(np.float64, copy=False), whole[:, np.newaxis])
 
 
-def seconds_by(j: Journeys, codes: NDArray[np.integer], k: int, values: F64) -> F64:
-    """Sum of the known values by code, (n, k); a code of -1 counts nowhere."""
-    rows = rows_where(j.timed & (codes >= 0))
-    cell, seconds = j.segment[rows] * k + codes[rows], values[rows]
-    known = ~np.isnan(seconds)
-    total = np.bincount(cell[known], weights=seconds[known], minlength=len(j) * k).astype(np.float64)
-    total[np.bincount(cell[known], minlength=len(j) * k) == 0] = np.nan
-    nothing = (np.bincount(cell, minlength=len(j) * k) == 0).reshape(len(j), k) & (j.sessions > 0)[:, np.newaxis]
-    return np.where(nothing, 0.0, total.reshape(len(j), k))
-
-
-def _by_name(j: Journeys, codes: I32, names: tuple[str, ...], fitted: Fitted) -> F64:
+def _by_name(j: Journeys, of_content: I32, names: tuple[str, ...], fitted: Fitted) -> F64:
+    """Seconds by the fitted names; `of_content` numbers the name of each content in `names`."""
     values = list_parts(fitted)
-    return seconds_by(j, numbers_in(values, names)[codes], len(values), j.dwell)
+    return j.seconds.by(numbers_in(values, names)[of_content].take(j.content), len(values))
 
 
 def _fit(j: Journeys, codes: I32, names: tuple[str, ...]) -> Fitted:
     """The names on which enough rows have a known time."""
-    rows = rows_where(j.timed & (codes >= 0) & ~np.isnan(j.dwell))
-    counts = rows_with(j.segment[rows], codes[rows], names)
+    code = codes[j.seconds.rows]
+    named = rows_where(code >= 0)
+    counts = rows_with(j.seconds.segment[named], code[named], names)
     return {"values": most_frequent(counts, enough(len(j), SHARE), MOST_CONTENTS)}
 
 

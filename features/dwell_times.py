@@ -55,24 +55,22 @@ def gaps(session: I64, time: I64, type_: I8, dwell: F64, basis: I8) -> tuple[F64
     web = rows_where(session != NO_SESSION)
     if not len(web):
         return dwell, basis
-    s, t = session[web], time[web]
-    measured = (
-        np.bincount(
-            s[(type_[web] == _ENGAGEMENT) & ~np.isnan(dwell[web])],
-            minlength=s[-1] + 1,
-        )
-        > 0
-    )
+    s, t, what = session[web], time[web], type_[web]
+    engaged = web[rows_where(what == _ENGAGEMENT)]
+    measured = np.zeros(s[-1] + 1, dtype=np.bool_)
+    measured[session[engaged[rows_where(~np.isnan(dwell[engaged]))]]] = True
     end = t[run_ends(s)]
-    view = rows_where(type_[web] == _PAGE_VIEW)
-    until, followed = end[s[view]], np.zeros(len(view), dtype=np.bool_)
-    followed[:-1] = s[view[1:]] == s[view[:-1]]
-    until[:-1] = np.where(followed[:-1], t[view[1:]], until[:-1])
-    gap = (until - t[view]) / MICROS
-    known = (followed | (gap > 0)) & ~measured[s[view]] & np.isnan(dwell[web[view]])
+    view = rows_where(what == _PAGE_VIEW)
+    s, t = s[view], t[view]
+    until, followed = end[s], np.zeros(len(view), dtype=np.bool_)
+    np.equal(s[1:], s[:-1], out=followed[:-1])
+    before = rows_where(followed)
+    until[before] = t[before + 1]
+    gap = (until - t) / MICROS
+    view = web[view]
+    known = rows_where((followed | (gap > 0)) & ~measured[s] & np.isnan(dwell[view]))
     filled, code = dwell.copy(), basis.copy()
-    filled[web[view[known]]] = gap[known]
-    code[web[view[known]]] = _GAP
+    filled[view[known]], code[view[known]] = gap[known], _GAP
     return filled, code
 
 

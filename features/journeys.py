@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from data.bots import not_too_fast
+from data.bots import EVENTS_PER_MINUTE, too_fast
 from data.records import DAY, EVENT_TYPES, MICROS, NULL_TIME, WEB_TYPES
 from features.arrays import (
     F64,
@@ -26,9 +26,7 @@ from features.arrays import (
     I64,
     Mask,
     distinct_pairs,
-    merge_repeats,
     per_segment,
-    ratio,
     rows_where,
     run_ends,
     run_starts,
@@ -36,11 +34,14 @@ from features.arrays import (
 from features.content import STAGES
 from features.dwell_times import NO_SESSION, gaps, heartbeats, only_over
 from features.encode import TYPE, Encoded, Vocabulary, encode
+from features.pages import Pages
+from features.seconds import Seconds
 
-__all__ = ["NO_SESSION", "TYPE", "Encoded", "Journeys", "Vocabulary", "cut", "encode", "ratio"]
+__all__ = ["NO_SESSION", "TYPE", "Encoded", "Journeys", "Vocabulary", "cut", "encode"]
 
 SESSION_GAP = 30 * 60 * MICROS
 _WEB = np.array([t in WEB_TYPES for t in EVENT_TYPES])
+HALF_LIFE_DAYS = 14.0
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,11 @@ class Journeys:
     def age_days(self) -> F64:
         """Days between each event and its segment's as_of; above 0."""
         return self.age / DAY
+
+    @cached_property
+    def day(self) -> I32:
+        """Day of each event, in UTC, counted from 1970."""
+        return (self.time // DAY).astype(np.int32)
 
     def within(self, days: int) -> Mask:
         """Events of the last `days` days, the oldest moment included."""
@@ -127,23 +133,28 @@ class Journeys:
         measured = self.timed & ~self.views
         if not measured.any():
             return known
-        visit = self.session * (len(self.vocabulary.contents) + 1) + self.content + 1
-        return known | (self.views & np.isin(visit, visit[measured]))
+        rows, width = rows_where(measured), len(self.vocabulary.contents) + 1
+        in_session = np.zeros(len(self.session_starts), dtype=np.bool_)
+        in_session[self.session[rows]] = True
+        open_ = rows_where(self.views & ~known & in_session.take(self.session))
+        visit, seen = (self.session[some] * width + self.content[some] + 1 for some in (open_, rows))
+        known[open_[rows_where(np.isin(visit, seen))]] = True
+        return known
 
     @cached_property
     def stage(self) -> I32:
         """Stage number of each event's content, -1 = none."""
-        return self.vocabulary.stage_of[self.content]
+        return self.vocabulary.stage_of.take(self.content)
 
     @cached_property
     def topic(self) -> I32:
         """Topic number of each event's content, -1 = none."""
-        return self.vocabulary.topic_of[self.content]
+        return self.vocabulary.topic_of.take(self.content)
 
     @cached_property
     def content_type(self) -> I32:
         """Type number of each event's content, -1 = none."""
-        return self.vocabulary.type_of[self.content]
+        return self.vocabulary.type_of.take(self.content)
 
     # -- reductions: one value per segment ---------------------------------------------------------------------
     @cached_property
@@ -155,7 +166,7 @@ class Journeys:
         """Events where `mask`; 0 for none."""
         if mask is None:
             return self.events
-        return per_segment(self.segment[mask], len(self))
+        return per_segment(self.segment[rows_where(mask)], len(self))
 
     def table(self, codes: NDArray[np.integer], width: int, mask: Mask | None = None) -> F64:
         """Events by segment and code where `mask`, (n, width); a code of -1 counts nowhere."""
@@ -166,7 +177,8 @@ class Journeys:
     @cached_property
     def by_type(self) -> F64:
         """Events of each type, (n, 12)."""
-        return self.table(self.type, len(EVENT_TYPES))
+        cell = self.segment * len(EVENT_TYPES) + self.type
+        return per_segment(cell, len(self) * len(EVENT_TYPES)).reshape(len(self), len(EVENT_TYPES))
 
     @cached_property
     def by_type_28d(self) -> F64:
@@ -182,25 +194,6 @@ class Journeys:
     def views_by_stage(self) -> F64:
         """Page views of each funnel stage, (n, 3)."""
         return self.table(self.stage, len(STAGES), self.views)
-
-    def total(self, values: F64, mask: Mask | None = None) -> F64:
-        """Sum of the known values where `mask`; NaN where no value is known."""
-        known = ~np.isnan(values) if mask is None else mask & ~np.isnan(values)
-        segment = self.segment[known]
-        sums = np.bincount(segment, weights=values[known], minlength=len(self))
-        return np.where(np.bincount(segment, minlength=len(self)) > 0, sums, np.nan)
-
-    def mean(self, values: F64, mask: Mask | None = None) -> F64:
-        """Mean of the known values where `mask`; NaN where none."""
-        known = ~np.isnan(values) if mask is None else mask & ~np.isnan(values)
-        return ratio(self.total(values, known), self.count(known))
-
-    def maximum(self, values: F64, mask: Mask | None = None) -> F64:
-        """Largest known value where `mask`; NaN where none."""
-        known = ~np.isnan(values) if mask is None else mask & ~np.isnan(values)
-        out = np.full(len(self), -np.inf)
-        np.maximum.at(out, self.segment[known], values[known])
-        return np.where(np.isneginf(out), np.nan, out)
 
     def first(self, mask: Mask | None = None) -> I64:
         """Position of the first event where `mask`; -1 where none."""
@@ -225,10 +218,40 @@ class Journeys:
         out[segment] = position
         return out
 
-    def distinct(self, codes: NDArray[np.integer], mask: Mask | None = None) -> F64:
+    def distinct(self, codes: I32, mask: Mask | None = None) -> F64:
         """Distinct codes >= 0 where `mask`; 0 for none."""
-        keep = codes >= 0 if mask is None else mask & (codes >= 0)
-        return distinct_pairs(self.segment[keep], codes[keep], len(self))
+        rows = rows_where(codes >= 0 if mask is None else mask & (codes >= 0))
+        return distinct_pairs(self.segment[rows], codes[rows], len(self))
+
+    # -- page views, and time on them --------------------------------------------------------------------------
+    @cached_property
+    def pages(self) -> Pages:
+        """The page views, their contents and paths."""
+        rows = rows_where(self.views)
+        return Pages(len(self), rows, self.segment[rows], self.content[rows], self.vocabulary)
+
+    @cached_property
+    def seconds(self) -> Seconds:
+        """The timed events, to be summed."""
+        known = ~np.isnan(self.dwell)
+        rows, missing = rows_where(self.timed & known), rows_where(self.views & ~known)
+        return Seconds(rows, self.segment[rows], self.dwell[rows], missing, self.segment[missing], self.sessions > 0)
+
+    @cached_property
+    def seconds_total(self) -> F64:
+        """Seconds on all pages."""
+        return self.seconds.total()
+
+    @cached_property
+    def seconds_by_stage(self) -> F64:
+        """Seconds on pages of each funnel stage, (n, 3)."""
+        return self.seconds.by(self.stage, len(STAGES))
+
+    @cached_property
+    def decay(self) -> F64:
+        """Weight of each event: one HALF_LIFE_DAYS old counts half."""
+        weights: F64 = np.exp2(-self.age_days / HALF_LIFE_DAYS)
+        return weights
 
     def at(self, values: NDArray[np.generic], position: I64) -> F64:
         """values[position] as float; NaN where position is -1."""
@@ -240,8 +263,9 @@ class Journeys:
     @cached_property
     def session_starts(self) -> I64:
         """Positions of the events that open a session, in order; `session` numbers point into this."""
-        web = rows_where(self.session != NO_SESSION)
-        return web[run_starts(self.session[web])]
+        highest = np.maximum.accumulate(self.session)  # offline events, NO_SESSION, open none
+        opens = run_starts(highest)
+        return opens[1:] if len(opens) and highest[0] == NO_SESSION else opens
 
     @cached_property
     def session_channel(self) -> I8:
@@ -278,19 +302,7 @@ class Journeys:
 
     def count_sessions(self, mask: Mask) -> F64:
         """Sessions (not events) where `mask`; 0 for none."""
-        return per_segment(self.session_segment[mask], len(self))
-
-    @cached_property
-    def path(self) -> tuple[I64, I32]:
-        """The content path: (segment, content) of page views in order, repeats in a row merged."""
-        rows = rows_where(self.views & (self.content >= 0))
-        return merge_repeats(self.segment[rows], self.content[rows])
-
-    @cached_property
-    def type_path(self) -> tuple[I64, I32]:
-        """The path of content types: (segment, type number) of page views in order, repeats in a row merged."""
-        segment, content = self.path
-        return merge_repeats(segment, self.vocabulary.type_of[content])
+        return per_segment(self.session_segment[rows_where(mask)], len(self))
 
 
 # -- cutting ---------------------------------------------------------------------------------------------------
@@ -305,8 +317,7 @@ def cut(encoded: Encoded, lead: I64, as_of: I64, handed_over: I64 | None = None)
         int64 (n,): when sales took the lead over (NULL_TIME = never). Calls from then on are sales at work, not the
         lead, and are left out.
     """
-    start = np.searchsorted(encoded.lead, lead, side="left")
-    length = np.searchsorted(encoded.lead, lead, side="right") - start
+    start, length = _events_of(encoded, lead)
     segment = np.repeat(np.arange(len(lead)), length)
     shift = start - (np.cumsum(length) - length)
     rows = np.arange(len(segment)) + shift[segment]
@@ -314,11 +325,13 @@ def cut(encoded: Encoded, lead: I64, as_of: I64, handed_over: I64 | None = None)
     if handed_over is not None and (handed_over != NULL_TIME).any():
         start_of = np.where(handed_over == NULL_TIME, as_of, handed_over)
         seen &= (encoded.type[rows] != TYPE["call"]) | (encoded.time[rows] < start_of[segment])
-    rows, segment = rows[seen], segment[seen]
-    slow = not_too_fast(segment, encoded.time[rows], _WEB[encoded.type[rows]], len(lead))
-    if slow is not None:
-        rows, segment = rows[slow], segment[slow]
-    offsets = np.concatenate([[0], np.cumsum(np.bincount(segment, minlength=len(lead)))]).astype(np.int64)
+    kept = rows_where(seen)
+    rows, segment = rows[kept], segment[kept]
+    count = np.bincount(segment, minlength=len(lead))
+    if (count > EVENTS_PER_MINUTE).any():
+        rows, segment = _human(encoded, rows, segment, count)
+        count = np.bincount(segment, minlength=len(lead))
+    offsets = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
     time, type_ = encoded.time[rows], encoded.type[rows]
     session = _sessions(segment, time, type_, encoded.session_key[rows])
     dwell, basis = encoded.dwell[rows], encoded.basis[rows]
@@ -333,14 +346,33 @@ def cut(encoded: Encoded, lead: I64, as_of: I64, handed_over: I64 | None = None)
     )  # fmt: skip
 
 
+def _events_of(encoded: Encoded, lead: I64) -> tuple[I64, I64]:
+    """(position of the first event, number of events) of each lead, looked for only where these leads' events are."""
+    if not len(lead):
+        return lead, lead
+    low = np.searchsorted(encoded.lead, lead.min(), side="left")
+    owner = encoded.lead[low : np.searchsorted(encoded.lead, lead.max(), side="right")]
+    start = np.searchsorted(owner, lead, side="left")
+    return low + start, np.searchsorted(owner, lead, side="right") - start
+
+
+def _human(encoded: Encoded, rows: I64, segment: I64, count: I64) -> tuple[I64, I64]:
+    """`rows` and their segments without the web events that nobody makes so fast."""
+    at = rows_where((count > EVENTS_PER_MINUTE)[segment] & _WEB.take(encoded.type[rows]))
+    keep = np.ones(len(rows), dtype=np.bool_)
+    keep[at] = ~too_fast(segment[at], encoded.time[rows[at]])
+    return rows[keep], segment[keep]
+
+
 def _sessions(segment: I64, time: I64, type_: I8, key: I32) -> I64:
     """Session number of each web event: a new one after a gap above 30 minutes or under another session id."""
-    web = rows_where(_WEB[type_])
+    web = rows_where(_WEB.take(type_))
     session = np.full(len(time), NO_SESSION, dtype=np.int64)
     if len(web):
         s, t, k = segment[web], time[web], key[web]
         opens = np.ones(len(web), dtype=np.bool_)
         other_id = (k[1:] >= 0) & (k[:-1] >= 0) & (k[1:] != k[:-1])
         opens[1:] = (s[1:] != s[:-1]) | (t[1:] - t[:-1] > SESSION_GAP) | other_id
-        session[web] = np.cumsum(opens) - 1
+        first = rows_where(opens)
+        session[web] = np.repeat(np.arange(len(first)), np.diff(first, append=len(web)))
     return session

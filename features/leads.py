@@ -80,6 +80,8 @@ def _source_row(columns: Columns) -> I64:
 
 def _latest_before(owner: I64, valid_from: I64, source_row: I64, lead: I64, as_of: I64) -> I64:
     """Row with the latest valid_from < as_of of each lead, -1 = none. Ties: the later row of the source."""
+    if not len(owner):
+        return np.full(len(lead), -1, dtype=np.int64)
     order = np.lexsort((source_row, valid_from, owner))
     who = np.concatenate([owner[order], lead])
     when = np.concatenate([valid_from[order], as_of])
@@ -88,9 +90,8 @@ def _latest_before(owner: I64, valid_from: I64, source_row: I64, lead: I64, as_o
     position = np.empty(len(merged), dtype=np.int64)
     position[merged] = np.cumsum(is_row[merged]) - 1
     found = position[len(owner) :]
-    rows = order[np.maximum(found, 0)] if len(order) else np.full(len(lead), -1)
-    good = (found >= 0) & (owner[rows] == lead) if len(order) else np.zeros(len(lead), dtype=np.bool_)
-    return np.where(good, rows, -1).astype(np.int64)
+    rows = order[np.maximum(found, 0)]
+    return np.where((found >= 0) & (owner[rows] == lead), rows, -1)
 
 
 def _take_numbers(column: NDArray[np.generic], rows: I64) -> F64:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.records import Coded
+from features.arrays import rows_where
 from features.family import F64, Fitted
 
 OTHER, MISSING = "other", "missing"
@@ -69,7 +70,7 @@ def one_hot_texts(texts: Coded, fitted: Fitted) -> F64:
 def one_hot(position: NDArray[np.integer], width: int) -> F64:
     """float64 (n, width): 1 at each row's position, all 0 where it is -1."""
     values = np.zeros((len(position), width))
-    rows = np.flatnonzero(position >= 0)
+    rows = rows_where(position >= 0)
     values[rows, position[rows]] = 1.0
     return values
 
@@ -77,7 +78,7 @@ def one_hot(position: NDArray[np.integer], width: int) -> F64:
 def multi_hot(rows: NDArray[np.int64], positions: NDArray[np.integer], n: int, width: int) -> F64:
     """float64 (n, width): 1 at each (row, position); a position of -1 says nothing."""
     values = np.zeros((n, width))
-    hit = positions >= 0
+    hit = rows_where(positions >= 0)
     values[rows[hit], positions[hit]] = 1.0
     return values
 

@@ -26,7 +26,7 @@ def has_grams(m: Moment, fitted: Fitted) -> F64:
     number = np.full((len(types) + 1, len(types) + 1), -1, dtype=np.int64)
     number[_codes(values, types)] = np.arange(len(values))
     segment, before, after = _steps(m.journeys)
-    return multi_hot(segment, number[before, after], len(m), len(values))
+    return multi_hot(segment, number.ravel().take(before * len(number) + after), len(m), len(values))
 
 
 def fit_grams(m: Moment) -> Fitted:
@@ -75,8 +75,8 @@ def _codes(values: tuple[str, ...], types: tuple[str, ...]) -> tuple[I64, I64]:
 
 def _steps(j: Journeys) -> tuple[I64, I32, I32]:
     """(segment, type before, type after) of each step of the type paths."""
-    segment, type_ = j.type_path
-    same = segment[1:] == segment[:-1]
+    segment, type_ = j.pages.type_path
+    same = rows_where(segment[1:] == segment[:-1])
     return segment[1:][same], type_[:-1][same], type_[1:][same]
 
 

@@ -18,7 +18,6 @@ from features.arrays import (
     ratio,
     rows_where,
     run_starts,
-    sorted_distinct,
 )
 from features.content import STAGES
 from features.family import Family, Fitted, Moment
@@ -40,7 +39,7 @@ CONSIDERATION, DECISION = STAGES.index("consideration"), STAGES.index("decision"
 
 def contents_distinct(m: Moment, _: Fitted) -> F64:
     """Different contents seen."""
-    return m.journeys.distinct(m.journeys.content, m.journeys.views)
+    return m.journeys.pages.contents_distinct
 
 
 def types_distinct(m: Moment, _: Fitted) -> F64:
@@ -51,19 +50,19 @@ def types_distinct(m: Moment, _: Fitted) -> F64:
 
 def topics_distinct(m: Moment, _: Fitted) -> F64:
     """Different topics seen."""
-    return m.journeys.distinct(m.journeys.topic, m.journeys.views)
+    return per_segment(m.journeys.pages.by_topic[0], len(m))
 
 
 def path_length(m: Moment, _: Fitted) -> F64:
     """Steps of the content path; the same content twice in a row is one step."""
-    return per_segment(m.journeys.path[0], len(m))
+    return per_segment(m.journeys.pages.path[0], len(m))
 
 
 def session_depth(m: Moment, _: Fitted) -> F64:
     """Different contents in the session that saw most of them."""
     j = m.journeys
-    rows = rows_where(j.views & (j.content >= 0))
-    depth = distinct_pairs(j.session[rows], j.content[rows], len(j.session_starts))
+    rows, _segment, content = j.pages.known
+    depth = distinct_pairs(j.session[rows], content, len(j.session_starts))
     deepest = np.full(len(j), -1.0)
     np.maximum.at(deepest, j.session_segment, depth)
     return np.where(deepest >= 0, deepest, np.nan)
@@ -71,7 +70,7 @@ def session_depth(m: Moment, _: Fitted) -> F64:
 
 def loops(m: Moment, _: Fitted) -> F64:
     """Returns to a content seen before."""
-    return path_length(m, _) - contents_distinct(m, _)
+    return path_length(m, _) - m.journeys.pages.contents_distinct
 
 
 def stage_views(m: Moment, _: Fitted) -> F64:
@@ -94,10 +93,10 @@ def days_since_decision(m: Moment, _: Fitted) -> F64:
 def to_decision(m: Moment, _: Fitted) -> F64:
     """Steps of the path from a consideration page straight to a decision page."""
     j = m.journeys
-    segment, content = j.path
-    stage = j.vocabulary.stage_of[content]
+    segment, content = j.pages.path
+    stage = j.vocabulary.stage_of.take(content)
     step = (segment[1:] == segment[:-1]) & (stage[:-1] == CONSIDERATION) & (stage[1:] == DECISION)
-    return per_segment(segment[1:][step], len(j))
+    return per_segment(segment[1:][rows_where(step)], len(j))
 
 
 def pricing_views(m: Moment, _: Fitted) -> F64:
@@ -114,12 +113,14 @@ def pricing_views_28d(m: Moment, _: Fitted) -> F64:
 def steps_to_pricing(m: Moment, _: Fitted) -> F64:
     """Steps of the path before prices were seen for the first time."""
     j = m.journeys
-    segment, content = j.path
-    hit = rows_where(j.vocabulary.content_flags(type="pricing")[content])
-    opens = hit[run_starts(segment[hit])]
-    start = np.searchsorted(segment, segment[opens], side="left")
+    segment, content = j.pages.path
+    hit = rows_where(j.vocabulary.content_flags(type="pricing").take(content))
+    seen = hit[run_starts(segment[hit])]
+    starts = run_starts(segment)
+    before = np.zeros(len(j), dtype=np.int64)
+    before[segment[starts]] = starts
     steps = np.full(len(j), np.nan)
-    steps[segment[opens]] = opens - start
+    steps[segment[seen]] = seen - before[segment[seen]]
     return steps
 
 
@@ -141,18 +142,16 @@ def careers_views(m: Moment, _: Fitted) -> F64:
 def gated_distinct(m: Moment, _: Fitted) -> F64:
     """Different contents behind a form that the lead reached."""
     j = m.journeys
-    return j.distinct(j.content, j.vocabulary.gated[j.content])
+    return j.distinct(j.content, j.vocabulary.gated.take(j.content))
 
 
 def topic_concentration(m: Moment, _: Fitted) -> F64:
     """Share of the most viewed topic among the page views with a topic."""
     j = m.journeys
-    rows = rows_where(j.views & (j.topic >= 0))
-    width = len(j.vocabulary.topics) + 1
-    pairs, views = sorted_distinct(j.segment[rows] * width + j.topic[rows])
+    segment, views = j.pages.by_topic
     most = np.zeros(len(j))
-    np.maximum.at(most, pairs // width, views)
-    return ratio(most, per_segment(j.segment[rows], len(j)))
+    np.maximum.at(most, segment, views)
+    return ratio(most, per_segment(j.pages.topics[0], len(j)))
 
 
 def topic_views(m: Moment, fitted: Fitted) -> F64:
@@ -180,7 +179,7 @@ def last_type(m: Moment) -> Coded:
 def last_content(m: Moment) -> Coded:
     """The last content seen."""
     j = m.journeys
-    return _content_at(j.vocabulary.id_of[j.content], j.last(_mapped_views(j)), j.vocabulary.ids)
+    return _content_at(j.vocabulary.id_of.take(j.content), j.last(_mapped_views(j)), j.vocabulary.ids)
 
 
 def _mapped_views(j: Journeys) -> Mask:
@@ -199,7 +198,7 @@ def _views_of(j: Journeys, content_type: str) -> F64:
 
 def views_by(j: Journeys, codes: I32, names: tuple[str, ...], values: Sequence[str]) -> F64:
     """Page views whose code says one of these values, (n, k); the codes are numbers in `names`."""
-    return j.table(numbers_in(values, names)[codes], len(values), j.views)
+    return j.table(numbers_in(values, names).take(codes), len(values), j.views)
 
 
 def _fit_views(j: Journeys, codes: I32, names: tuple[str, ...]) -> Fitted:

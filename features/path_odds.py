@@ -8,6 +8,7 @@ their log-odds. Training rows must be computed with parts that never saw their l
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -25,13 +26,7 @@ EDGE = "|"
 def path_log_odds(m: Moment, fitted: Fitted) -> F64:
     """Mean weight of the different steps of the path; a step without a weight counts as 0."""
     j = m.journeys
-    names = (*j.vocabulary.types, EDGE)
-    number = {name: i for i, name in enumerate(names)}
-    weight = np.zeros(len(names) ** 2)
-    for step, value in zip(fitted.get("values", ()), fitted.get("weights", ()), strict=True):
-        a, b = step.split(">")
-        if a in number and b in number:
-            weight[number[a] * len(names) + number[b]] = value
+    weight = _weights(j.vocabulary.types, tuple(fitted.get("values", ())), tuple(fitted.get("weights", ())))
     segment, step_ = _steps(j)
     total = np.bincount(segment, weights=weight[step_], minlength=len(j)).astype(np.float64)
     return ratio(total, per_segment(segment, len(j)))
@@ -79,9 +74,22 @@ def cross_fitted(family: Family, m: Moment, parts: Sequence[Fitted], fold: I64) 
     return values
 
 
+@lru_cache(maxsize=64)
+def _weights(types: tuple[str, ...], steps: tuple[str, ...], values: tuple[float, ...]) -> F64:
+    """Weight of each step by its number, 0 for steps without one."""
+    names = (*types, EDGE)
+    number = {name: i for i, name in enumerate(names)}
+    weight = np.zeros(len(names) ** 2)
+    for step, value in zip(steps, values, strict=True):
+        a, b = step.split(">")
+        if a in number and b in number:
+            weight[number[a] * len(names) + number[b]] = value
+    return weight
+
+
 def _steps(j: Journeys) -> tuple[I64, I64]:
     """(segment, number of the step) of the different steps of each path, ascending."""
-    segment, type_ = j.type_path
+    segment, type_ = j.pages.type_path
     edge, width = len(j.vocabulary.types), len(j.vocabulary.types) + 1
     opens = np.ones(len(segment), dtype=np.bool_)
     opens[1:] = segment[1:] != segment[:-1]
@@ -89,9 +97,10 @@ def _steps(j: Journeys) -> tuple[I64, I64]:
     before = np.where(opens, edge, np.append([edge], type_[:-1])[: len(type_)]) if len(type_) else type_
     into = before.astype(np.int64) * width + type_
     out = type_[closes].astype(np.int64) * width + edge
-    pairs = np.concatenate([segment * width * width + into, segment[closes] * width * width + out])
+    pairs: I64 = np.concatenate([segment * width * width + into, segment[closes] * width * width + out])
     distinct, _ = sorted_distinct(pairs)
-    return distinct // (width * width), distinct % (width * width)
+    owner = distinct // (width * width)
+    return owner, distinct - owner * (width * width)
 
 
 FAMILIES: tuple[Family, ...] = (

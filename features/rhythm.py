@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from data.records import DAY, NULL_TIME
-from features.arrays import F64, I64, Mask, ratio, rows_where
+from features.arrays import F64, I32, Mask, merge_repeats, per_segment, ratio, rows_where
 from features.family import Family, Fitted, Moment
 from features.journeys import TYPE, Journeys
 
 HOUR = DAY // 24
-HALF_LIFE_DAYS = 14.0
 OFFLINE = ("call", "meeting", "webinar", "fair")
 
 
@@ -79,10 +78,7 @@ def active_days_28d(m: Moment, _: Fitted) -> F64:
     """Different days (UTC) with an event in the last 28 days."""
     j = m.journeys
     rows = rows_where(j.in_28d)
-    segment, day = j.segment[rows], j.time[rows] // DAY
-    fresh = np.ones(len(rows), dtype=np.bool_)
-    fresh[1:] = (segment[1:] != segment[:-1]) | (day[1:] != day[:-1])
-    return np.bincount(segment[fresh], minlength=len(j)).astype(np.float64)
+    return per_segment(merge_repeats(j.segment[rows], j.day[rows])[0], len(j))
 
 
 def session_gap_days(m: Moment, _: Fitted) -> F64:
@@ -96,9 +92,9 @@ def longest_pause_days(m: Moment, _: Fitted) -> F64:
     """The most days between the starts of two sessions in a row."""
     j = m.journeys
     start, segment = j.time[j.session_starts], j.session_segment
-    inside = segment[1:] == segment[:-1]
+    inside = rows_where(segment[1:] == segment[:-1])
     longest = np.full(len(j), -1, dtype=np.int64)
-    np.maximum.at(longest, segment[1:][inside], np.diff(start)[inside])
+    np.maximum.at(longest, segment[1:][inside], (start[1:] - start[:-1])[inside])
     return np.where(longest >= 0, longest / DAY, np.nan)
 
 
@@ -112,8 +108,7 @@ def trend_14d(m: Moment, _: Fitted) -> F64:
 def activity_decayed(m: Moment, _: Fitted) -> F64:
     """Events, those 14 days old counting half; 0 for none."""
     j = m.journeys
-    weights = np.exp2(-j.age_days / HALF_LIFE_DAYS)
-    return np.bincount(j.segment, weights=weights, minlength=len(j)).astype(np.float64)
+    return np.bincount(j.segment, weights=j.decay, minlength=len(j)).astype(np.float64)
 
 
 def forms(m: Moment, _: Fitted) -> F64:
@@ -168,13 +163,14 @@ def office_hours_share(m: Moment, _: Fitted) -> F64:
 
 
 def _office_hours(j: Journeys) -> Mask:
-    hour = j.time % DAY // HOUR
+    hour = (j.time // HOUR).astype(np.int32) - 24 * j.day
     return (_weekday(j) < 5) & (hour >= 8) & (hour < 18)
 
 
-def _weekday(j: Journeys) -> I64:
+def _weekday(j: Journeys) -> I32:
     """0 = Monday; 1970 began on a Thursday."""
-    return (j.time // DAY + 3) % 7
+    days = j.day + 3
+    return days - 7 * (days // 7)
 
 
 NO_VISIT = ("No visit on record", "Kein Besuch bekannt")

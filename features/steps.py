@@ -5,7 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from data.records import MICROS
-from features.arrays import F64, I32, I64, Mask, merge_repeats, per_segment, ratio, rows_where, sorted_distinct
+from features.arrays import (
+    F64,
+    I32,
+    I64,
+    Mask,
+    count_pairs,
+    merge_repeats,
+    per_segment,
+    ratio,
+    rows_where,
+    run_starts,
+    sorted_distinct,
+)
 from features.content import STAGES
 from features.family import Family, Fitted, Moment
 from features.journeys import Journeys
@@ -43,10 +55,11 @@ def fit_last_3(m: Moment) -> Fitted:
 def step_seconds(m: Moment, _: Fitted) -> F64:
     """Mean seconds between two page views in a row of one session."""
     j = m.journeys
-    rows = rows_where(j.views)
-    inside = j.session[rows[1:]] == j.session[rows[:-1]]
-    seconds = ((j.time[rows[1:]] - j.time[rows[:-1]]) / MICROS)[inside]
-    segment = j.segment[rows[1:]][inside]
+    rows, of_segment = j.pages.rows, j.pages.segment
+    session = j.session[rows]
+    after = rows_where(session[1:] == session[:-1])
+    segment, rows, before = of_segment[1:][after], rows[1:][after], rows[:-1][after]
+    seconds = (j.time[rows] - j.time[before]) / MICROS
     total = np.bincount(segment, weights=seconds, minlength=len(j)).astype(np.float64)
     return ratio(total, per_segment(segment, len(j)))
 
@@ -54,29 +67,32 @@ def step_seconds(m: Moment, _: Fitted) -> F64:
 def days_to_decision(m: Moment, _: Fitted) -> F64:
     """Days from the first page view to the first one of the decision stage."""
     j = m.journeys
-    return j.at(j.age_days, j.first(j.views)) - j.at(j.age_days, j.first(j.views & (j.stage == DECISION)))
+    opens = run_starts(j.pages.segment)
+    first = np.full(len(j), np.nan)
+    first[j.pages.segment[opens]] = j.age_days[j.pages.rows[opens]]
+    return first - j.at(j.age_days, j.first(j.views & (j.stage == DECISION)))
 
 
 def topic_switches(m: Moment, _: Fitted) -> F64:
     """Changes of topic from one page view with a topic to the next."""
-    segment, topic = _topics(m.journeys, None)
-    steps = per_segment(merge_repeats(segment, topic)[0], len(m))
+    steps = per_segment(merge_repeats(*m.journeys.pages.topics)[0], len(m))
     return np.maximum(steps - 1.0, 0.0)
 
 
 def topics_effective(m: Moment, _: Fitted) -> F64:
     """Number of equally viewed topics that would be as spread: 1 / sum of squared shares (Herfindahl)."""
-    segment, topic = _topics(m.journeys, None)
-    pair, views = _by_topic(segment, topic)
-    squares = np.bincount(pair, weights=(views * views).astype(np.float64), minlength=len(m)).astype(np.float64)
-    whole = per_segment(segment, len(m))
+    segment, views = m.journeys.pages.by_topic
+    squares = np.bincount(segment, weights=(views * views).astype(np.float64), minlength=len(m)).astype(np.float64)
+    whole = per_segment(m.journeys.pages.topics[0], len(m))
     return ratio(whole * whole, squares)
 
 
 def topic_concentration_28d(m: Moment, _: Fitted) -> F64:
     """Share of the most viewed topic among the page views with a topic of the last 28 days."""
-    segment, topic = _topics(m.journeys, m.journeys.in_28d)
-    pair, views = _by_topic(segment, topic)
+    j = m.journeys
+    rows = rows_where(j.views & j.in_28d & (j.topic >= 0))
+    segment = j.segment[rows]
+    pair, views = count_pairs(segment, j.topic[rows], len(m))
     most = np.zeros(len(m))
     np.maximum.at(most, pair, views)
     return ratio(most, per_segment(segment, len(m)))
@@ -91,11 +107,11 @@ def rows_with(segment: I64, codes: I32 | I64, names: tuple[str, ...]) -> dict[st
 
 def _path(j: Journeys) -> tuple[I64, I32, I64, I64]:
     """(segment, content, steps before it, steps after it) of each step."""
-    segment, content = j.path
-    start = np.searchsorted(segment, segment, side="left")
-    end = np.searchsorted(segment, segment, side="right")
-    place = np.arange(len(segment), dtype=np.int64)
-    return segment, content, place - start, end - 1 - place
+    segment, content = j.pages.path
+    start = run_starts(segment)
+    length = np.append(start[1:], len(segment)) - start
+    place = np.arange(len(segment), dtype=np.int64) - np.repeat(start, length)
+    return segment, content, place, np.repeat(length - 1, length) - place
 
 
 def _contents(j: Journeys, segment: I64, content: I32, steps: Mask, fitted: Fitted) -> F64:
@@ -107,20 +123,6 @@ def _contents(j: Journeys, segment: I64, content: I32, steps: Mask, fitted: Fitt
 def _fit_contents(j: Journeys, segment: I64, content: I32, steps: Mask) -> Fitted:
     counts = rows_with(segment[steps], j.vocabulary.id_of[content[steps]], j.vocabulary.ids)
     return {"values": most_frequent(counts, enough(len(j), SHARE), MOST_CONTENTS)}
-
-
-def _topics(j: Journeys, mask: Mask | None) -> tuple[I64, I32]:
-    """(segment, topic) of the page views with a topic, in order."""
-    seen = j.views & (j.topic >= 0)
-    rows = rows_where(seen if mask is None else seen & mask)
-    return j.segment[rows], j.topic[rows]
-
-
-def _by_topic(segment: I64, topic: I32) -> tuple[I64, I64]:
-    """(segment, views) of each topic of each segment."""
-    width = int(topic.max(initial=0)) + 1
-    pairs, views = sorted_distinct(segment * width + topic)
-    return pairs // width, views
 
 
 NO_VIEW = ("No page view on record", "Kein Seitenaufruf bekannt")

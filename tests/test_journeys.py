@@ -168,9 +168,7 @@ def _reduced() -> Journeys:
 def test_reductions_keep_empty_and_unknown_apart() -> None:
     j = _reduced()
     np.testing.assert_array_equal(j.count(), [2, 0, 1])
-    np.testing.assert_array_equal(j.total(j.dwell), [5, np.nan, np.nan])
-    np.testing.assert_array_equal(j.mean(j.dwell), [2.5, np.nan, np.nan])
-    np.testing.assert_array_equal(j.maximum(j.dwell), [3, np.nan, np.nan])
+    np.testing.assert_array_equal(j.seconds.total(), [5, np.nan, np.nan])
     np.testing.assert_array_equal(j.first(), [0, -1, 2])
     np.testing.assert_array_equal(j.last(), [1, -1, 2])
     np.testing.assert_array_equal(j.distinct(j.content), [1, 0, 1])
@@ -181,7 +179,7 @@ def test_reductions_look_only_where_the_mask_is() -> None:
     j = _reduced()
     second = j.time == NOW - DAY + 60 * MICROS
     np.testing.assert_array_equal(j.count(second), [1, 0, 0])
-    np.testing.assert_array_equal(j.total(j.dwell, second), [3, np.nan, np.nan])
+    np.testing.assert_array_equal(j.seconds.total(second), [3, np.nan, 0])
     np.testing.assert_array_equal(j.first(second), [1, -1, -1])
     np.testing.assert_array_equal(j.last(~second), [0, -1, 2])
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.records import take
-from features.build import FeatureSet, build_features, moment_at
+from features.build import FeatureSet, build_features, features_at, moment_at
 from tests.cases import Case, asking, beside, event_columns, fitted_feature_set, lead_columns, random_case, table
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -55,6 +55,19 @@ def test_a_few_leads_equal_a_bucket(feature_set: FeatureSet) -> None:
         assert table(some, feature_set).tobytes() == together[start : start + 3].tobytes()
     for i in range(0, 1000, 200):
         assert _alone(case, case.asks[i], feature_set) == together[i].tobytes()
+
+
+def test_blocks_on_two_threads_give_the_bits_of_all_at_once(
+    feature_set: FeatureSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = random_case(78, leads=100, asks=250)
+    monkeypatch.setattr("features.build.BLOCK", 64)
+    lead, as_of = (np.array(column, dtype=np.int64) for column in zip(*case.asks, strict=True))
+    encoded = feature_set.encode(event_columns(case.events, case.links))
+    created = np.array(case.created_at, dtype=np.int64)[lead]
+    found = features_at(lead_columns(case.leads), encoded, lead, created, as_of, feature_set, beside(case), threads=2)
+    assert found.columns == feature_set.columns
+    assert found.values.tobytes() == table(case, feature_set).tobytes()
 
 
 def test_nobody_gives_an_empty_table(feature_set: FeatureSet) -> None:

@@ -131,7 +131,7 @@ def _groups(
 
 def paths_of(journeys: Journeys, by: By = "content", steps: int = USUAL_STEPS) -> list[tuple[str, ...]]:
     """The content path of each segment: names in order, repeats in a row merged, the last `steps` of them."""
-    segment, content = journeys.path
+    segment, content = journeys.pages.path
     names = [_name(journeys, c, by) for c in range(len(journeys.vocabulary.contents))]
     paths: list[list[str]] = [[] for _ in range(len(journeys))]
     for s, c in zip(segment.tolist(), content.tolist(), strict=True):
