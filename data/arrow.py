@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from data.dataset import ExtraColumn
+from data.dataset import ExtraColumn, stored
 from data.errors import InputError
 from data.records import NULL_TIME, Array, Coded, Column, Columns, Record
 
@@ -29,7 +29,7 @@ MANY_VALUED = frozenset({"event_id", "visitor_id", "lead_id", "session_id"})
 
 def columns_of(record: Record, extra: Iterable[ExtraColumn] = ()) -> tuple[Column, ...]:
     """The columns of a record on disk: its own, and for leads the declared extra ones."""
-    declared = tuple(Column(e.name, e.kind, unit=e.unit) for e in extra) if record.name == "leads" else ()
+    declared = tuple(Column(e.name, e.kind, unit=e.unit) for e in stored(extra)) if record.name == "leads" else ()
     return record.columns + declared
 
 

@@ -9,10 +9,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from data.accounts import Accounts
 from data.errors import InputError
 from data.records import Columns, concat, take
 
-Role = Literal["attribute", "behaviour_total", "comparator"]
+Role = Literal["attribute", "behaviour_total", "comparator", "derived"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class ExtraColumn:
     """A declared column beyond the standard profile.
 
     `attribute` describes who the lead is, `behaviour_total` what it did (for tables without events),
-    `comparator` is a score the company already has: judged beside ours, never a feature.
+    `comparator` is a score the company already has: judged beside ours, never a feature. `derived` is the sum or the
+    product of number columns, derived ones before it among them; it is not stored but computed with the features.
     """
 
     name: str
@@ -38,6 +39,18 @@ class ExtraColumn:
     unit: str = ""
     label_en: str = ""
     label_de: str = ""
+    sum: tuple[str, ...] = ()
+    product: tuple[str, ...] = ()
+
+    @staticmethod
+    def of(document: Mapping[str, Any]) -> ExtraColumn:
+        """From its fields as TOML or JSON keep them."""
+        return ExtraColumn(**{k: tuple(v) if isinstance(v, list) else v for k, v in document.items()})
+
+
+def stored(extra: Iterable[ExtraColumn]) -> tuple[ExtraColumn, ...]:
+    """The declared columns that come from outside."""
+    return tuple(e for e in extra if e.role != "derived")
 
 
 @dataclass(frozen=True)

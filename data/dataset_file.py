@@ -83,7 +83,7 @@ def parse(text: str, where: str = "dataset.toml") -> DatasetInfo:
         own = dict(document["dataset"])
         for key in ("closed_at", "latest_arrival"):
             own[key] = to_micros(own[key]) if key in own else None
-        own["extra"] = tuple(ExtraColumn(**e) for e in document.get("extra", []))
+        own["extra"] = tuple(ExtraColumn.of(e) for e in document.get("extra", []))
         own["split"] = SplitSpec(**document.get("split", {}))
         own["snapshots"] = _snapshots(document.get("snapshots", {}))
         return DatasetInfo(**own, counts=document.get("counts", {}))

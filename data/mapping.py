@@ -5,6 +5,7 @@ One TOML, see `data/mappings/` for examples:
     [dataset] name, timezone, currency, rules, content, closed_at
     [[table]] match, record, null, delimiter, encoding, where, optional
     [table.columns] target = "column" or {from, value, unit, kind, null, lower, values, fold, timezone, format, id, via, ...}
+    [derived]       name   = {sum | product = [number columns], unit, label_en, label_de}
     [table.extra]   name   = {from, kind, role, unit, null, label_en, label_de}
     [label] column, true, false      [split] kind, seed, train, order_by      [snapshots] policy, delay, every ...
 
@@ -104,6 +105,16 @@ class Extra(Source):
     label_de: str = ""
 
 
+class Derived(_Part):
+    """A number column made of others: the `sum` or the `product` of at least two number columns declared before it."""
+
+    sum: list[str] = []
+    product: list[str] = []
+    unit: str = ""
+    label_en: str = ""
+    label_de: str = ""
+
+
 class TableSpec(_Part):
     """One kind of file. `match` is a glob on the file's name; `null` holds for all its columns.
 
@@ -192,6 +203,7 @@ class MappingFile(_Part):
     label: LabelSpec | None = None
     split: Split = Split()
     snapshots: Snapshots = Snapshots()
+    derived: dict[str, Derived] = {}
 
 
 @dataclass(frozen=True)

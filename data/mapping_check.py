@@ -10,7 +10,7 @@ from pathlib import Path
 from data.errors import MappingError
 from data.leaks import leak_reason
 from data.mapping import Extra, MappingFile, Source, TableSpec, nearest
-from data.records import CONSENT, EVENT, LEAD, LINK, OUTCOME, SPEND, Column, Record
+from data.records import CONSENT, EVENT, LEAD, LINK, OUTCOME, PROFILE_NUMBER, SPEND, Column, Record
 from data.times import EPOCH_UNITS, zone_named
 
 SECONDS = {"s": 1.0, "ms": 0.001, "min": 60.0, "h": 3600.0, "d": 86_400.0}
@@ -96,6 +96,7 @@ def check(path: Path, file: MappingFile) -> None:
     _check_extras_agree(path, file)
     _check_changes(path, file)
     _check_order(path, file)
+    _check_derived(path, file)
 
 
 def profile_sources(table: TableSpec) -> Iterator[tuple[str, Source]]:
@@ -255,6 +256,24 @@ def _check_extras_agree(path: Path, file: MappingFile) -> None:
                 raise MappingError(
                     f"{path}, extra.{name}: declared twice and differently. Declare it alike in each table."
                 )
+
+
+def _check_derived(path: Path, file: MappingFile) -> None:
+    """A derived column is a sum or a product of number columns that a model may see."""
+    extras = {n: e for t in file.table for n, e in t.extra.items()}
+    known = [*PROFILE_NUMBER, *(n for n, e in extras.items() if e.kind == "number" and e.role != "comparator")]
+    for name, derived in file.derived.items():
+        parts, where = derived.sum + derived.product, f"{path}, derived.{name}"
+        if bool(derived.sum) == bool(derived.product) or len(parts) < 2:
+            raise MappingError(f"{where}: expected sum or product, of two columns or more. Give one of the two.")
+        if name in extras or name in {c.name for c in LEAD.columns}:
+            raise MappingError(f"{where}: there is a column {name} already. Choose another name.")
+        for part in parts:
+            if part not in known:
+                raise MappingError(
+                    f"{where}: expected a number column declared before, got {part}. {nearest(part, known)}"
+                )
+        known.append(name)
 
 
 def _check_changes(path: Path, file: MappingFile) -> None:

@@ -90,7 +90,7 @@ class FeatureSet:
     def from_json(text: str) -> FeatureSet:
         d = json.loads(text)
         return FeatureSet(
-            tuple(d["families"]), tuple(ExtraColumn(**e) for e in d["extra"]), d["fitted"], d["content"],
+            tuple(d["families"]), tuple(ExtraColumn.of(e) for e in d["extra"]), d["fitted"], d["content"],
             d["categories"], d["channel_rules_version"],
         )  # fmt: skip
 

@@ -34,6 +34,6 @@ def families_for(extra: Sequence[ExtraColumn] = ()) -> tuple[Family, ...]:
 
     Comparators give none. Within a group the standard families come first, then the declared columns in their order.
     """
-    declared = [family for column in extra if (family := family_for(column)) is not None]
+    declared = [family for column in extra if (family := family_for(column, extra)) is not None]
     every = (*STANDARD, *declared)
     return tuple(family for group in GROUPS for family in every if family.group == group)

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from functools import reduce
+
+import numpy as np
+
 from data.dataset import ExtraColumn
 from features.family import F64, Family, Fitted, Group, Moment
+from features.leads import Leads
 from features.onehot import fit_texts, one_hot_texts, text_parts
 
 SHARE = 0.002
@@ -11,11 +17,14 @@ SECONDS = ("s", "sec", "second", "seconds")
 LONGER = ("min", "minute", "minutes", "h", "hour", "hours")
 
 
-def family_for(column: ExtraColumn) -> Family | None:
-    """The family of a declared column; None for a comparator, which is judged beside ours and never a feature."""
+def family_for(column: ExtraColumn, declared: Sequence[ExtraColumn] = ()) -> Family | None:
+    """The family of a declared column; None for a comparator, which is judged beside ours and never a feature.
+
+    declared: all columns of the dataset, of which a derived one is made.
+    """
     if column.role == "comparator":
         return None
-    return _text(column) if column.kind == "text" else _number(column)
+    return _text(column) if column.kind == "text" else _number(column, {e.name: e for e in declared})
 
 
 def group_of(column: ExtraColumn) -> Group:
@@ -30,9 +39,18 @@ def _unit(column: ExtraColumn) -> str:
     return "s" if unit in SECONDS else unit
 
 
-def _number(column: ExtraColumn) -> Family:
+def _values(leads: Leads, name: str, declared: Mapping[str, ExtraColumn]) -> F64:
+    """A number column; a derived one is unknown where a part of it is."""
+    column = declared.get(name)
+    if column is None or column.role != "derived":
+        return leads.number(name)
+    parts = [_values(leads, part, declared) for part in column.sum or column.product]
+    return reduce(np.add if column.sum else np.multiply, parts)
+
+
+def _number(column: ExtraColumn, declared: Mapping[str, ExtraColumn]) -> Family:
     def compute(m: Moment, _: Fitted) -> F64:
-        return m.leads.number(column.name)
+        return _values(m.leads, column.name, declared)
 
     (en, de), unit = _labels(column), _unit(column) or "number"
     value = f"{{value}} {unit}" if unit in LONGER else "{value}"

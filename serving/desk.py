@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
+from data.dataset import stored
 from data.settings import ServingSettings
 from serving import reply
 from serving.gather import gather
@@ -46,7 +47,7 @@ class Desk:
     @cached_property
     def lead_model(self) -> type[BaseModel]:
         """The request type, with the declared columns of the scorer's feature set."""
-        return lead_model(self.scorer.feature_set.extra)
+        return lead_model(stored(self.scorer.feature_set.extra))
 
     def score(self, document: object, wants: Wants, now: int) -> Answer:
         """One request object -> the reply.
@@ -96,7 +97,7 @@ class Desk:
         }
 
     def _gather(self, leads: Sequence[BaseModel], now: int) -> Known:
-        return gather(leads, self.scorer.feature_set.extra, now)
+        return gather(leads, stored(self.scorer.feature_set.extra), now)
 
     def _batch(self, document: object) -> list[object]:
         if not isinstance(document, dict) or list(document) != ["leads"] or not isinstance(document["leads"], list):

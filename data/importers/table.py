@@ -87,6 +87,9 @@ def _info(mapping: Mapping, settings: Settings) -> DatasetInfo:
         for name, e in table.extra.items():
             unit = "s" if e.unit in SECONDS else e.unit or ""
             extra[name] = ExtraColumn(name, e.kind, e.role, unit, e.label_en, e.label_de)
+    for name, d in file.derived.items():
+        parts = {"sum": tuple(d.sum), "product": tuple(d.product)}
+        extra[name] = ExtraColumn(name, "number", "derived", d.unit, d.label_en, d.label_de, **parts)
     return DatasetInfo(
         name=file.dataset.name, buckets=settings.data.buckets, timezone=file.dataset.timezone or "UTC",
         currency=file.dataset.currency, has_times=file.label is None, closed_at=closed_at(file),
