@@ -158,8 +158,9 @@ def _bundle(dataset: Dataset, market: str, as_of: int) -> Bundle:
     rng = np.random.default_rng(7)
     k = values.shape[1]
     model = LinearModel(
-        feature_set.columns, rng.normal(0, 1, k), np.ones(k), rng.normal(0, 0.2, k), rng.normal(0, 0.2, k), -1.5
-    )
+        feature_set.columns, rng.normal(0, 1, k), np.ones(k), rng.normal(0, 0.2, k), rng.normal(0, 0.2, k),
+        np.zeros((0, k)), np.zeros((0, k)), np.zeros(k), -1.5,
+    )  # fmt: skip
     texts = model.files() | {
         "features.json": feature_set.to_json(),
         "rules.yaml": rules_text(),

@@ -21,7 +21,7 @@ Advance = Callable[[], None]
 Folds = list[tuple[I64, I64]]
 
 _PICKS, _WORTH = 5, 1e-4
-_LOGISTIC_C = (0.001, 0.01, 0.1)
+_LOGISTIC_C = (0.001, 0.01, 0.1, 0.5)
 # `trials` takes the first ones: extra trees resist noise where conversions are few, plain ones suit larger tables.
 _EXTRA: dict[str, Any] = {"extra_trees": True, "feature_fraction": 0.5}
 _TREES: tuple[dict[str, Any], ...] = (

@@ -1,6 +1,6 @@
 """Recipes: how a candidate is fitted. A recipe is a name and plain settings; fitting it gives a Predictor.
 
-logistic    logistic regression on squeezed, standardised features with missing indicators
+logistic    logistic regression on squeezed, standardised features that may bend, with missing indicators
 lightgbm    depth-limited gradient boosting; its size is bounded so that an explanation stays cheap
 blend       the weighted mean of several of them in log-odds
 """
@@ -22,6 +22,7 @@ Kind = Literal["logistic", "lightgbm", "blend"]
 
 # The table that bounds the trees: with as many as these an explanation of one row stays within 0.8 ms.
 MAX_TREES, MAX_LEAVES, MAX_DEPTH = 3000, 31, 8
+MAX_KNOTS, MAX_BENDS = 9, 300  # of a feature, and of all together: a fit's time grows with their square
 _ROUNDS, _PATIENCE = 1000, 60
 
 
@@ -60,25 +61,50 @@ def _fit_logistic(recipe: Recipe, rows: Rows) -> LinearModel:
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
 
-    design, centre, scale, unknown = _standardise(rows.values)
+    design, centre, scale, unknown = _standardise(squeeze(rows.values))
+    knots = _knots(rows.values)
+    q, column = np.nonzero(np.isfinite(knots))
+    bent = np.maximum(squeeze(rows.values[:, column]) - knots[q, column], 0.0)
+    hinges, hinge_centre, hinge_scale, _ = _standardise(bent)
     has_unknown = np.flatnonzero(unknown.any(axis=0))
-    both = np.hstack([design, unknown[:, has_unknown].astype(np.float64)])
+    whole = np.hstack([design, unknown[:, has_unknown].astype(np.float64), hinges])
     with threadpool_limits(1):
         model = LogisticRegression(C=recipe.settings.get("C", 0.1), solver="newton-cholesky", max_iter=100)
-        model.fit(both, rows.label, sample_weight=rows.weight)
-    k = rows.values.shape[1]
-    missing = np.zeros(k)
-    missing[has_unknown] = model.coef_[0, k:]
-    return LinearModel(rows.columns, centre, scale, model.coef_[0, :k].copy(), missing, float(model.intercept_[0]))
+        model.fit(whole, rows.label, sample_weight=rows.weight)
+    k, coefficient = rows.values.shape[1], model.coef_[0]
+    missing, bends, offset = np.zeros(k), np.zeros(knots.shape), np.zeros(k)
+    missing[has_unknown] = coefficient[k : k + len(has_unknown)]
+    bends[q, column] = coefficient[k + len(has_unknown) :] / hinge_scale
+    np.subtract.at(offset, column, bends[q, column] * hinge_centre)
+    return LinearModel(
+        rows.columns, centre, scale, coefficient[:k].copy(), missing, knots, bends, offset, float(model.intercept_[0])
+    )
+
+
+def _knots(values: F64) -> F64:
+    """Where each feature's line may bend, (q, k): quantiles of its squeezed known values, inf = nowhere.
+
+    As many as MAX_BENDS in all allows; two values make no curve, and a knot below all values but the least is a step.
+    """
+    known = [np.unique(squeeze(c[~np.isnan(c)])) for c in values.T]
+    curved = [i for i, c in enumerate(known) if len(c) > 2]
+    count = min(MAX_KNOTS, MAX_BENDS // max(len(curved), 1))
+    knots = np.full((count, values.shape[1]), np.inf)
+    for i in curved:
+        column = squeeze(values[~np.isnan(values[:, i]), i])
+        at = np.unique(np.quantile(column, np.linspace(0, 1, count + 2)[1:-1]))
+        at = at[at < known[i][-1]]
+        knots[: len(at), i] = at
+    return knots
 
 
 def _standardise(values: F64) -> tuple[F64, F64, F64, NDArray[np.bool_]]:
-    """Squeezed and standardised features with 0 for unknown; a constant feature gets scale 1 and so stays 0."""
+    """Standardised features with 0 for unknown; a constant feature gets scale 1 and so stays 0."""
     unknown = np.isnan(values)
-    squeezed = np.where(unknown, 0.0, squeeze(values))
+    plain = np.where(unknown, 0.0, values)
     known = np.maximum((~unknown).sum(axis=0), 1)
-    centre = squeezed.sum(axis=0) / known
-    centred = np.where(unknown, 0.0, squeezed - centre)
+    centre = plain.sum(axis=0) / known
+    centred = np.where(unknown, 0.0, plain - centre)
     scale = np.sqrt((centred**2).sum(axis=0) / known)
     scale = np.where(scale > 1e-9, scale, 1.0)
     return centred / scale, centre, scale, unknown

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from training.booster import Booster
 
 F64 = NDArray[np.float64]
+_OF_COLUMN = ("centre", "scale", "coefficient", "missing", "offset")
 PLAIN = re.compile(r"-\d+\.")  # what tells a blend's files of one kind apart
 
 
@@ -41,10 +42,11 @@ class Predictor(Protocol):
 
 @dataclass(frozen=True)
 class LinearModel:
-    """Logistic regression on standardised features.
+    """Logistic regression on standardised features, each a line that may bend at some knots.
 
-    A feature is squeezed by sign(x) log(1 + |x|), centred and scaled; an unknown one becomes 0 and may have its own
-    coefficient `missing`. All arrays are (k,).
+    A feature is squeezed by sign(x) log(1 + |x|), centred and scaled; from each of its `knots` on (q, k; squeezed, inf =
+    none) its slope changes by `bends` (q, k). `offset` centres the bends. An unknown feature has the effect `missing`
+    alone. Arrays are (k,) unless said otherwise.
     """
 
     columns: tuple[str, ...]
@@ -52,12 +54,18 @@ class LinearModel:
     scale: F64
     coefficient: F64
     missing: F64
+    knots: F64
+    bends: F64
+    offset: F64
     intercept: float
 
     def _parts(self, values: F64) -> F64:
-        unknown = np.isnan(values)
-        scaled = (squeeze(values) - self.centre) / self.scale
-        return np.ascontiguousarray(np.where(unknown, self.missing, scaled * self.coefficient))
+        unknown, squeezed = np.isnan(values), squeeze(values)
+        parts = (squeezed - self.centre) / self.scale * self.coefficient
+        for knot, bend in zip(self.knots, self.bends, strict=True):
+            at = bend.nonzero()[0]
+            parts[:, at] += np.maximum(squeezed[:, at] - knot[at], 0.0) * bend[at]
+        return np.ascontiguousarray(np.where(unknown, self.missing, parts + self.offset))
 
     def raw(self, values: F64) -> F64:
         parts = self._parts(values)
@@ -68,25 +76,26 @@ class LinearModel:
         return self._parts(values), np.full(len(values), self.intercept)
 
     def files(self) -> dict[str, str]:
-        rows = [
-            {"column": c, "centre": m, "scale": s, "coefficient": w, "missing": u}
-            for c, m, s, w, u in zip(
-                self.columns, self.centre.tolist(), self.scale.tolist(), self.coefficient.tolist(),
-                self.missing.tolist(), strict=True,
+        rows = []
+        for i, column in enumerate(self.columns):
+            bent = self.bends[:, i].nonzero()[0]
+            rows.append(
+                {"column": column, "knots": self.knots[bent, i].tolist(), "bends": self.bends[bent, i].tolist()}
             )
-        ]  # fmt: skip
+            rows[-1] |= {name: float(getattr(self, name)[i]) for name in _OF_COLUMN}
         return {"linear.json": json.dumps({"intercept": self.intercept, "features": rows}, indent=1)}
 
     @staticmethod
     def of(text: str) -> LinearModel:
         document = json.loads(text)
         rows = document["features"]
-        centre, scale, coefficient, missing = (
-            np.array([r[name] for r in rows], dtype=np.float64)
-            for name in ("centre", "scale", "coefficient", "missing")
-        )
+        most = max((len(r["knots"]) for r in rows), default=0)
+        knots, bends = np.full((most, len(rows)), np.inf), np.zeros((most, len(rows)))
+        for i, r in enumerate(rows):
+            knots[: len(r["knots"]), i], bends[: len(r["bends"]), i] = r["knots"], r["bends"]
+        own = {name: np.array([r[name] for r in rows], dtype=np.float64) for name in _OF_COLUMN}
         columns = tuple(r["column"] for r in rows)
-        return LinearModel(columns, centre, scale, coefficient, missing, float(document["intercept"]))
+        return LinearModel(columns, **own, knots=knots, bends=bends, intercept=float(document["intercept"]))
 
 
 def squeeze(values: F64) -> F64:
