@@ -20,7 +20,7 @@ I64 = NDArray[np.int64]
 Advance = Callable[[], None]
 Folds = list[tuple[I64, I64]]
 
-_PICKS, _WORTH = 5, 1e-4
+_PICKS, _WORTH, _SEEDS = 5, 1e-4, 2
 _LOGISTIC_C = (0.001, 0.01, 0.1, 0.5)
 # `trials` takes the first ones: extra trees resist noise where conversions are few, plain ones suit larger tables.
 _EXTRA: dict[str, Any] = {"extra_trees": True, "feature_fraction": 0.5}
@@ -144,12 +144,13 @@ def _mean_of(parts: list[Candidate], picked: list[int]) -> F64:
 
 
 def _mixed(parts: list[Candidate], picked: list[int]) -> Recipe:
-    counts = sorted(Counter(picked).items())
-    settings = {
-        "parts": [{"kind": parts[i].recipe.kind, "settings": dict(parts[i].recipe.settings)} for i, _ in counts],
-        "weights": [n / len(picked) for _, n in counts],
-    }
-    return Recipe("blend", settings, parts[0].recipe.seed, parts[0].recipe.threads)
+    """The blend of these parts; trees, which draw features by chance, are fitted with several seeds each."""
+    chosen, weights = [], []
+    for i, n in sorted(Counter(picked).items()):
+        seeds = range(_SEEDS if parts[i].recipe.kind == "lightgbm" else 1)
+        chosen += [{"kind": parts[i].recipe.kind, "settings": dict(parts[i].recipe.settings), "seed": s} for s in seeds]
+        weights += [n / len(picked) / len(seeds) for _ in seeds]
+    return Recipe("blend", {"parts": chosen, "weights": weights}, parts[0].recipe.seed, parts[0].recipe.threads)
 
 
 def _candidate(name: str, recipe: Recipe, raw: F64, rows: Rows) -> Candidate:

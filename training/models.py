@@ -151,7 +151,10 @@ def rounds_and_predictions(
 
 # -- blend -----------------------------------------------------------------------------------------------------
 def _fit_blend(recipe: Recipe, rows: Rows) -> BlendModel:
-    parts = [Recipe(p["kind"], p["settings"], recipe.seed, recipe.threads) for p in recipe.settings["parts"]]
+    parts = [
+        Recipe(p["kind"], p["settings"], recipe.seed + p.get("seed", 0), recipe.threads)
+        for p in recipe.settings["parts"]
+    ]
     return BlendModel(tuple(p.fit(rows) for p in parts), tuple(recipe.settings["weights"]))
 
 
