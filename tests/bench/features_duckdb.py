@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from data.records import DAY, EVENT_TYPES, MICROS
+from data.records import DAY, EVENT_TYPES, MICROS, WEB_TYPES
 from features.channels import CHANNELS
-from features.journeys import SESSION_GAP, WEB_TYPES
+from features.journeys import SESSION_GAP
 from features.source import PAID
 from tests.bench.features_columns import GRAM, TOPIC
 from tests.bench.features_data import AS_OF, STAGES, TOPICS, TYPES, Arrays, contents

@@ -36,7 +36,7 @@ def _request(arrays: Arrays) -> Encoded:
         seen = np.unique(arrays[name][arrays[name] >= 0])
         codes[name] = np.where(arrays[name] >= 0, np.searchsorted(seen, arrays[name]), -1).astype(np.int32)
         words.append(tuple(every[i] for i in seen))
-    return Encoded(**(arrays | codes), vocabulary=Vocabulary(*words))
+    return Encoded(**(arrays | codes), page_view=np.zeros(0, dtype=np.int32), vocabulary=Vocabulary(*words))
 
 
 def _ours(arrays: Arrays) -> dict[str, float]:
