@@ -42,18 +42,25 @@ def fit_factors(entries: NDArray[np.integer], label: F64, weight: F64, hashes: F
         total = x.sum(axis=1, keepdims=True)
         common = float(_minimum(total, y, w, np.zeros(1), 0.0)[1])
         start = np.full(x.shape[1], common)
-        losses = [_held_out(x, y, w, hashes[some], start, ridge) for ridge in RIDGES]
-        ridge = RIDGES[int(np.argmin(losses))]
+        losses = np.array([_held_out(x, y, w, hashes[some], start, ridge) for ridge in RIDGES])
+        ridge = RIDGES[_strongest(losses)]
         return Fitted(_minimum(x, y, w, start, ridge)[1:], common, ridge)
 
 
-def _held_out(x: F64, y: F64, w: F64, hashes: F64, start: F64, ridge: float) -> float:
-    """Log loss of leads that a fit with this ridge did not see, summed over folds."""
-    loss = 0.0
+def _strongest(losses: F64) -> int:
+    """The strongest ridge whose loss (ridges, folds) is within a standard error of the least (Breiman et al. 1984)."""
+    more = losses - losses[int(np.argmin(losses.sum(axis=1)))]
+    error = more.std(axis=1, ddof=1) / np.sqrt(losses.shape[1]) if losses.shape[1] > 1 else 0.0
+    return int(np.flatnonzero(more.mean(axis=1) <= error)[-1])
+
+
+def _held_out(x: F64, y: F64, w: F64, hashes: F64, start: F64, ridge: float) -> list[float]:
+    """Log loss of leads that a fit with this ridge did not see, by fold."""
+    loss = []
     for train, rest in by_lead(hashes):
         found = _minimum(x[train], y[train], w[train] / w[train].sum(), start, ridge)
         z = found[0] + x[rest] @ found[1:]
-        loss += float(w[rest] @ (np.logaddexp(0.0, z) - y[rest] * z))
+        loss.append(float(w[rest] @ (np.logaddexp(0.0, z) - y[rest] * z)))
     return loss
 
 
