@@ -5,8 +5,11 @@ from __future__ import annotations
 import ast
 import importlib.util
 import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
@@ -20,19 +23,43 @@ def test_a_notebook_defines_no_functions_but_its_cells(name: str) -> None:
     assert {f.name for f in functions} == {"_"}
 
 
-def test_the_retraining_notebook_compares_the_candidates_with_the_points(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    settings = {"HOME": str(tmp_path), "TRAINING__REFITS": "2", "TRAINING__BOOTSTRAP": "20", "TRAINING__THREADS": "1"}
-    for key, value in settings.items():
-        monkeypatch.setenv(f"LEADLIFT_{key}", value)
-    spec = importlib.util.spec_from_file_location("retrain", NOTEBOOKS / "retrain.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # marimo's own
-        spec.loader.exec_module(module)
-        _, shown = module.app.run()
-    assert list(shown["table"].index) == ["points", "logistic", "lightgbm", "blend"]
-    assert sum(b["rows"] for b in shown["bars"]) == len(shown["found"].rows)
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], Mapping[str, Any]]:
+    """Runs a notebook with a home of its own; the names its cells define."""
+
+    def run(name: str) -> Mapping[str, Any]:
+        settings = {
+            "HOME": str(tmp_path),
+            "TRAINING__REFITS": "2",
+            "TRAINING__BOOTSTRAP": "20",
+            "TRAINING__THREADS": "1",
+        }
+        for key, value in settings.items():
+            monkeypatch.setenv(f"LEADLIFT_{key}", value)
+        spec = importlib.util.spec_from_file_location(name, NOTEBOOKS / f"{name}.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # marimo's own
+            spec.loader.exec_module(module)
+            return dict(module.app.run()[1])
+
+    return run
+
+
+def test_the_retraining_notebook_compares_the_candidates_with_the_points(shown: Any) -> None:
+    found = shown("retrain")
+    assert list(found["table"].index) == ["points", "logistic", "lightgbm", "blend"]
+    assert sum(b["rows"] for b in found["bars"]) == len(found["found"].rows)
+
+
+def test_the_points_notebook_judges_points_model_and_suggestion_on_the_same_looks(shown: Any) -> None:
+    found = shown("rules_vs_model")
+    judgement, suggestion = found["found"], found["suggestion"]
+    assert np.array_equal(judgement.rows, suggestion.judged.rows)
+    assert np.array_equal(judgement.said["points"].score, suggestion.judged.totals[0])
+    assert list(found["disagreeing"].index) == ["both_hot", "model_only", "points_only", "both_cold"]
+    assert found["disagreeing"]["looks"].sum() == len(judgement.rows)
+    assert all(curve[0] == (0, 0) and curve[-1] == (1, 1) for curve in found["curves"].values())
+    assert len(found["curves"]) == 3

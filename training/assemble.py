@@ -341,6 +341,13 @@ def table_of(
     return Table(feature_set, values, points, named | {"look": _look(frame)}, said)
 
 
+def moments_of(dataset: Dataset, frame: Frame, feature_set: FeatureSet) -> Iterator[tuple[I64, Moment]]:
+    """The rows of a frame, as positions, and what was known at them; of the set only content map and context count."""
+    for people, rows, start in _chunks(dataset, frame):
+        part = _used(people, frame.lead[rows] - start)
+        yield rows, _moment(part, feature_set, frame, rows, start)
+
+
 def _chunks(dataset: Dataset, frame: Frame) -> Iterator[tuple[People, I64, int]]:
     """Rows in pieces of whole groups, at most CHUNK rows each; the frame is sorted by lead."""
     for people, start in _groups(dataset):

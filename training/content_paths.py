@@ -168,7 +168,7 @@ def _row(path: tuple[str, ...], leads: int, conversions: int, base: float) -> Pa
     return PathRow(path, leads, conversions, rate, low, high, *lift)
 
 
-def wilson(hits: int, n: int, z: float = _Z95) -> tuple[float, float]:
+def wilson(hits: float, n: float, z: float = _Z95) -> tuple[float, float]:
     """Wilson's score interval for a rate of `hits` in `n` > 0 (Wilson 1927), 95 % by default."""
     centre = (hits + z * z / 2) / (n + z * z)
     half = z / (n + z * z) * float(np.sqrt(hits * (n - hits) / n + z * z / 4))

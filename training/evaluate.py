@@ -117,7 +117,7 @@ def measures(judged: Judged, label: F64, weight: F64, orders: _Orders | None = N
     orders = orders or _Orders.of(judged)
     w = weight[orders.by_score]
     hits, rows = np.cumsum(w * label[orders.by_score]), np.cumsum(w)
-    ranked = _Ranking(hits[orders.last_of_tie], rows[orders.last_of_tie])
+    ranked = Ranking(hits[orders.last_of_tie], rows[orders.last_of_tie])
     p = judged.probability
     return {
         "auc": ranked.auc(),
@@ -137,11 +137,19 @@ def losses(probability: F64, label: F64) -> F64:
 
 
 @dataclass(frozen=True)
-class _Ranking:
+class Ranking:
     """Cumulated positives and rows at each distinct score, best first: ties are one step."""
 
     hits: F64
     rows: F64
+
+    @staticmethod
+    def of(score: F64, label: F64, weight: F64) -> Ranking:
+        """From scores (n,), higher = better, labels and weights."""
+        order = np.argsort(-score, kind="stable")
+        last_of_tie = np.flatnonzero(np.append(np.diff(score[order]) != 0, True))
+        weight = weight[order]
+        return Ranking(np.cumsum(weight * label[order])[last_of_tie], np.cumsum(weight)[last_of_tie])
 
     def auc(self) -> float:
         """Chance that a converting row ranks above another one; ties count half."""

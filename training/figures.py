@@ -47,3 +47,23 @@ def _dressed(figure: go.Figure, title: str, x: str, y: str) -> go.Figure:
         title=title, xaxis_title=x, yaxis_title=y, template="plotly_white", font={"color": _INK}, width=720, height=480
     )
     return figure
+
+
+def capture_figure(curves: Mapping[str, Sequence[tuple[float, float]]]) -> go.Figure:
+    """Share of the conversions among the best share of the looks, one line a score; the dotted line is chance."""
+    figure = go.Figure()
+    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", name="chance", line={"dash": "dot", "color": _INK})
+    for name, curve in curves.items():
+        figure.add_scatter(x=[s for s, _ in curve], y=[c for _, c in curve], mode="lines", name=name)
+    return _dressed(
+        figure, "Capture: how many conversions are among the best?", "share of looks", "conversions among them"
+    )
+
+
+def lift_figure(curves: Mapping[str, Sequence[tuple[float, float]]]) -> go.Figure:
+    """Conversion rate of the best share of the looks over that of all, one line a score."""
+    figure = go.Figure()
+    for name, curve in curves.items():
+        some = [(s, c / s) for s, c in curve if s > 0]
+        figure.add_scatter(x=[s for s, _ in some], y=[v for _, v in some], mode="lines", name=name)
+    return _dressed(figure, "Lift: how much better than all?", "share of looks, best first", "lift")

@@ -121,8 +121,8 @@ class Rules:
         an unknown one (a declared `expected_rate` may stand in for it; that is the caller's choice).
         """
         known = np.full(len(points), np.nan) if probability is None else probability
-        mql = _meets(self.file.mql, points.total, points.grade_code, known)
-        ready = mql & _meets(self.file.sales_ready, points.total, points.grade_code, known)
+        mql = meets(self.file.mql, points.total, points.grade_code, known)
+        ready = mql & meets(self.file.sales_ready, points.total, points.grade_code, known)
         return (mql.astype(np.int8) + ready).astype(np.int8)
 
     def standing(self, code: int) -> Standing:
@@ -141,12 +141,13 @@ class Rules:
             np.array([total]),
             np.array([np.nan if probability is None else probability]),
         )
-        mql = _meets(self.file.mql, totals, one, known)[0]
-        ready = mql and _meets(self.file.sales_ready, totals, one, known)[0]
+        mql = meets(self.file.mql, totals, one, known)[0]
+        ready = mql and meets(self.file.sales_ready, totals, one, known)[0]
         return self.standing(int(mql) + int(ready))
 
 
-def _meets(condition: Condition, total: I64, grade: I8, probability: F64) -> Mask:
+def meets(condition: Condition, total: I64, grade: I8, probability: F64) -> Mask:
+    """bool (n,): who meets everything a condition gives; totals, positions in GRADES and probabilities are (n,)."""
     met: Mask = total >= condition.total_at_least
     if condition.grades is not None:
         met = met & np.isin(grade, [GRADES.index(g) for g in condition.grades])
@@ -164,6 +165,18 @@ def score_points(rules: Rules, moment: Moment) -> PointsTable:
         fit += _raw(rule, moment)
     for rule in rules.file.engagement:
         engagement += _capped(rule, _raw(rule, moment))
+    return graded(rules, fit, engagement)
+
+
+def entry_points(rules: Rules, moment: Moment) -> I64:
+    """int64 (n, k): points of each rule after its cap, in the file's order, fit before engagement."""
+    columns = [_raw(rule, moment) for rule in rules.file.fit]
+    columns += [_capped(rule, _raw(rule, moment)) for rule in rules.file.engagement]
+    return np.column_stack(columns) if columns else np.zeros((len(moment), 0), dtype=np.int64)
+
+
+def graded(rules: Rules, fit: I64, engagement: I64) -> PointsTable:
+    """Total, grade and level of n leads from their two sums."""
     steps = [rules.file.fit_grades[g] for g in FIT_GRADES[:3]]
     levels = [rules.file.engagement_levels[n] for n in LEVELS[:3]]
     return PointsTable(

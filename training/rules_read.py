@@ -59,15 +59,16 @@ def parse(text: str, name: str = "rules.yaml") -> RulesFile:
     try:
         rules = RulesFile.model_validate(document.data)
     except ValidationError as bad:
-        problem = _explain(bad.errors()[0])
-        raise document.error(problem, _entry(document, problem.at)) from None
+        # A misspelt key is two mistakes to the checker, one missing and one unknown: the unknown one says more.
+        problem = _explain(min(bad.errors(), key=lambda e: e["type"] != "extra_forbidden"))
+        raise document.error(problem, entry_name(document, problem.at)) from None
     for problem in contradictions(rules):
-        raise document.error(problem, _entry(document, problem.at))
+        raise document.error(problem, entry_name(document, problem.at))
     return rules
 
 
 # -- errors ----------------------------------------------------------------------------------------------------
-def _entry(document: Document, at: Location) -> str:
+def entry_name(document: Document, at: Location) -> str:
     """What people call a place: `fit rule company_large points`."""
     if len(at) < 2 or at[0] not in ("fit", "engagement") or not isinstance(at[1], int):
         return ".".join(map(str, at))
@@ -90,10 +91,11 @@ def _explain(error: ErrorDetails) -> Problem:
 def _unknown_key(at: Location) -> Problem:
     parent = next((s for s in reversed(at[:-1]) if isinstance(s, str)), "")
     fields = _PARTS.get(parent, RulesFile).model_fields
-    return Problem(at, "a known key", repr(at[-1]), _near(str(at[-1]), [f.alias or n for n, f in fields.items()]))
+    return Problem(at, "a known key", repr(at[-1]), near_hint(str(at[-1]), [f.alias or n for n, f in fields.items()]))
 
 
-def _near(got: str, known: Sequence[str]) -> str:
+def near_hint(got: str, known: Sequence[str]) -> str:
+    """The nearest known name as a question, else all of them."""
     near = get_close_matches(got, known, n=1)
     return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}."
 
@@ -149,7 +151,7 @@ def _event_problems(at: Location, rule: FitRule, event: EventMatch) -> Iterator[
     for key, known in _CLOSED.items():
         for text in getattr(event, key) or ():
             if text not in known:
-                yield Problem((*at, "event", key), f"a known {key}", repr(text), _near(text, known))
+                yield Problem((*at, "event", key), f"a known {key}", repr(text), near_hint(text, known))
 
 
 def _ladder(
@@ -176,4 +178,4 @@ def _unknown_grades(rules: RulesFile) -> Iterator[Problem]:
     for at, grades in named.items():
         for grade in grades:
             if grade not in GRADES:
-                yield Problem(at, "grades A1 to D4", repr(grade), _near(grade.upper(), GRADES))
+                yield Problem(at, "grades A1 to D4", repr(grade), near_hint(grade.upper(), GRADES))

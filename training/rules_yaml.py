@@ -32,13 +32,7 @@ class Document:
 
     def line(self, at: Location) -> int:
         """Line of an entry, from 1; of its nearest parent where the entry is missing."""
-        node = self.node
-        for step in at:
-            inner = _child(node, step)
-            if inner is None:
-                break
-            node = inner
-        return int(node.start_mark.line) + 1
+        return int(node_at(self.node, at).start_mark.line) + 1
 
     def error(self, problem: Problem, entry: str) -> InputError:
         """The one-line error; `entry` is what people call the place."""
@@ -69,6 +63,16 @@ def shown(value: object) -> str:
     if isinstance(value, dict | list):
         return "a mapping" if isinstance(value, dict) else f"a list of {len(value)}"
     return repr(value[:40]) if isinstance(value, str) else str(value)
+
+
+def node_at(node: yaml.Node, at: Location) -> yaml.Node:
+    """The node of an entry; of its nearest parent where the entry is missing."""
+    for step in at:
+        inner = _child(node, step)
+        if inner is None:
+            break
+        node = inner
+    return node
 
 
 def _not_yaml(bad: yaml.YAMLError, name: str) -> InputError:

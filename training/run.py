@@ -56,11 +56,11 @@ def train(dataset: Dataset, settings: Settings, request: Request) -> Training:
 
 
 def prepared(dataset: Dataset, settings: Settings, request: Request) -> Work:
-    question = _question(dataset, settings, request)
+    question = question_of(dataset, settings, request)
     texts = (dataset.rules_text(), registry.home_rules(settings.home, request.market), packaged.rules_text())
     rules = Rules.from_yaml(next(t for t in texts if t))
     frame = assemble.frame_of(dataset, question)
-    split = _split(dataset, frame, settings, question)
+    split = split_for(dataset, frame, settings, question)
     # In fold turns every lead is judged by rows that others learned from: no part of the features may use labels.
     train, content, learn = split.turns[0].train, dataset.content_text(), split.kind == "time"
     feature_set, crossed, clusters = assemble.fit_on(dataset, frame, train, content, learn, settings.training.context)
@@ -70,7 +70,8 @@ def prepared(dataset: Dataset, settings: Settings, request: Request) -> Work:
     return Work(dataset, settings, request, question, rules, frame, split, table, clusters, serving, trouble)
 
 
-def _question(dataset: Dataset, settings: Settings, request: Request) -> assemble.Question:
+def question_of(dataset: Dataset, settings: Settings, request: Request) -> assemble.Question:
+    """What is asked of a dataset under these settings."""
     now = moment_of(dataset, request.as_of)
     salt = settings.training.judging_salt + "/" + request.market
     policy = policy_of(settings.snapshots)
@@ -89,7 +90,8 @@ def moment_of(dataset: Dataset, as_of: int | None) -> int:
     return end if as_of is None else as_of
 
 
-def _split(dataset: Dataset, frame: assemble.Frame, settings: Settings, question: assemble.Question) -> Split:
+def split_for(dataset: Dataset, frame: assemble.Frame, settings: Settings, question: assemble.Question) -> Split:
+    """Who learns and who judges; a Verdict where there is too little of either."""
     if dataset.info.has_times:
         converted = frame.conversions(np.arange(len(frame)))
         share = settings.training.judging_share
