@@ -63,7 +63,7 @@ def ablation_of(
     every = _held_out(recipe, some, np.arange(len(group_of)), folds)
     bench = Bench.of(some.label, some.weight, np.unique(some.hashes, return_inverse=True)[1].astype(np.int64))
     draws = bench.draws(times, seed)
-    adds = {}
+    adds: dict[str, Interval] = {}
     for group in (g for g in GROUPS if g in groups):
         without = _held_out(recipe, some, np.flatnonzero(group_of != group), folds)
         adds[group] = mean_interval(without - every, bench, draws)

@@ -66,24 +66,11 @@ class Fills:
             if have < LEAST or not self.others:
                 continue
             after, of_converted, of_others = late / have, have / self.converted, others / self.others
-            figures = {
-                "after": float(after), "converted": float(of_converted), "others": float(of_others)
-            }  # fmt: skip
+            figures = {"after": float(after), "converted": float(of_converted), "others": float(of_others)}
             filled = f"filled for {of_converted:.0%} of converted and {of_others:.0%} of other leads"
             if after > max_after and of_converted - of_others > NOTED_GAP:
-                yield (
-                    "filled_after",
-                    name,
-                    figures,
-                    (
-                        f"column {name} becomes known after the outcome for {after:.0%} of the converted leads that have it, "
-                        f"{filled}. Leave it out, or declare it as comparator"
-                    ),
-                )
+                when = f"becomes known after the outcome for {after:.0%} of the converted leads that have it"
+                yield "filled_after", name, figures, f"column {name} {when}, {filled}. Leave it out"
             elif of_converted - of_others > max_gap:
-                yield (
-                    "filled_for",
-                    name,
-                    figures,
-                    (f"column {name} is {filled}. Leave it out, or import since when each value was known"),
-                )
+                remedy = "Leave it out, or import since when each value was known"
+                yield "filled_for", name, figures, f"column {name} is {filled}. {remedy}"
