@@ -199,3 +199,5 @@ def test_a_family_that_sees_the_future_is_named(
             "leads_at": lambda rows, lead, created, as_of: honest(rows, lead, created, as_of + 30 * DAY)}  # fmt: skip
     monkeypatch.setattr(features.build, door, week[door])
     assert any(family in name for name in families_that_see_it(people, as_of, feature_set))
+    named = {leak.name for leak in scan(work).leaks if leak.kind == "future"}
+    assert any(family in name for name in named)
