@@ -34,7 +34,7 @@ GROUPS = ("profile", "profile", "path", "path", "dwell", "dwell", "source", "sou
 
 def test_a_group_that_carries_all_signal_has_the_whole_ablation() -> None:
     rows, _ = _rows()
-    found = ablation_of(rows, GROUPS, 1, 100, 0)
+    found = ablation_of(rows, GROUPS, 100, 0)
     assert found is not None
     assert list(found.adds) == ["profile", "source", "dwell", "path"]
     gained = found.base - found.all
@@ -46,14 +46,14 @@ def test_a_group_that_carries_all_signal_has_the_whole_ablation() -> None:
 
 def test_without_the_only_group_the_base_rate_is_left() -> None:
     rows, _ = _rows()
-    found = ablation_of(rows, ["path"] * 8, 1, 50, 0)
+    found = ablation_of(rows, ["path"] * 8, 50, 0)
     assert found is not None
     assert found.adds["path"].value == pytest.approx(found.base - found.all)
 
 
 def test_ablation_never_divides_a_lead_when_it_takes_some_of_them() -> None:
     rows, _ = _rows()
-    found = ablation_of(rows, GROUPS, 1, 20, 0, most=1001)
+    found = ablation_of(rows, GROUPS, 20, 0, most=1001)
     assert found is not None
     assert found.rows == found.leads * LOOKS == 1004
 
