@@ -90,6 +90,10 @@ class GateSettings(_Section):
     ece_tolerance: float = Field(0.02, ge=0)
     slice_tolerance: float = Field(0.05, ge=0)
     max_auc_single: float = Field(0.95, gt=0.5, le=1)
+    # Leaks of columns and feeds: known only after the outcome, filled for the converted, arrived after the outcome.
+    max_filled_after: float = Field(0.5, gt=0, le=1)
+    max_fill_gap: float = Field(0.5, gt=0, le=1)
+    max_arrived_after: float = Field(0.05, gt=0, le=1)
 
 
 class ServingSettings(_Section):

@@ -39,6 +39,7 @@ def test_nothing_against_it_opens_the_gate() -> None:
         ({"ece": 0.05}, "not calibrated"),
         ({"slices": (OFF,)}, "off for country DE"),
         ({"suspects": {"tags": 0.98}}, "possible leak: tags"),
+        ({"leaks": ("column contract is filled for 100% of converted leads",)}, "possible leak: column contract"),
         ({"size": (9000, 15, 4)}, "too large to explain"),
         ({"rules_approved": False}, "not approved"),
     ],

@@ -48,6 +48,29 @@ def test_the_json_has_the_keys_of_the_contract(trained: Found) -> None:
     assert found["promoted"] is False
 
 
+def test_clean_data_has_no_leak_and_judging_says_where_it_holds(trained: Found) -> None:
+    _, found, said = trained
+    assert found["leaks"]["found"] == []
+    assert found["leaks"]["looked_at"]["shuffled"] > 100
+    assert set(found["differences"]) == {"points", "logistic", "lightgbm", "blend"} - {found["champion"]}
+    assert {s["slice"] for s in found["slices"]} >= {"channel", "country", "company_size", "age_weeks", "cold"}
+    for name in ("cold", "channel"):
+        assert sum(s["rows"] for s in found["slices"] if s["slice"] == name) == found["counts"]["judging"]
+    assert set(found["ablation"]["adds"]) == {"profile", "source", "dwell", "rhythm", "path"}
+    assert [m["slice"] for m in found["mix"]] == ["age_weeks", "channel"]
+    for mix in found["mix"]:
+        assert sum(mix["judged"].values()) == pytest.approx(1)
+        assert sum(mix["now"].values()) == pytest.approx(1)
+    lift = found["candidates"][0]["metrics"]["lift_at_20"]["value"]
+    assert found["capture"]["points"]["capture_at_20"]["value"] == pytest.approx(0.2 * lift)
+    card = (Path(found["bundle"]["path"]) / "card.md").read_text()
+    for words in ("No leak found", "leads scored now by age_weeks"):
+        assert words in said
+        assert words in card
+    assert "## Slices" in card
+    assert "## What each group adds" in card
+
+
 def test_what_became_of_behaviour_clusters_is_told_and_kept(trained: Found) -> None:
     """500 leads are judged in turns, where no feature may use labels."""
     _, found, said = trained

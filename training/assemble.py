@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from data import packaged
 from data.dataset import Dataset, People, joined
 from data.errors import InputError, SettingsError
-from data.records import NULL_TIME, Columns, take
+from data.records import NULL_TIME, Coded, Columns, take
 from features.beside import Beside
 from features.build import FeatureSet, build_features, fit_feature_set, moment_at
 from features.catalog import CONTEXT, families_for
@@ -29,6 +29,7 @@ from features.path_odds import cross_fitted
 from training.bundle import Bundle
 from training.clusters import Clustering, clustering_of
 from training.rules import Rules, score_points
+from training.slices import Collector, slices_at
 from training.snapshots import Policy, Snapshots, conversions_of, snapshots_of
 from training.splits import FOLDS, fold_of, lead_hash
 
@@ -38,7 +39,6 @@ Mask = NDArray[np.bool_]
 
 CHUNK = 20_000
 FIT_ROWS = 20_000
-SLICES = ("lead_source", "country", "industry")
 Advance = Callable[[int], None]
 
 
@@ -89,13 +89,17 @@ class Frame:
 
 @dataclass(frozen=True)
 class Table:
-    """What is known of every row of a frame: features (n, k), points, slices, and the champion's probability."""
+    """What is known of every row of a frame: features (n, k), points, slices, and the champion's probability.
+
+    comparators: the scores a company already has, as they were known at each row; NaN = none.
+    """
 
     feature_set: FeatureSet
     values: F64
     points: I64
-    slices: dict[str, NDArray[np.str_]]
+    slices: dict[str, Coded]
     champion: tuple[F64, F64] | None
+    comparators: dict[str, F64] = field(default_factory=dict)
 
 
 # -- first walk: snapshots -------------------------------------------------------------------------------------
@@ -306,11 +310,11 @@ def _groups(dataset: Dataset) -> Iterator[tuple[People, int]]:
         start += len(people)
 
 
-def _moment(people: People, feature_set: FeatureSet, frame: Frame, rows: I64, start: int) -> Moment:
+def moment_of(people: People, feature_set: FeatureSet, lead: I64, as_of: I64) -> Moment:
+    """What was known of lead[i] of these people at as_of[i], for this feature set."""
     encoded = feature_set.encode(people.events)
-    lead = frame.lead[rows] - start
     beside = Beside.of(people) if feature_set.context else Beside.of(people).bare()
-    return moment_at(people.leads, encoded, lead, people.created_at[lead], frame.as_of[rows], beside)
+    return moment_at(people.leads, encoded, lead, people.created_at[lead], as_of, beside)
 
 
 # -- third walk: every row -------------------------------------------------------------------------------------
@@ -318,27 +322,30 @@ def table_of(
     dataset: Dataset, frame: Frame, fitted: tuple[FeatureSet, Crossed], rules: Rules, champion: Bundle | None,
     advance: Advance,
 ) -> Table:  # fmt: skip
-    """Features, points, slices and the champion's answers for every row of the frame."""
+    """Features, points, slices, comparators and the champion's answers for every row of the frame."""
     feature_set, crossed = fitted
     n = len(frame)
     values = np.empty((n, len(feature_set.columns)))
     points = np.zeros(n, dtype=np.int64)
-    names = {s: np.full(n, "", dtype=object) for s in SLICES}
+    parts = Collector(n)
+    comparators = {
+        e.name: np.full(n, np.nan) for e in dataset.info.extra if e.role == "comparator" and e.kind == "number"
+    }
     said = (np.full(n, np.nan), np.full(n, np.nan)) if champion else None
     for people, rows, start in _chunks(dataset, frame):
         part = _used(people, frame.lead[rows] - start)
-        moment = _moment(part, feature_set, frame, rows, start)
+        moment = moment_of(part, feature_set, frame.lead[rows] - start, frame.as_of[rows])
         found = build_features(moment.leads, moment.journeys, feature_set).values
         crossed.into(found, moment, feature_set, frame, rows)
         values[rows] = found
         points[rows] = score_points(rules, moment).total
-        for name, column in names.items():
-            column[rows] = [t or "" for t in moment.leads.text(name).texts()]
+        parts.put(rows, slices_at(moment, dataset.info.has_times) | {"look": _look(frame, rows)})
+        for name, column in comparators.items():
+            column[rows] = moment.leads.number(name)
         if champion and said:
             _ask(champion, part, frame, rows, start, said)
         advance(len(rows))
-    named = {s: column.astype(np.str_) for s, column in names.items() if (column != "").any()}
-    return Table(feature_set, values, points, named | {"look": _look(frame)}, said)
+    return Table(feature_set, values, points, parts.found(), said, comparators)
 
 
 def moments_of(dataset: Dataset, frame: Frame, feature_set: FeatureSet) -> Iterator[tuple[I64, Moment]]:
@@ -364,13 +371,13 @@ def _used(people: People, lead: I64) -> People:
 
 
 def _ask(champion: Bundle, people: People, frame: Frame, rows: I64, start: int, said: tuple[F64, F64]) -> None:
-    moment = _moment(people, champion.feature_set, frame, rows, start)
+    moment = moment_of(people, champion.feature_set, frame.lead[rows] - start, frame.as_of[rows])
     answer = champion.predict(build_features(moment.leads, moment.journeys, champion.feature_set))
     said[0][rows], said[1][rows] = answer.rank_score, answer.probability
 
 
-def _look(frame: Frame) -> NDArray[np.str_]:
-    return np.where(frame.first_look, "first", "later").astype(np.str_)
+def _look(frame: Frame, rows: I64) -> Coded:
+    return Coded((~frame.first_look[rows]).astype(np.int32), ("first", "later"))
 
 
 def order_column(dataset: Dataset, name: str) -> F64 | None:

@@ -21,6 +21,8 @@ Credit, jobs, insurance, housing, or any verdict on a person. With fewer than 30
 
 {table}
 
+{evidence}
+
 ## How bounds are made
 `probability_low` and `probability_high` span 90 % of what {refits} refits on resampled leads say at that level of
 probability. Explanations are {explanation}; their sum is the uncalibrated log-odds.
@@ -43,6 +45,41 @@ def _table(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
     head = "| candidate | " + " | ".join(names) + " |\n|---|" + "---|" * len(names)
     body = ["| " + name + " | " + " | ".join(_cell(metrics[m]) for m in names) + " |" for name, metrics in rows]
     return "\n".join([head, *body])
+
+
+def evidence_text(found: Mapping[str, Any], leaks: Sequence[str], mixes: Sequence[str]) -> str:
+    """Slices, what each group adds, for whom it holds and leaks; `found` as in `train --json`.
+
+    Nothing of the release that serves: a bundle does not depend on it.
+    """
+    parts = [_ablation(found["ablation"]), "\n".join(mixes), "## Leaks\n" + "\n".join(leaks), _slices(found["slices"])]
+    return "\n\n".join(p for p in parts if p)
+
+
+def _ablation(found: Mapping[str, Any] | None) -> str:
+    if found is None:
+        return ""
+    head = (f"## What each group adds\nHeld-out log loss without the group minus with all, {found['rows']} training rows; "
+            f"base rate {found['log_loss_base_rate']:.4f}, all groups {found['log_loss_all']:.4f}.\n")  # fmt: skip
+    return "\n".join(
+        [head, "| group | adds |", "|---|---|", *(f"| {g} | {_cell(i)} |" for g, i in found["adds"].items())]
+    )
+
+
+def _slices(found: Sequence[Mapping[str, Any]]) -> str:
+    if not found:
+        return ""
+    head = [
+        "## Slices",
+        "",
+        "| slice | part | rows | predicted | observed | AUC | log loss |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    body = [
+        f"| {s['slice']} | {s['value']} | {s['rows']} | {s['predicted']:.4f} | {s['observed']:.4f} | "
+        f"{'-' if s['auc'] is None else format(s['auc'], '.3f')} | {s['log_loss']:.4f} |" for s in found
+    ]  # fmt: skip
+    return "\n".join(head + body)
 
 
 def _cell(interval: Mapping[str, float]) -> str:

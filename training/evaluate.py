@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from training.slices import in_order
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 
 METRICS = ("auc", "pr_auc", "log_loss", "brier", "ece", "lift_at_5", "lift_at_10", "lift_at_20")
 ECE_BINS = 10
+OTHER = "other"
 
 
 @dataclass(frozen=True)
@@ -81,15 +85,40 @@ class Draws:
         return np.asarray(self.counts @ per_lead, dtype=np.float64)
 
 
+@dataclass(frozen=True)
+class Sampled:
+    """All METRICS of one candidate: on the judged rows, and in each draw of leads (the same draws for everybody)."""
+
+    point: Mapping[str, float]
+    draws: Mapping[str, F64]
+
+    @staticmethod
+    def of(judged: Judged, bench: Bench, draws: Draws) -> Sampled:
+        orders = _Orders.of(judged)
+        each = [measures(judged, bench.label, w, orders) for w in draws.weights() if _has_both(bench.label, w)]
+        point = measures(judged, bench.label, bench.weight, orders)
+        return Sampled(point, {m: np.array([s[m] for s in each]) for m in METRICS})
+
+    def intervals(self) -> dict[str, Interval]:
+        spread = dict(self.draws)
+        # Resampling adds noise to every bin, so ECE comes out too large: take the mean excess off its interval.
+        spread["ece"] = np.maximum(spread["ece"] - (spread["ece"].mean() - self.point["ece"]), 0.0)
+        return {m: Interval(self.point[m], *_bounds(spread[m])) for m in METRICS}
+
+    def minus(self, other: Sampled) -> dict[str, Interval]:
+        """This candidate's measures minus another's, paired draw by draw. Without ECE, whose excess differs."""
+        paired = {m: self.draws[m] - other.draws[m] for m in METRICS if m != "ece"}
+        return {m: Interval(self.point[m] - other.point[m], *_bounds(d)) for m, d in paired.items()}
+
+
 def judge(judged: Judged, bench: Bench, draws: Draws) -> dict[str, Interval]:
     """All METRICS with intervals."""
-    orders = _Orders.of(judged)
-    point = measures(judged, bench.label, bench.weight, orders)
-    samples = [measures(judged, bench.label, w, orders) for w in draws.weights() if _has_both(bench.label, w)]
-    spread = {m: np.array([s[m] for s in samples]) for m in METRICS}
-    # Resampling adds noise to every bin, so ECE comes out too large: take the mean excess off its interval.
-    spread["ece"] = np.maximum(spread["ece"] - (spread["ece"].mean() - point["ece"]), 0.0)
-    return {m: Interval(point[m], *map(float, np.quantile(spread[m], [0.05, 0.95]))) for m in METRICS}
+    return Sampled.of(judged, bench, draws).intervals()
+
+
+def _bounds(samples: F64) -> tuple[float, float]:
+    low, high = np.quantile(samples, [0.05, 0.95])
+    return float(low), float(high)
 
 
 def _has_both(label: F64, weight: F64) -> bool:
@@ -197,9 +226,13 @@ def ece_limit(probability: F64, bench: Bench, seed: int, times: int = 200) -> fl
 def log_loss_gain(worse: Judged, better: Judged, bench: Bench, draws: Draws) -> Interval:
     """Mean log loss of `worse` minus `better`, paired on the same resampled leads; above 0 means better wins."""
     gain = losses(worse.probability, bench.label) - losses(better.probability, bench.label)
-    samples = draws.sums(gain) / draws.sums(np.ones(len(gain)))
-    low, high = np.quantile(samples, [0.05, 0.95])
-    return Interval(float(np.average(gain, weights=bench.weight)), float(low), float(high))
+    return mean_interval(gain, bench, draws)
+
+
+def mean_interval(values: F64, bench: Bench, draws: Draws) -> Interval:
+    """The weighted mean of some values of the rows, with its interval by lead."""
+    samples = draws.sums(values) / draws.sums(np.ones(len(values)))
+    return Interval(float(np.average(values, weights=bench.weight)), *_bounds(samples))
 
 
 def reliability(judged: Judged, bench: Bench, draws: Draws) -> list[dict[str, float]]:
@@ -223,22 +256,35 @@ def _bin(judged: Judged, bench: Bench, draws: Draws, part: I64) -> dict[str, flo
 
 def slices(
     judged: Judged, bench: Bench, names: Mapping[str, NDArray[np.str_]], least: int = 200
-) -> list[dict[str, float | str]]:
-    """Predicted and observed rate per slice with at least `least` rows: `z` is the gap in standard errors."""
-    out: list[dict[str, float | str]] = []
+) -> list[dict[str, Any]]:
+    """Predicted and observed rate of each part of each slice: `z` is the gap in standard errors.
+
+    Parts with fewer than `least` rows are put together as OTHER, so that every slice adds up to all rows. Where a part
+    has one kind of answer only its `auc` is null.
+    """
+    out: list[dict[str, Any]] = []
     for name, values in names.items():
-        for value in sorted(set(values.tolist())):
-            part = values == value
-            if int(part.sum()) < least:
-                continue
-            p, w = judged.probability[part], bench.weight[part]
-            gap = float(w @ (bench.label[part] - p)) / float(w.sum())
-            error = _clustered_error(bench.label[part] - p, w, bench.lead[part])
-            out.append({
-                "slice": name, "value": value, "rows": int(part.sum()), "predicted": float(np.average(p, weights=w)),
-                "observed": float(np.average(bench.label[part], weights=w)), "z": gap / error if error > 0 else 0.0,
-            })  # fmt: skip
+        found, counts = np.unique(values, return_counts=True)
+        large = set(found[counts >= least].tolist())
+        for value in in_order(large):
+            out.append(_part(judged, bench, values == value, name, value))
+        rest = ~np.isin(values, list(large))
+        if large and rest.any():
+            out.append(_part(judged, bench, rest, name, OTHER))
     return out
+
+
+def _part(judged: Judged, bench: Bench, part: NDArray[np.bool_], name: str, value: str) -> dict[str, Any]:
+    p, label, w = judged.probability[part], bench.label[part], bench.weight[part]
+    gap = float(w @ (label - p)) / float(w.sum())
+    error = _clustered_error(label - p, w, bench.lead[part])
+    ranked = measures(Judged(judged.score[part], p), label, w)["auc"] if _has_both(label, w) else None
+    return {
+        "slice": name, "value": value, "rows": int(part.sum()), "positives": int((label == 1).sum()),
+        "predicted": float(np.average(p, weights=w)), "observed": float(np.average(label, weights=w)),
+        "z": gap / error if error > 0 else 0.0, "auc": ranked,
+        "log_loss": float(np.average(losses(p, label), weights=w)),
+    }  # fmt: skip
 
 
 def _clustered_error(residual: F64, weight: F64, lead: I64) -> float:

@@ -42,6 +42,37 @@ def metrics_figure(candidates: Sequence[Mapping[str, Any]], metric: str) -> go.F
     return _dressed(figure, f"{metric} with 90 % intervals by lead", "", metric)
 
 
+def evidence_figures(evidence: Mapping[str, Any]) -> dict[str, go.Figure]:
+    """By name, what each group adds and the mix of the judged rows; `evidence` as in `train --json`."""
+    found = {f"mix_{mix['slice']}": mix_figure(mix) for mix in evidence["mix"]}
+    if evidence["ablation"]:
+        found["ablation"] = ablation_figure(evidence["ablation"]["adds"])
+    return found
+
+
+def ablation_figure(adds: Mapping[str, Mapping[str, float]]) -> go.Figure:
+    """Held-out log loss without each group of features minus with all."""
+    cells = list(adds.values())
+    figure = go.Figure(
+        go.Bar(
+            x=list(adds), y=[c["value"] for c in cells], marker={"color": _LINE}, name="adds",
+            error_y={
+                "type": "data", "symmetric": False, "array": [c["high"] - c["value"] for c in cells],
+                "arrayminus": [c["value"] - c["low"] for c in cells],
+            },
+        )
+    )  # fmt: skip
+    return _dressed(figure, "What each group of features adds", "", "log loss without it minus with all")
+
+
+def mix_figure(mix: Mapping[str, Any]) -> go.Figure:
+    """Shares of the judged rows beside those of the leads scored now."""
+    figure = go.Figure()
+    for name, shares, colour in (("judged", mix["judged"], _INK), ("scored now", mix["now"], _LINE)):
+        figure.add_bar(x=list(shares), y=list(shares.values()), name=name, marker={"color": colour})
+    return _dressed(figure, f"Judged rows and the leads scored now, by {mix['slice']}", mix["slice"], "share")
+
+
 def _dressed(figure: go.Figure, title: str, x: str, y: str) -> go.Figure:
     figure.update_layout(
         title=title, xaxis_title=x, yaxis_title=y, template="plotly_white", font={"color": _INK}, width=720, height=480

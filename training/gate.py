@@ -23,7 +23,8 @@ class Findings:
     """What judging found about the chosen candidate.
 
     gain_over_points, gain_over_champion: log loss saved, paired by lead. suspects: columns that alone rank better
-    than the limit allows, with their AUC. size: trees, leaves and depth of the model.
+    than the limit allows, with their AUC. size: trees, leaves and depth of the model. leaks: what else was found of
+    columns and feeds that hold the answer, in words.
     """
 
     conversions: int
@@ -31,10 +32,11 @@ class Findings:
     gain_over_champion: Interval | None
     ece: float
     ece_limit: float
-    slices: Sequence[Mapping[str, float | str]]
+    slices: Sequence[Mapping[str, Any]]
     suspects: Mapping[str, float]
     size: tuple[int, int, int] | None
     rules_approved: bool = True
+    leaks: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,8 @@ def _slices(found: Findings, settings: GateSettings) -> list[str]:
 
 
 def _leaks(found: Findings) -> list[str]:
-    return [f"possible leak: {name} alone ranks with AUC {auc:.3f}; check when it is filled"
-            for name, auc in found.suspects.items()]  # fmt: skip
+    alone = [f"{name} alone ranks with AUC {auc:.3f}; check when it is filled" for name, auc in found.suspects.items()]
+    return [f"possible leak: {reason}" for reason in (*alone, *found.leaks)]
 
 
 def _size(found: Findings) -> list[str]:

@@ -1,4 +1,4 @@
-"""Points and candidates judged on the same rows, each scored there once."""
+"""Points, candidates, the serving release and comparators judged on the same rows, each scored there once."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from training import comparators
 from training.assemble import Frame, Table
 from training.calibration import Isotonic, fit_isotonic
 from training.candidates import Candidate, FittedCandidate, again, choose, fit
-from training.evaluate import Bench, Draws, Interval, Judged, judge
+from training.evaluate import Bench, Draws, Interval, Judged, Sampled
 from training.models import Recipe, Rows
 from training.splits import Turn
 from training.work import Work
@@ -25,13 +26,15 @@ POINTS, SERVING = "points", "serving"
 class Judgement:
     """What judging said.
 
-    rows: the judged rows as positions in the frame. said: per candidate (points first) its answers for these rows.
+    rows: the judged rows as positions in the frame. said: per candidate (points first) its answers for these rows,
+    and those of the release that serves and of the comparators. sampled: their measures draw by draw.
     chosen: the candidates of the last turn, best on its training rows first; fitted: the same, fitted there.
     """
 
     rows: I64
     bench: Bench
     said: dict[str, Judged]
+    sampled: dict[str, Sampled]
     metrics: dict[str, dict[str, Interval]]
     draws: Draws
     chosen: list[Candidate]
@@ -59,13 +62,15 @@ def judged(work: Work, advance: Callable[[], None]) -> Judgement:
     for turn in split.turns:
         chosen, fitted, points = _one_turn(work, turn, advance)
         turn_said = _answers(table, turn, fitted, points) | _serving(work, turn)
+        turn_said |= comparators.judged(table.comparators, frame.label, frame.weight, turn)
         for name, one in turn_said.items():
             answers.setdefault(name, []).append(one)
     said = {name: _joined(parts) for name, parts in answers.items()}
     bench = Bench.of(frame.label[rows], frame.weight[rows], frame.lead[rows])
     draws = bench.draws(work.settings.training.bootstrap, work.request.seed)
-    metrics = {name: judge(j, bench, draws) for name, j in said.items()}
-    return Judgement(rows, bench, said, metrics, draws, chosen, fitted, points)
+    sampled = {name: Sampled.of(j, bench, draws) for name, j in said.items()}
+    metrics = {name: s.intervals() for name, s in sampled.items()}
+    return Judgement(rows, bench, said, sampled, metrics, draws, chosen, fitted, points)
 
 
 def _serving(work: Work, turn: Turn) -> dict[str, Judged]:

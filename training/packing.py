@@ -13,9 +13,10 @@ from training.bundle import Bundle, canary_text, make_bundle
 from training.calendar import Slice
 from training.calibration import Spread, to_json
 from training.candidates import FittedCandidate
+from training.evidence import Evidence
 from training.judging import Judgement
 from training.models import Rows
-from training.result import candidate_rows
+from training.result import candidate_rows, comparator_rows
 from training.snapshots import LEFT_OUT
 from training.work import Work
 
@@ -27,8 +28,9 @@ _HOW = {
 
 
 def bundle_of(
-    work: Work, found: Judgement, fitted: FittedCandidate, spread: Spread, rows: Rows, plan: list[Slice]
-) -> Bundle:
+    work: Work, found: Judgement, fitted: FittedCandidate, spread: Spread, rows: Rows, plan: list[Slice],
+    evidence: Evidence,
+) -> Bundle:  # fmt: skip
     """The bundle of the chosen candidate; `rows` are those it was fitted on."""
     texts = fitted.model.files() | {
         "calibrator.json": to_json(fitted.calibrator, found.points, spread),
@@ -37,7 +39,7 @@ def bundle_of(
         "content.yaml": yaml.safe_dump(dict(work.table.feature_set.content), sort_keys=False, allow_unicode=True),
         "value.json": _value(work, rows),
         "canary.json": canary_text(fitted.model, canary_rows(rows.values)),
-        "card.md": _card(work, found, plan),
+        "card.md": _card(work, found, plan, evidence),
     }
     recipe = fitted.recipe
     about = {
@@ -65,7 +67,7 @@ def canary_rows(values: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> np
     return np.vstack([quantiles, np.full(values.shape[1], np.nan)])
 
 
-def _card(work: Work, found: Judgement, plan: list[Slice]) -> str:
+def _card(work: Work, found: Judgement, plan: list[Slice], evidence: Evidence) -> str:
     features = work.table.feature_set
     about = {
         "market": work.request.market, "target": work.request.target, "candidate": found.champion,
@@ -73,9 +75,11 @@ def _card(work: Work, found: Judgement, plan: list[Slice]) -> str:
         "features": len(features.columns), "families": len(features.names),
         "channels": features.channel_rules_version, "content": features.content_map.version,
         "explanation": _HOW[found.champion], "clusters": "\n".join(work.clusters.lines()),
+        "evidence": card.evidence_text(evidence.document(), evidence.scan.lines(), [m.line() for m in evidence.mix]),
     }  # fmt: skip
     lines = [
         f"{s.name}: {s.leads} leads" if s.name in LEFT_OUT.values() else
         f"{s.name}: {s.rows} rows of {s.leads} leads, {s.positives} positive, as_of {s.first} to {s.last}" for s in plan
     ]  # fmt: skip
-    return card.card_of(about, lines, [(c["name"], c["metrics"]) for c in candidate_rows(found)])
+    judged = [*candidate_rows(found), *comparator_rows(found)]
+    return card.card_of(about, lines, [(c["name"], c["metrics"]) for c in judged])

@@ -38,6 +38,7 @@ def _report(work: Work, training: Training) -> dict[str, Any]:
         "counts": training.counts, "clusters": training.clusters.document(), "gate": training.verdict.document(),
         "split": {"kind": training.split.kind, "slices": [vars(s) for s in training.calendar]},
         "dataset": work.dataset.info.digest, "bundle": {"sha256": training.bundle.name},
+        "comparators": training.comparators(), **training.evidence.document(),
     }  # fmt: skip
 
 
@@ -72,11 +73,12 @@ def _tags(work: Work, training: Training) -> dict[str, str]:
 def _figures(training: Training) -> dict[str, Any]:
     found: Judgement = training.judgement
     bars = reliability(found.said[found.champion], found.bench, found.draws)
-    rows = training.candidates()
+    rows = [*training.candidates(), *training.comparators()]
     return {
         "reliability": figures.reliability_figure(bars, found.champion),
         "log_loss": figures.metrics_figure(rows, "log_loss"),
         "lift_at_10": figures.metrics_figure(rows, "lift_at_10"),
+        **figures.evidence_figures(training.evidence.document()),
     }
 
 

@@ -9,6 +9,8 @@ from typing import Any
 from training.bundle import Bundle
 from training.calendar import Slice
 from training.clusters import Clustering
+from training.comparators import PREFIX
+from training.evidence import Evidence
 from training.gate import GateVerdict
 from training.judging import SERVING, Judgement
 from training.splits import Split
@@ -28,6 +30,7 @@ class Training:
     counts: dict[str, int]
     clusters: Clustering
     trouble: str | None
+    evidence: Evidence
 
     def candidates(self) -> list[dict[str, Any]]:
         """Points first, then the candidates of this run."""
@@ -37,14 +40,23 @@ class Training:
         """The measures of the release that served when this training began, on the same rows."""
         return serving_row(self.judgement)
 
+    def comparators(self) -> list[dict[str, Any]]:
+        """The measures of scores the company already has, on the same rows."""
+        return comparator_rows(self.judgement)
+
 
 def candidate_rows(found: Judgement) -> list[dict[str, Any]]:
     """name and metrics of points and candidates, as `train --json` prints them."""
-    return [
-        {"name": name, "metrics": {m: i.document() for m, i in metrics.items()}}
-        for name, metrics in found.metrics.items()
-        if name != SERVING
-    ]
+    return [_row(found, name, name) for name in found.metrics if name != SERVING and not name.startswith(PREFIX)]
+
+
+def comparator_rows(found: Judgement) -> list[dict[str, Any]]:
+    """The same of the comparators, under the names of their columns."""
+    return [_row(found, name, name.removeprefix(PREFIX)) for name in found.metrics if name.startswith(PREFIX)]
+
+
+def _row(found: Judgement, name: str, shown: str) -> dict[str, Any]:
+    return {"name": shown, "metrics": {m: i.document() for m, i in found.metrics[name].items()}}
 
 
 def serving_row(found: Judgement) -> dict[str, Any] | None:

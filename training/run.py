@@ -14,8 +14,10 @@ from training import assemble, calendar, gate, registry
 from training.bundle import Bundle
 from training.calibration import Spread
 from training.candidates import FittedCandidate, fit, refit_log_odds, steps
-from training.evaluate import ece_limit, log_loss_gain, slices
+from training.evaluate import ece_limit, log_loss_gain
+from training.evidence import Evidence, evidence_of
 from training.judging import POINTS, SERVING, Judgement, judged, rows_of
+from training.leaks import SINGLE, scan
 from training.models import Rows
 from training.packing import bundle_of
 from training.recording import record
@@ -46,13 +48,13 @@ def train(dataset: Dataset, settings: Settings, request: Request) -> Training:
     again = work.split.refit is not work.split.turns[-1].train
     fitted = fit(found.chosen[0], rows) if again else found.fitted[0]
     spread = _spread(fitted, rows, settings.training.refits, request)
-    verdict = _gate(work, found, fitted)
+    evidence = evidence_of(work, found, scan(work))
+    verdict = _gate(work, found, fitted, evidence)
     plan = calendar.calendar_of(work.frame, work.split, dataset.info.has_times)
-    bundle = bundle_of(work, found, fitted, spread, rows, plan)
+    bundle = bundle_of(work, found, fitted, spread, rows, plan, evidence)
     counts = _counts(work.frame, work.split)
-    return record(
-        work, Training(bundle, Path(), 0, found, plan, work.split, verdict, counts, work.clusters, work.trouble)
-    )
+    beside = (work.clusters, work.trouble, evidence)
+    return record(work, Training(bundle, Path(), 0, found, plan, work.split, verdict, counts, *beside))
 
 
 def prepared(dataset: Dataset, settings: Settings, request: Request) -> Work:
@@ -133,21 +135,21 @@ def _spread(fitted: FittedCandidate, rows: Rows, refits: int, request: Request) 
     )
 
 
-def _gate(work: Work, found: Judgement, fitted: FittedCandidate) -> gate.GateVerdict:
+def _gate(work: Work, found: Judgement, fitted: FittedCandidate, evidence: Evidence) -> gate.GateVerdict:
     model, bench, draws = found.said[found.champion], found.bench, found.draws
     serving = found.said.get(SERVING)
-    train = work.split.turns[0].train
-    values, label, columns = work.table.values[train], work.frame.label[train], work.table.feature_set.columns
+    leaks = evidence.scan.leaks
     findings = gate.Findings(
-        conversions=work.frame.conversions(train),
+        conversions=work.frame.conversions(work.split.turns[0].train),
         gain_over_points=log_loss_gain(found.said[POINTS], model, bench, draws),
         gain_over_champion=log_loss_gain(serving, model, bench, draws) if serving else None,
         ece=found.metrics[found.champion]["ece"].value,
         ece_limit=ece_limit(model.probability, bench, work.request.seed),
-        slices=slices(model, bench, {n: s[found.rows] for n, s in work.table.slices.items()}),
-        suspects=gate.suspects(values, label, columns, work.settings.gate.max_auc_single),
+        slices=evidence.slices,
+        suspects={leak.name: leak.figures["auc"] for leak in leaks if leak.kind == SINGLE},
         size=gate.size_of(fitted.model),
         rules_approved=work.rules.approved,
+        leaks=[leak.reason for leak in leaks if leak.kind != SINGLE],
     )
     return gate.verdict(findings, work.settings.gate)
 

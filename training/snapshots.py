@@ -206,6 +206,14 @@ def _is_active(people: People, policy: Policy, lead: I64, as_of: I64) -> Mask:
     return as_of - np.maximum(last_event, people.created_at[lead]) <= policy.idle
 
 
+def open_leads(people: People, policy: Policy, target: str, now: int) -> Mask:
+    """Whom a rescoring at `now` is about: created, neither converted nor lost, and active within `idle`; (leads,)."""
+    lead = np.arange(len(people), dtype=np.int64)
+    as_of = np.full(len(people), now, dtype=np.int64)
+    there = (people.created_at < now) & is_open(people, conversions_of(people.outcomes, target, now), lead, as_of)
+    return np.asarray(there & _is_active(people, policy, lead, as_of), dtype=np.bool_)
+
+
 def is_open(people: People, conversions: Conversions, lead: I64, as_of: I64) -> Mask:
     """Neither converted (a cancelled conversion reopens the lead once the cancellation is known) nor lost.
 

@@ -13,6 +13,7 @@ from data.dataset import open_dataset
 from data.errors import UsageError, Verdict
 from data.settings import Settings, load_settings
 from serving.arguments import market_or_only, parse_time, settings_for
+from serving.commands.train_report import show_evidence
 from serving.console import JsonOption, Screen
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def _show(screen: Screen, training: Training) -> None:
     judge, leads = len(training.judgement.rows), training.counts["judging_conversions"]
     title = f"Judged on {judge:,} snapshots with {leads:,} converted leads; 90 % intervals by lead"
     screen.table(title, ("candidate", *(t for t, _ in TABLE)), rows)
+    show_evidence(screen, training.evidence, training.judgement.champion)
     screen.say(f"\nChosen on training rows: {training.judgement.champion}. Bundle {training.bundle.version}, "
                f"MLflow version {training.number}.")  # fmt: skip
     for line in training.clusters.lines():
@@ -119,7 +121,7 @@ def _document(training: Training, request: Any, promoted: bool) -> dict[str, Any
         "split": {"kind": training.split.kind, "slices": [vars(s) for s in training.calendar]},
         "bundle": {"path": str(training.folder), "sha256": training.bundle.name},
         "clusters": training.clusters.document(), "mlflow_version": training.number, "gate": training.verdict.document(), "promoted": promoted,
-        "serving": training.serving(),
+        "serving": training.serving(), "comparators": training.comparators(), **training.evidence.document(),
     }  # fmt: skip
 
 
