@@ -90,6 +90,8 @@ class GateSettings(_Section):
     ece_tolerance: float = Field(0.02, ge=0)
     slice_tolerance: float = Field(0.05, ge=0)
     max_auc_single: float = Field(0.95, gt=0.5, le=1)
+    # Leads a promotion may make sales-ready: below 1 a share of those that are ready (10 always may), else a number.
+    max_newly_ready: float = Field(0.5, ge=0)
 
 
 class ServingSettings(_Section):

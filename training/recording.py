@@ -19,7 +19,8 @@ def record(work: Work, training: Training) -> Training:
     """Keep the bundle and its judgement, log the run, register the model; gives folder and MLflow number."""
     settings, request, bundle = work.settings, work.request, training.bundle
     report = _report(work, training)
-    folder = registry.keep(settings.home, bundle, report)
+    # Where the data lies is for this home alone: neither bundle nor MLflow name a path.
+    folder = registry.keep(settings.home, bundle, report | {"dataset_path": str(work.dataset.path.resolve())})
     registry.keep_rules(settings.home, request.market, bundle.files["rules.yaml"])
     uri = tracking.tracking_uri(settings.mlflow.tracking_uri, settings.home)
     number = tracking.log(
