@@ -70,8 +70,13 @@ class SnapshotSettings(_Section):
 
 
 class TrainingSettings(_Section):
-    """Learning and judging."""
+    """Learning and judging.
 
+    target: what is predicted where a command is not told by --target: `converted`, `accepted` (or another kind of
+    outcome), or `next_order`, the next conversion of a customer.
+    """
+
+    target: str = Field("converted", min_length=1)
     seed: int = Field(0, ge=0)
     threads: int = Field(2, ge=1)
     judging_share: float = Field(0.2, gt=0, lt=1)

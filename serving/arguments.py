@@ -16,7 +16,10 @@ ConfigOption = Annotated[Path | None, typer.Option(help="Settings file; default 
 MarketOption = Annotated[
     str | None, typer.Option(help="Market; default the dataset's name, or the only one in the home.")
 ]
-TargetOption = Annotated[str, typer.Option(help="Which outcome is predicted.")]
+TargetOption = Annotated[
+    str | None,
+    typer.Option(help="What is predicted: converted, accepted, next_order; default [training] target."),
+]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -63,7 +63,8 @@ class Frame:
 
     hashes: the lead's hash under the judging salt. weight: inverse of the sampling rate. source_row: for tables
     without times. won_values: minor units of standing conversions, with the hash of their lead. left_out: leads that
-    are not looked at, by reason. converted: leads with a standing conversion, looked at or not.
+    are not looked at, by reason. converted: leads with a standing conversion, looked at or not. sampled_out: rows left
+    out by sampling.
     """
 
     lead: I64
@@ -78,6 +79,7 @@ class Frame:
     won_hashes: F64
     left_out: Mapping[str, int] = field(default_factory=dict, kw_only=True)
     converted: int = field(default=0, kw_only=True)
+    sampled_out: int = field(default=0, kw_only=True)
 
     def __len__(self) -> int:
         return len(self.lead)
@@ -105,8 +107,16 @@ def frame_of(dataset: Dataset, question: Question) -> Frame:
     Raises
     ------
     InputError
-        where there is no lead, or no final label of one of the two kinds.
+        where there is no lead, or the answers are all the same and a longer history would not change that.
     """
+    frame = looks_of(dataset, question)
+    _refuse_one_class(frame, dataset, question)
+    # A table's declared split is of all its rows.
+    return _sampled(frame, question.max_snapshots) if dataset.info.has_times else frame
+
+
+def looks_of(dataset: Dataset, question: Question) -> Frame:
+    """All snapshots, whatever their labels; a dataset without leads is an InputError."""
     parts, offset, converted, left_out = [], 0, 0, Counter[str]()
     for people in dataset.people():
         columns, won, out = _part(people, question, offset, dataset.info.has_times)
@@ -118,10 +128,7 @@ def frame_of(dataset: Dataset, question: Question) -> Frame:
             where=str(dataset.path), expected="leads", got="none", remedy="Import leads first: leadlift import."
         )
     frame = Frame(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-    frame = replace(frame, left_out=dict(left_out), converted=converted)
-    _refuse_one_class(frame, dataset, question)
-    # A table's declared split is of all its rows.
-    return _sampled(frame, question.max_snapshots) if dataset.info.has_times else frame
+    return replace(frame, left_out=dict(left_out), converted=converted)
 
 
 def _part(
@@ -180,8 +187,11 @@ def excluded_events(events: Columns, question: Question) -> Mask | None:
 
 
 def _refuse_one_class(frame: Frame, dataset: Dataset, question: Question) -> None:
+    """Where some lead converted and only the answers are not final yet, the history is too short: another question."""
     known = frame.label[~np.isnan(frame.label)]
     if len(known) and 0 < known.mean() < 1:
+        return
+    if dataset.info.has_times and frame.converted and not (len(known) and known.all()):
         return
     got = "no final label at all" if not len(known) else f"{len(known)} labels that are all {int(known[0])}"
     raise InputError.of(
@@ -207,7 +217,9 @@ def _sampled(frame: Frame, limit: int) -> Frame:
     keep = np.flatnonzero(positive | (draw < rate))
     weight = np.where(positive[keep], 1.0, 1.0 / rate)
     columns = ("lead", "as_of", "label", "cancelled", "hashes", "source_row", "first_look")
-    return replace(frame, weight=weight, **{c: getattr(frame, c)[keep] for c in columns})
+    return replace(
+        frame, weight=weight, sampled_out=len(frame) - len(keep), **{c: getattr(frame, c)[keep] for c in columns}
+    )
 
 
 # -- second walk: the feature set ------------------------------------------------------------------------------

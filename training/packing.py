@@ -77,5 +77,5 @@ def _card(work: Work, found: Judgement, plan: list[Slice]) -> str:
     lines = [
         f"{s.name}: {s.leads} leads" if s.name in LEFT_OUT.values() else
         f"{s.name}: {s.rows} rows of {s.leads} leads, {s.positives} positive, as_of {s.first} to {s.last}" for s in plan
-    ]  # fmt: skip
+    ] + work.notes  # fmt: skip
     return card.card_of(about, lines, [(c["name"], c["metrics"]) for c in candidate_rows(found)])

@@ -37,7 +37,8 @@ def _report(work: Work, training: Training) -> dict[str, Any]:
         "market": work.request.market, "target": work.request.target, "seed": work.request.seed,
         "champion": found.champion, "candidates": training.candidates(), "serving": training.serving(),
         "counts": training.counts, "clusters": training.clusters.document(), "gate": training.verdict.document(),
-        "split": {"kind": training.split.kind, "slices": [vars(s) for s in training.calendar]},
+        "split": {"kind": training.split.kind, "slices": [vars(s) for s in training.calendar],
+                  "notes": training.notes},
         "dataset": work.dataset.info.digest, "bundle": {"sha256": training.bundle.name},
     }  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +17,7 @@ from serving.commands.promote import AcceptOption, look, put, refusal, refuse_bl
 from serving.console import JsonOption, Screen
 
 if TYPE_CHECKING:
+    from training.calendar import Slice
     from training.result import Training
 
 TABLE = (("AUC", "auc"), ("PR-AUC", "pr_auc"), ("log loss", "log_loss"), ("ECE", "ece"), ("lift at 10 %", "lift_at_10"))
@@ -31,7 +33,7 @@ def train(
     as_of: Annotated[
         str | None, typer.Option(help="Train as if it were this moment; default just after the last arrival.")
     ] = None,
-    target: TargetOption = "converted",
+    target: TargetOption = None,
     market: MarketOption = None,
     trials: Annotated[int | None, typer.Option(min=1, help="Settings of LightGBM to try.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Same seed and data, same bundle.")] = None,
@@ -47,6 +49,7 @@ def train(
     refuse_blank(accept_change)
     opened = open_dataset(dataset)
     settings = settings_for(dataset, config)
+    target = target or settings.training.target
     request = run.Request(
         market=run.market_of(opened, market),
         target=target,
@@ -54,6 +57,7 @@ def train(
         trials=trials or settings.training.trials,
         seed=settings.training.seed if seed is None else seed,
         progress=screen.advancing,
+        calendar=lambda kind, slices, notes: _show_calendar(screen, kind, slices, notes),
     )
     training = run.train(opened, settings, request)
     _show(screen, training)
@@ -72,11 +76,16 @@ def train(
         raise Verdict(refused)
 
 
-def _show(screen: Screen, training: Training) -> None:
+def _show_calendar(screen: Screen, kind: str, slices: Sequence[Slice], notes: Sequence[str]) -> None:
     from training.calendar import HEAD
 
-    screen.table(f"Calendar of the split ({training.split.kind})", HEAD, [s.cells() for s in training.calendar], left=3)
+    screen.table(f"Calendar of the split ({kind})", HEAD, [s.cells() for s in slices], left=3)
+    for note in notes:
+        screen.say(note)
     screen.say()
+
+
+def _show(screen: Screen, training: Training) -> None:
     rows = [[name, *(_cell(metrics[m]) for _, m in TABLE)] for name, metrics in training.judgement.metrics.items()]
     judge, leads = len(training.judgement.rows), training.counts["judging_conversions"]
     title = f"Judged on {judge:,} snapshots with {leads:,} converted leads; 90 % intervals by lead"
@@ -115,7 +124,8 @@ def _document(training: Training, request: Any, promoted: bool) -> dict[str, Any
     return {
         "market": request.market, "target": request.target, "seed": request.seed,
         "champion": training.judgement.champion, "candidates": training.candidates(), "counts": training.counts,
-        "split": {"kind": training.split.kind, "slices": [vars(s) for s in training.calendar]},
+        "split": {"kind": training.split.kind, "slices": [vars(s) for s in training.calendar],
+                  "notes": training.notes},
         "bundle": {"path": str(training.folder), "sha256": training.bundle.name},
         "clusters": training.clusters.document(), "mlflow_version": training.number, "gate": training.verdict.document(), "promoted": promoted,
         "serving": training.serving(),
@@ -124,7 +134,7 @@ def _document(training: Training, request: Any, promoted: bool) -> dict[str, Any
 
 def models(
     market: MarketOption = None,
-    target: TargetOption = "converted",
+    target: TargetOption = None,
     at: Annotated[
         str | None, typer.Option(help="Which model was live then, such as 2026-11-17T10:00; UTC, or with +01:00.")
     ] = None,
@@ -136,7 +146,7 @@ def models(
 
     screen = Screen(as_json)
     settings = load_settings(config)
-    name = market_or_only(settings, market)
+    name, target = market_or_only(settings, market), target or settings.training.target
     if at is not None:
         _live_at(screen, settings, name, target, at)
         return

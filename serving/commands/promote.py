@@ -40,7 +40,7 @@ def promote(
     accept_change: AcceptOption = None,
     dry_run: Annotated[bool, typer.Option(help="Only show who would change.")] = False,
     market: MarketOption = None,
-    target: TargetOption = "converted",
+    target: TargetOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -50,7 +50,7 @@ def promote(
     screen = Screen(as_json)
     refuse_blank(accept_change)
     settings = load_settings(config)
-    name = market_or_only(settings, market)
+    name, target = market_or_only(settings, market), target or settings.training.target
     uri = tracking.tracking_uri(settings.mlflow.tracking_uri, settings.home)
     wanted = tracking.resolve(tracking.versions(uri, settings.home, name, target), version)
     if not dry_run:
@@ -76,14 +76,14 @@ def promote(
         screen.next_steps(f"leadlift promote {wanted} --market {name}")
 
 
-def rollback(market: MarketOption = None, target: TargetOption = "converted", config: ConfigOption = None,
+def rollback(market: MarketOption = None, target: TargetOption = None, config: ConfigOption = None,
              as_json: JsonOption = False) -> None:  # fmt: skip
     """Serve the release before the current one again."""
     from training import registry
 
     screen = Screen(as_json)
     settings = load_settings(config)
-    name = market_or_only(settings, market)
+    name, target = market_or_only(settings, market), target or settings.training.target
     release = registry.rollback(settings.home, name, target, _now(), _alias(settings, name, target))
     screen.say(f"{release.version} serves {name}, target {target}, again.")
     screen.result({"market": name, "target": target, "current": release.version})
