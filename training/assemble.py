@@ -62,7 +62,8 @@ class Frame:
     """One row per snapshot, (n,) throughout. `lead` numbers leads across the dataset; `label` NaN is censored.
 
     hashes: the lead's hash under the judging salt. weight: inverse of the sampling rate. source_row: for tables
-    without times. won_values: minor units of standing conversions, with the hash of their lead. left_out: leads that
+    without times. won_values: minor units of standing conversions, with hash and number of their
+    lead and their time. left_out: leads that
     are not looked at, by reason. converted: leads with a standing conversion, looked at or not. sampled_out: rows left
     out by sampling.
     """
@@ -77,6 +78,8 @@ class Frame:
     first_look: NDArray[np.bool_]
     won_values: F64
     won_hashes: F64
+    won_lead: I64
+    won_at: I64
     left_out: Mapping[str, int] = field(default_factory=dict, kw_only=True)
     converted: int = field(default=0, kw_only=True)
     sampled_out: int = field(default=0, kw_only=True)
@@ -143,16 +146,18 @@ def _part(
         won = conversions_of(people.outcomes, question.target, question.now)
         stands = won.cancelled_at == NULL_TIME
         converted, stands = len(np.unique(won.lead[stands])), stands & ~np.isnan(won.value)
-        values, owners = won.value[stands], won.lead[stands]
+        values, owners, at = won.value[stands], won.lead[stands], won.at[stands]
     else:
         every = np.arange(n, dtype=np.int64)
         snaps = Snapshots(every, np.zeros(n, dtype=np.int64), people.labels, np.zeros(n, dtype=np.bool_))
         values, owners, converted = np.zeros(0), np.zeros(0, dtype=np.int64), int((people.labels == 1).sum())
+        at = owners
     first = np.ones(len(snaps), dtype=np.bool_)
     first[1:] = snaps.lead[1:] != snaps.lead[:-1]
     columns = (
         snaps.lead + offset, snaps.as_of, snaps.label, snaps.cancelled, hashes[snaps.lead], np.ones(len(snaps)),
         people.source_row[snaps.lead], first, values, hashes[owners],
+        owners + offset, at,
     )  # fmt: skip
     return columns, converted, snaps.left_out
 

@@ -73,8 +73,8 @@ def notes_of(frame: Frame, split: Split, question: Question) -> list[str]:
     if split.cut is not None:
         gap = np.setdiff1d(split.refit, split.turns[0].train)
         gap = gap[frame.as_of[gap] < split.cut]
-        lines.append(f"The {policy.horizon_days} days before judging begins on {day(split.cut)} teach nothing that is "
-                     f"judged: {len(gap):,} snapshots, used by the refit only.")  # fmt: skip
+        lines.append(f"Judging begins on {day(split.cut)}; training ends {policy.horizon_days} days before, so that no "
+                     f"answer lies in both: {len(gap):,} snapshots between are used by the refit only.")  # fmt: skip
     cancelled = np.flatnonzero(frame.cancelled)
     lines.append(f"Cancelled within {policy.cancellation_window // DAY} days: {len(cancelled):,} snapshots of "
                  f"{len(np.unique(frame.lead[cancelled])):,} leads count as not converted.")  # fmt: skip

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import yaml
 
@@ -17,6 +15,7 @@ from training.judging import Judgement
 from training.models import Rows
 from training.result import candidate_rows
 from training.snapshots import LEFT_OUT
+from training.value_fit import value_model
 from training.work import Work
 
 _HOW = {
@@ -30,15 +29,18 @@ def bundle_of(
     work: Work, found: Judgement, fitted: FittedCandidate, spread: Spread, rows: Rows, plan: list[Slice]
 ) -> Bundle:
     """The bundle of the chosen candidate; `rows` are those it was fitted on."""
-    texts = fitted.model.files() | {
-        "calibrator.json": to_json(fitted.calibrator, found.points, spread),
-        "features.json": work.table.feature_set.to_json(),
-        "rules.yaml": work.rules.text,
-        "content.yaml": yaml.safe_dump(dict(work.table.feature_set.content), sort_keys=False, allow_unicode=True),
-        "value.json": _value(work, rows),
-        "canary.json": canary_text(fitted.model, canary_rows(rows.values)),
-        "card.md": _card(work, found, plan),
-    }
+    texts = (
+        fitted.model.files()
+        | {
+            "calibrator.json": to_json(fitted.calibrator, found.points, spread),
+            "features.json": work.table.feature_set.to_json(),
+            "rules.yaml": work.rules.text,
+            "content.yaml": yaml.safe_dump(dict(work.table.feature_set.content), sort_keys=False, allow_unicode=True),
+            "canary.json": canary_text(fitted.model, canary_rows(rows.values)),
+            "card.md": _card(work, found, plan),
+        }
+        | value_model(work, work.split.refit).files()
+    )
     recipe = fitted.recipe
     about = {
         "market": work.request.market, "target": work.request.target, "currency": work.dataset.info.currency,
@@ -48,12 +50,6 @@ def bundle_of(
         "held_out": work.held_out, "split": [vars(s) for s in plan],
     }  # fmt: skip
     return make_bundle(texts, about)
-
-
-def _value(work: Work, rows: Rows) -> str:
-    """The mean value of conversions that stand, of leads the model learned from."""
-    values = work.frame.won_values[np.isin(work.frame.won_hashes, np.unique(rows.hashes))]
-    return json.dumps({"count": len(values), "mean_minor": float(values.mean()) if len(values) else 0.0})
 
 
 def canary_rows(values: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> np.ndarray[
