@@ -70,8 +70,13 @@ class SnapshotSettings(_Section):
 
 
 class TrainingSettings(_Section):
-    """Learning and judging."""
+    """Learning and judging.
 
+    target: what is predicted where a command is not told by --target: `converted`, `accepted` (or another kind of
+    outcome), or `next_order`, the next conversion of a customer.
+    """
+
+    target: str = Field("converted", min_length=1)
     seed: int = Field(0, ge=0)
     threads: int = Field(2, ge=1)
     judging_share: float = Field(0.2, gt=0, lt=1)
@@ -94,6 +99,8 @@ class GateSettings(_Section):
     max_filled_after: float = Field(0.5, gt=0, le=1)
     max_fill_gap: float = Field(0.5, gt=0, le=1)
     max_arrived_after: float = Field(0.05, gt=0, le=1)
+    # Leads a promotion may make sales-ready: below 1 a share of those that are ready (10 always may), else a number.
+    max_newly_ready: float = Field(0.5, ge=0)
 
 
 class ServingSettings(_Section):

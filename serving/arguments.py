@@ -5,21 +5,35 @@ from __future__ import annotations
 import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from data.errors import UsageError
 from data.settings import Settings, load_settings
 
+ConfigOption = Annotated[Path | None, typer.Option(help="Settings file; default ./leadlift.toml.")]
+MarketOption = Annotated[
+    str | None, typer.Option(help="Market; default the dataset's name, or the only one in the home.")
+]
+TargetOption = Annotated[
+    str | None,
+    typer.Option(help="What is predicted: converted, accepted, next_order; default [training] target."),
+]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def parse_time(text: str, option: str) -> int:
-    """`2026-11-01T09:30:00Z` (or a date: its start, UTC) -> microseconds since 1970 UTC."""
+def parse_time(text: str, option: str, assume_utc: bool = False) -> int:
+    """`2026-11-01T09:30:00Z` (or a date: its start, UTC) -> microseconds since 1970 UTC.
+
+    A time without zone is refused, or with `assume_utc` taken as UTC.
+    """
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise UsageError(f"{option}: expected a moment such as 2026-11-01T09:30:00Z, got {text!r}.") from None
     if moment.tzinfo is None:
-        if len(text) > 10:
+        if len(text) > 10 and not assume_utc:
             raise UsageError(
                 f"{option}: expected a moment with a zone, got {text!r}. Add Z or an offset such as +01:00."
             )

@@ -76,8 +76,9 @@ def markets(home: Path) -> list[str]:
 
 
 def market_of_environment(settings: Settings) -> tuple[str | None, str]:
-    """Market and target a service answers for: LEADLIFT_MARKET, LEADLIFT_TARGET, else the only market of the home."""
-    target = os.environ.get("LEADLIFT_TARGET") or DEFAULT_TARGET
+    """Market and target a service answers for: LEADLIFT_MARKET, LEADLIFT_TARGET, else the only market of the home
+    and the configured target."""
+    target = os.environ.get("LEADLIFT_TARGET") or settings.training.target
     named = os.environ.get("LEADLIFT_MARKET")
     if named:
         return named, target

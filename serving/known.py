@@ -50,6 +50,16 @@ class Known:
     def everyone(self) -> I64:
         return np.arange(len(self), dtype=np.int64)
 
+    def take(self, rows: I64) -> Known:
+        """The same records for some of the people (distinct rows), counted anew."""
+        number = np.full(len(self), -1, dtype=np.int64)
+        number[rows] = np.arange(len(rows))
+        return Known(
+            [self.lead_ids[i] for i in rows.tolist()], [self.visitor_ids[i] for i in rows.tolist()],
+            self.as_of[rows], self.created_at[rows], _of(self.leads, number), _of(self.events, number),
+            _of(self.consents, number), _beside(self.beside, rows, number),
+        )  # fmt: skip
+
     def events_late(self) -> NDArray[np.bool_]:
         """Whose records hold events that had not happened, or not arrived, before `as_of`; these are not used."""
         lead = self._times("lead")
@@ -72,24 +82,20 @@ class Known:
 
 def of_people(people: People, as_of: int) -> Known:
     """Leads of a dataset, all at one moment. Leads created at or after it are not there yet and are left out."""
-    there = (people.created_at == NULL_TIME) | (people.created_at < as_of)
-    rows = np.flatnonzero(there)
-    number = np.full(len(people), -1, dtype=np.int64)
-    number[rows] = np.arange(len(rows))
-    return Known(
-        lead_ids=people.lead_ids if there.all() else [people.lead_ids[i] for i in rows.tolist()],
-        visitor_ids=[None] * len(rows),
-        as_of=np.full(len(rows), as_of, dtype=np.int64),
-        created_at=people.created_at[rows],
-        leads=_of(people.leads, number),
-        events=_of(people.events, number),
-        consents=_of(people.consents, number),
-        beside=_beside(people, rows, number),
+    everyone = Known(
+        lead_ids=people.lead_ids,
+        visitor_ids=[None] * len(people),
+        as_of=np.full(len(people), as_of, dtype=np.int64),
+        created_at=people.created_at,
+        leads=people.leads,
+        events=people.events,
+        consents=people.consents,
+        beside=Beside.of(people),
     )
+    return everyone.take(np.flatnonzero((people.created_at == NULL_TIME) | (people.created_at < as_of)))
 
 
-def _beside(people: People, rows: I64, number: I64) -> Beside:
-    beside = Beside.of(people)
+def _beside(beside: Beside, rows: I64, number: I64) -> Beside:
     return Beside(
         _of(beside.outcomes, number),
         None if beside.consents is None else _of(beside.consents, number),

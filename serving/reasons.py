@@ -28,7 +28,7 @@ I64 = NDArray[np.int64]
 Lang = Literal["en", "de"]
 
 SHOWN = 3
-_WORDS = {
+OTHER_WORDS = {
     "others": ("All other signals together", "Alle übrigen Signale zusammen"),
     "base": ("Where every lead starts", "Ausgangswert jedes Leads"),
     "calibration": ("Calibration to observed rates", "Kalibrierung an beobachtete Quoten"),
@@ -59,7 +59,7 @@ class Reasons:
         ]
         rest = {"others": self.others, "base": self.base, "calibration": self.calibration}
         return shown + [
-            {"family": name, "text": _WORDS[name][lang == "de"], "contribution": float(values[row])}
+            {"family": name, "text": OTHER_WORDS[name][lang == "de"], "contribution": float(values[row])}
             for name, values in rest.items()
         ]
 
@@ -79,7 +79,7 @@ def reasons_of(
         others=_row_sums(np.where(shown, 0.0, sums)),
         base=explanation.base,
         calibration=logit(prediction.probability) - prediction.rank_score,
-        texts=_texts(feature_set, table, explanation.contributions, family, lang),
+        texts=texts_of(feature_set, table, explanation.contributions, family, lang),
     )
 
 
@@ -109,9 +109,10 @@ def _strongest(sums: F64) -> tuple[I64, F64]:
     return family.astype(np.int64), np.pad(contribution, ((0, 0), (0, missing)))
 
 
-def _texts(
+def texts_of(
     feature_set: FeatureSet, table: FeatureTable, contributions: F64, family: I64, lang: Lang
 ) -> tuple[list[str | None], ...]:
+    """The words of the families at these positions, (n, 3), -1 = none: three lists of n texts."""
     texts: list[list[str | None]] = [[None] * len(family) for _ in range(SHOWN)]
     family_of = np.asarray(feature_set.family_of)
     for f in np.unique(family[family >= 0]).tolist():

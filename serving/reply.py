@@ -44,12 +44,14 @@ KEYS: dict[str, Kind] = {
     "features_version": "text",
     "scored_at": "time",
 }
-DETAIL_KEYS = ("reasons", "ledger", "warnings")
+DETAIL_NUMBERS = ("expected_value_low", "expected_value_high")
+DETAIL_LISTS = ("reasons", "ledger", "warnings")
+DETAIL_KEYS = (*DETAIL_NUMBERS, *DETAIL_LISTS)
 Row = Mapping[str, Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def to_bytes(row: Row, detail: Mapping[str, Sequence[Any]] | None = None) -> bytes:
+def to_bytes(row: Row, detail: Mapping[str, Any] | None = None) -> bytes:
     """The reply's bytes.
 
     Parameters
@@ -58,11 +60,12 @@ def to_bytes(row: Row, detail: Mapping[str, Sequence[Any]] | None = None) -> byt
         a value for each of KEYS (others, such as rank_score, are left out): text, float, int, bool or None; times as
         int64 microseconds or as datetimes with a zone; NaN and NULL_TIME are null. A row of a rescoring fits.
     detail
-        the lists of DETAIL_KEYS, for `detail=full`.
+        the numbers and lists of DETAIL_KEYS, for `detail=full`.
     """
     document: dict[str, Any] = {key: _value(kind, row[key]) for key, kind in KEYS.items()}
     if detail is not None:
-        document.update({key: list(detail[key]) for key in DETAIL_KEYS})
+        document.update({key: _value("number", detail[key]) for key in DETAIL_NUMBERS})
+        document.update({key: list(detail[key]) for key in DETAIL_LISTS})
     return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8")
 
 

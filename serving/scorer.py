@@ -19,7 +19,7 @@ from serving.known import Known
 from serving.reasons import SHOWN, Lang, Reasons, reasons_of
 from serving.reply import KEYS
 from serving.wording import warning
-from training.bundle import Bundle, Prediction
+from training.bundle import Bundle, ExpectedValue, Prediction
 from training.calibration import clip
 from training.rules import SALES_READY, LedgerEntry, PointsTable, Rules, ledger, score_points
 from training.rules_file import FIT_GRADES, GRADES
@@ -44,14 +44,14 @@ class Wants:
 @dataclass(frozen=True)
 class Scores:
     """Scores of n leads: one column per key of the reply, in its order, `rank_score` (NaN without a model), and the
-    lists of `detail=full` per row where they were asked for."""
+    further keys of `detail=full` per row where they were asked for."""
 
     columns: Columns
     rank_score: F64
     common_warnings: tuple[str, ...]
     events_late: Mask
     contact_unconfirmed: Mask
-    details: tuple[dict[str, list[Any]], ...] | None = None
+    details: tuple[dict[str, Any], ...] | None = None
 
     def __len__(self) -> int:
         return len(self.rank_score)
@@ -102,7 +102,7 @@ class Scorer:
         scores = Scores(columns, rank, self.warnings, known.events_late(), known.contact_unconfirmed())
         if not wants.detail:
             return scores
-        return replace(scores, details=self._details(moment, asked, reasons, scores, wants))
+        return replace(scores, details=self._details(moment, asked, reasons, scores, verdict.expected_value, wants))
 
     # -- reasons -----------------------------------------------------------------------------------------------
     def _reasons(
@@ -127,11 +127,13 @@ class Scorer:
         return texts
 
     def _details(
-        self, moment: Moment, asked: Mask, reasons: Reasons | None, scores: Scores, wants: Wants
-    ) -> tuple[dict[str, list[Any]], ...]:
+        self, moment: Moment, asked: Mask, reasons: Reasons | None, scores: Scores, worth: ExpectedValue, wants: Wants
+    ) -> tuple[dict[str, Any], ...]:
         place = np.cumsum(asked) - 1
         return tuple(
             {
+                "expected_value_low": worth.low[i].item(),
+                "expected_value_high": worth.high[i].item(),
                 "reasons": reasons.entries(int(place[i]), self.feature_set.families, wants.lang)
                 if reasons and asked[i]
                 else [],
@@ -156,7 +158,7 @@ class Scorer:
             "probability": verdict.probability,
             "probability_low": verdict.low,
             "probability_high": verdict.high,
-            "expected_value": verdict.expected_value,
+            "expected_value": verdict.expected_value.value,
             "currency": _constant(self.currency, n),
             "points": points.total,
             "grade": Coded(points.grade_code.astype(np.int32), GRADES),
@@ -211,7 +213,7 @@ class _Verdict:
     probability: F64
     low: F64
     high: F64
-    expected_value: F64
+    expected_value: ExpectedValue
     prediction: Prediction | None = None
     table: FeatureTable | None = field(default=None, repr=False)
 
@@ -221,11 +223,12 @@ class _Verdict:
         if scorer.bundle is None:
             rates = np.array([scorer.rules.expected_rate.get(g, np.nan) for g in GRADES])
             rate = clip(rates[points.grade_code])
-            return _Verdict(scorer.rules.standings(points, rate), rate, unknown, unknown, unknown)
+            no_value = ExpectedValue(unknown, unknown, unknown)
+            return _Verdict(scorer.rules.standings(points, rate), rate, unknown, unknown, no_value)
         table = build_features(moment.leads, moment.journeys, scorer.feature_set)
         said = scorer.bundle.predict(table)
         standings = scorer.rules.standings(points, said.probability)
-        value = scorer.bundle.expected_value(said.probability)
+        value = scorer.bundle.expected_value(table, said)
         return _Verdict(standings, said.probability, said.low, said.high, value, said, table)
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from data.errors import BundleError
 from features.build import FeatureTable
-from training.bundle import Bundle, make_bundle, read_bundle, write_bundle
+from training.bundle import Bundle, Prediction, make_bundle, read_bundle, write_bundle
 
 
 @pytest.fixture
@@ -86,8 +86,12 @@ def test_rows_of_other_columns_are_refused(market: Any) -> None:
 
 def test_the_expected_value_is_unknown_below_50_values(market: Any) -> None:
     few = replace(market.bundle, files={**market.bundle.files, "value.json": '{"count": 49, "mean_minor": 100.0}'})
-    assert np.isnan(few.expected_value(np.array([0.5]))).all()
-    assert market.bundle.expected_value(np.array([0.5])).tolist() == [6172.84]
+    table = FeatureTable(market.bundle.feature_set.columns, np.zeros((1, len(market.bundle.feature_set.columns))))
+    said = Prediction(*(np.array([p]) for p in (0.5, 0.4, 0.6, 0.0)))
+    assert np.isnan(few.expected_value(table, said).value).all()
+    worth = market.bundle.expected_value(table, said)
+    assert worth.value.tolist() == [6172.84]
+    assert np.isnan([worth.low, worth.high]).all()  # an older bundle does not know how sure it is
 
 
 def test_nothing_of_the_machine_is_inside(market: Any, folder: Path) -> None:

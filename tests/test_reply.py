@@ -25,10 +25,13 @@ def test_all_keys_are_always_there_in_the_agreed_order():
 
 
 def test_details_follow_the_flat_keys():
-    detail = {"reasons": [{"family": "f", "text": "größer", "contribution": 0.1}], "ledger": [], "warnings": []}
+    reason = {"family": "f", "text": "größer", "contribution": 0.1}
+    worth = {"expected_value_low": 1.5, "expected_value_high": float("nan")}
+    detail = {**worth, "reasons": [reason], "ledger": [], "warnings": []}
     document = json.loads(to_bytes(ROW, detail))
     assert list(document) == [*KEYS, *DETAIL_KEYS]
     assert document["reasons"] == detail["reasons"]
+    assert (document["expected_value_low"], document["expected_value_high"]) == (1.5, None)
 
 
 def test_bytes_are_compact_utf_8_with_shortest_floats():

@@ -62,8 +62,10 @@ class Frame:
     """One row per snapshot, (n,) throughout. `lead` numbers leads across the dataset; `label` NaN is censored.
 
     hashes: the lead's hash under the judging salt. weight: inverse of the sampling rate. source_row: for tables
-    without times. won_values: minor units of standing conversions, with the hash of their lead. left_out: leads that
-    are not looked at, by reason. converted: leads with a standing conversion, looked at or not.
+    without times. won_values: minor units of standing conversions, with hash and number of their
+    lead and their time. left_out: leads that
+    are not looked at, by reason. converted: leads with a standing conversion, looked at or not. sampled_out: rows left
+    out by sampling.
     """
 
     lead: I64
@@ -76,8 +78,11 @@ class Frame:
     first_look: NDArray[np.bool_]
     won_values: F64
     won_hashes: F64
+    won_lead: I64
+    won_at: I64
     left_out: Mapping[str, int] = field(default_factory=dict, kw_only=True)
     converted: int = field(default=0, kw_only=True)
+    sampled_out: int = field(default=0, kw_only=True)
 
     def __len__(self) -> int:
         return len(self.lead)
@@ -109,8 +114,16 @@ def frame_of(dataset: Dataset, question: Question) -> Frame:
     Raises
     ------
     InputError
-        where there is no lead, or no final label of one of the two kinds.
+        where there is no lead, or the answers are all the same and a longer history would not change that.
     """
+    frame = looks_of(dataset, question)
+    _refuse_one_class(frame, dataset, question)
+    # A table's declared split is of all its rows.
+    return _sampled(frame, question.max_snapshots) if dataset.info.has_times else frame
+
+
+def looks_of(dataset: Dataset, question: Question) -> Frame:
+    """All snapshots, whatever their labels; a dataset without leads is an InputError."""
     parts, offset, converted, left_out = [], 0, 0, Counter[str]()
     for people in dataset.people():
         columns, won, out = _part(people, question, offset, dataset.info.has_times)
@@ -122,10 +135,7 @@ def frame_of(dataset: Dataset, question: Question) -> Frame:
             where=str(dataset.path), expected="leads", got="none", remedy="Import leads first: leadlift import."
         )
     frame = Frame(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-    frame = replace(frame, left_out=dict(left_out), converted=converted)
-    _refuse_one_class(frame, dataset, question)
-    # A table's declared split is of all its rows.
-    return _sampled(frame, question.max_snapshots) if dataset.info.has_times else frame
+    return replace(frame, left_out=dict(left_out), converted=converted)
 
 
 def _part(
@@ -140,16 +150,18 @@ def _part(
         won = conversions_of(people.outcomes, question.target, question.now)
         stands = won.cancelled_at == NULL_TIME
         converted, stands = len(np.unique(won.lead[stands])), stands & ~np.isnan(won.value)
-        values, owners = won.value[stands], won.lead[stands]
+        values, owners, at = won.value[stands], won.lead[stands], won.at[stands]
     else:
         every = np.arange(n, dtype=np.int64)
         snaps = Snapshots(every, np.zeros(n, dtype=np.int64), people.labels, np.zeros(n, dtype=np.bool_))
         values, owners, converted = np.zeros(0), np.zeros(0, dtype=np.int64), int((people.labels == 1).sum())
+        at = owners
     first = np.ones(len(snaps), dtype=np.bool_)
     first[1:] = snaps.lead[1:] != snaps.lead[:-1]
     columns = (
         snaps.lead + offset, snaps.as_of, snaps.label, snaps.cancelled, hashes[snaps.lead], np.ones(len(snaps)),
         people.source_row[snaps.lead], first, values, hashes[owners],
+        owners + offset, at,
     )  # fmt: skip
     return columns, converted, snaps.left_out
 
@@ -184,8 +196,11 @@ def excluded_events(events: Columns, question: Question) -> Mask | None:
 
 
 def _refuse_one_class(frame: Frame, dataset: Dataset, question: Question) -> None:
+    """Where some lead converted and only the answers are not final yet, the history is too short: another question."""
     known = frame.label[~np.isnan(frame.label)]
     if len(known) and 0 < known.mean() < 1:
+        return
+    if dataset.info.has_times and frame.converted and not (len(known) and known.all()):
         return
     got = "no final label at all" if not len(known) else f"{len(known)} labels that are all {int(known[0])}"
     raise InputError.of(
@@ -211,7 +226,9 @@ def _sampled(frame: Frame, limit: int) -> Frame:
     keep = np.flatnonzero(positive | (draw < rate))
     weight = np.where(positive[keep], 1.0, 1.0 / rate)
     columns = ("lead", "as_of", "label", "cancelled", "hashes", "source_row", "first_look")
-    return replace(frame, weight=weight, **{c: getattr(frame, c)[keep] for c in columns})
+    return replace(
+        frame, weight=weight, sampled_out=len(frame) - len(keep), **{c: getattr(frame, c)[keep] for c in columns}
+    )
 
 
 # -- second walk: the feature set ------------------------------------------------------------------------------
@@ -352,7 +369,7 @@ def moments_of(dataset: Dataset, frame: Frame, feature_set: FeatureSet) -> Itera
     """The rows of a frame, as positions, and what was known at them; of the set only content map and context count."""
     for people, rows, start in _chunks(dataset, frame):
         part = _used(people, frame.lead[rows] - start)
-        yield rows, _moment(part, feature_set, frame, rows, start)
+        yield rows, moment_of(part, feature_set, frame.lead[rows] - start, frame.as_of[rows])
 
 
 def _chunks(dataset: Dataset, frame: Frame) -> Iterator[tuple[People, I64, int]]:
@@ -378,19 +395,3 @@ def _ask(champion: Bundle, people: People, frame: Frame, rows: I64, start: int, 
 
 def _look(frame: Frame, rows: I64) -> Coded:
     return Coded((~frame.first_look[rows]).astype(np.int32), ("first", "later"))
-
-
-def order_column(dataset: Dataset, name: str) -> F64 | None:
-    """A numeric lead column in the order of the frame of a table without times, or None where `name` is empty."""
-    if not name:
-        return None
-    parts: list[F64] = []
-    for people in dataset.people():
-        column = people.leads.get(name)
-        if not isinstance(column, np.ndarray):
-            raise InputError.of(
-                where="[split] order_by", expected="a declared number or time column", got=name,
-                remedy="Declare it in [table.extra].",
-            )  # fmt: skip
-        parts.append(column.astype(np.float64))
-    return np.concatenate(parts)

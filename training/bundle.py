@@ -1,7 +1,7 @@
 """The bundle: everything that answers, as a folder of text whose SHA-256 is its name.
 
     model.txt | linear.json (+ blend.json)   the fitted model         calibrator.json   calibration, points, spread
-    features.json                            the feature set          value.json        mean value of a won lead
+    features.json                            the feature set          value.json        value of a won lead (+ value_model.txt)
     rules.yaml, content.yaml                 points and content map   card.md           the model card
     canary.json                              rows and what the model answers to them
     manifest.json                            market, target, recipe and the SHA-256 of each file, in name order
@@ -29,7 +29,7 @@ from data.errors import BundleError, InputError
 from data.files import replace_text, sync
 from features.build import FeatureSet, FeatureTable
 from features.golden import DIGESTS
-from training import calibration
+from training import calibration, value
 from training.predictors import Predictor, predictor_of
 from training.rules import Rules
 
@@ -37,7 +37,6 @@ F64 = NDArray[np.float64]
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-_ENOUGH_VALUES = 50
 
 
 @dataclass(frozen=True)
@@ -48,6 +47,15 @@ class Prediction:
     low: F64
     high: F64
     rank_score: F64
+
+
+@dataclass(frozen=True)
+class ExpectedValue:
+    """Per row, in major units rounded to the minor one: what to expect, and its 90 % bounds. NaN = not known."""
+
+    value: F64
+    low: F64
+    high: F64
 
 
 @dataclass(frozen=True)
@@ -133,16 +141,24 @@ class Bundle:
         points = self._calibration[1]
         return points.apply(total) if points else np.full(len(total), np.nan)
 
-    def expected_value(self, probability: F64) -> F64:
-        """probability x mean value of a won lead, in major units rounded to the minor one; NaN below 50 known values."""
-        minor = np.round(probability * self._mean_value)
-        return np.asarray(minor / minor_units(self.currency), dtype=np.float64)
+    def expected_value(self, table: FeatureTable, said: Prediction) -> ExpectedValue:
+        """probability x value of a won lead, and its bounds; NaN below 50 known values, bounds also in older bundles.
+
+        The bounds join those of the probability and of the value in quadrature of their logarithms: both are errors of
+        the means, of different refits.
+        """
+        known = self.value.of(self.feature_set.columns, self._values(table))
+        sure = value.Z90 * (np.nan if self.value.log_sd is None else self.value.log_sd)
+        mid = said.probability * known
+        below, above = np.log(said.probability / said.low), np.log(said.high / said.probability)
+        bounds = (mid, mid * np.exp(-np.hypot(below, sure)), mid * np.exp(np.hypot(above, sure)))
+        minor = minor_units(self.currency)
+        return ExpectedValue(*(np.asarray(np.round(b) / minor, dtype=np.float64) for b in bounds))
 
     @cached_property
-    def _mean_value(self) -> float:
-        """Minor units; NaN where too few are known."""
-        value = json.loads(self.files["value.json"])
-        return float(value["mean_minor"]) if value["count"] >= _ENOUGH_VALUES else float("nan")
+    def value(self) -> value.Value:
+        """What a won lead is worth."""
+        return value.value_of(self.files)
 
     def _values(self, table: FeatureTable) -> F64:
         if table.columns != self.feature_set.columns:
@@ -193,7 +209,7 @@ def read_bundle(folder: Path, name: str | None = None) -> Bundle:
     try:
         if bundle.manifest["format"] != FORMAT:
             raise _broken(folder, f"bundle format {FORMAT}", f"format {bundle.manifest['format']}")
-        _ = bundle.feature_set.families, bundle.rules, bundle._calibration, bundle._mean_value
+        _ = bundle.feature_set.families, bundle.rules, bundle._calibration, bundle.value
         check_families(bundle)
         check_canary(bundle)
     except BundleError:
@@ -243,7 +259,7 @@ def check_canary(bundle: Bundle) -> None:
     """Ask the canary rows; another answer than in training is a BundleError."""
     document = json.loads(bundle.files["canary.json"])
     rows = np.array([[np.nan if v is None else v for v in row] for row in document["rows"]], dtype=np.float64)
-    answers = bundle.model.raw(rows)
+    answers, _ = bundle.model.raw(rows), bundle.value.of(bundle.feature_set.columns, rows)
     if not np.allclose(answers, document["raw"], rtol=0, atol=1e-9):
         raise BundleError.of(
             where=f"bundle {bundle.version}", expected="the canary rows answered as in training", got="other answers",

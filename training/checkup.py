@@ -18,7 +18,7 @@ from features.channels import Touch, channel
 from features.content import OTHER, ContentMap
 from features.encode import TOUCH_COLUMNS
 from training.assemble import Question, content_map, excluded_events
-from training.run import FEWEST
+from training.history import FEWEST
 from training.snapshots import conversions_of, policy_of, snapshots_of
 
 MONTH = 30.4375 * DAY

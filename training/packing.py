@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import yaml
 
@@ -18,6 +16,7 @@ from training.judging import Judgement
 from training.models import Rows
 from training.result import candidate_rows, comparator_rows
 from training.snapshots import LEFT_OUT
+from training.value_fit import value_model
 from training.work import Work
 
 _HOW = {
@@ -32,15 +31,18 @@ def bundle_of(
     evidence: Evidence,
 ) -> Bundle:  # fmt: skip
     """The bundle of the chosen candidate; `rows` are those it was fitted on."""
-    texts = fitted.model.files() | {
-        "calibrator.json": to_json(fitted.calibrator, found.points, spread),
-        "features.json": work.table.feature_set.to_json(),
-        "rules.yaml": work.rules.text,
-        "content.yaml": yaml.safe_dump(dict(work.table.feature_set.content), sort_keys=False, allow_unicode=True),
-        "value.json": _value(work, rows),
-        "canary.json": canary_text(fitted.model, canary_rows(rows.values)),
-        "card.md": _card(work, found, plan, evidence),
-    }
+    texts = (
+        fitted.model.files()
+        | {
+            "calibrator.json": to_json(fitted.calibrator, found.points, spread),
+            "features.json": work.table.feature_set.to_json(),
+            "rules.yaml": work.rules.text,
+            "content.yaml": yaml.safe_dump(dict(work.table.feature_set.content), sort_keys=False, allow_unicode=True),
+            "canary.json": canary_text(fitted.model, canary_rows(rows.values)),
+            "card.md": _card(work, found, plan, evidence),
+        }
+        | value_model(work, work.split.refit).files()
+    )
     recipe = fitted.recipe
     about = {
         "market": work.request.market, "target": work.request.target, "currency": work.dataset.info.currency,
@@ -50,12 +52,6 @@ def bundle_of(
         "held_out": work.held_out, "split": [vars(s) for s in plan],
     }  # fmt: skip
     return make_bundle(texts, about)
-
-
-def _value(work: Work, rows: Rows) -> str:
-    """The mean value of conversions that stand, of leads the model learned from."""
-    values = work.frame.won_values[np.isin(work.frame.won_hashes, np.unique(rows.hashes))]
-    return json.dumps({"count": len(values), "mean_minor": float(values.mean()) if len(values) else 0.0})
 
 
 def canary_rows(values: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> np.ndarray[
@@ -80,6 +76,6 @@ def _card(work: Work, found: Judgement, plan: list[Slice], evidence: Evidence) -
     lines = [
         f"{s.name}: {s.leads} leads" if s.name in LEFT_OUT.values() else
         f"{s.name}: {s.rows} rows of {s.leads} leads, {s.positives} positive, as_of {s.first} to {s.last}" for s in plan
-    ]  # fmt: skip
+    ] + work.notes  # fmt: skip
     judged = [*candidate_rows(found), *comparator_rows(found)]
     return card.card_of(about, lines, [(c["name"], c["metrics"]) for c in judged])

@@ -19,7 +19,8 @@ def record(work: Work, training: Training) -> Training:
     """Keep the bundle and its judgement, log the run, register the model; gives folder and MLflow number."""
     settings, request, bundle = work.settings, work.request, training.bundle
     report = _report(work, training)
-    folder = registry.keep(settings.home, bundle, report)
+    # Where the data lies is for this home alone: neither bundle nor MLflow name a path.
+    folder = registry.keep(settings.home, bundle, report | {"dataset_path": str(work.dataset.path.resolve())})
     registry.keep_rules(settings.home, request.market, bundle.files["rules.yaml"])
     uri = tracking.tracking_uri(settings.mlflow.tracking_uri, settings.home)
     number = tracking.log(
@@ -36,7 +37,8 @@ def _report(work: Work, training: Training) -> dict[str, Any]:
         "market": work.request.market, "target": work.request.target, "seed": work.request.seed,
         "champion": found.champion, "candidates": training.candidates(), "serving": training.serving(),
         "counts": training.counts, "clusters": training.clusters.document(), "gate": training.verdict.document(),
-        "split": {"kind": training.split.kind, "slices": [vars(s) for s in training.calendar]},
+        "split": {"kind": training.split.kind, "slices": [vars(s) for s in training.calendar],
+                  "notes": training.notes},
         "dataset": work.dataset.info.digest, "bundle": {"sha256": training.bundle.name},
         "comparators": training.comparators(), **training.evidence.document(),
     }  # fmt: skip

@@ -17,6 +17,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,22 @@ def judgement(home: Path, market: str, target: str, version: str) -> dict[str, A
     return document
 
 
-def promote(home: Path, market: str, target: str, version: str, when: str, set_alias: SetAlias) -> Release:
+def kept(home: Path, market: str, target: str, version: str) -> Bundle:
+    """A trained bundle, its hashes checked; one that is damaged is a BundleError."""
+    found = judgement(home, market, target, version)
+    return read_bundle(place(home, market, target) / "bundles" / version, found["bundle"]["sha256"])
+
+
+def refuse_closed(home: Path, market: str, target: str, version: str) -> None:
+    """A Verdict where the gate was closed for this version."""
+    gate = judgement(home, market, target, version)["gate"]
+    if not gate["open"]:
+        raise Verdict(f"{version}: the gate is closed: {'; '.join(gate['reasons'])}. Nothing was promoted.")
+
+
+def promote(
+    home: Path, market: str, target: str, version: str, when: str, set_alias: SetAlias, accepted: str | None = None
+) -> Release:
     """Serve a kept version: release, intent, alias, current.json, done.
 
     Parameters
@@ -105,6 +121,8 @@ def promote(home: Path, market: str, target: str, version: str, when: str, set_a
         The time, as text; layers below the command line read no clock.
     set_alias
         Moves the registry's alias to this version.
+    accepted
+        Why a change beyond the limit was accepted; kept in the history.
 
     Raises
     ------
@@ -114,12 +132,10 @@ def promote(home: Path, market: str, target: str, version: str, when: str, set_a
         where it is damaged; the serving release stays.
     """
     root = place(home, market, target)
-    found = judgement(home, market, target, version)
-    if not found["gate"]["open"]:
-        raise Verdict(f"{version}: the gate is closed: {'; '.join(found['gate']['reasons'])}. Nothing was promoted.")
+    refuse_closed(home, market, target, version)
     with _locked(root):
-        bundle = read_bundle(root / "bundles" / version, found["bundle"]["sha256"])
-        return _serve(root, bundle, when, "promote", set_alias)
+        entry = {"at": when, "action": "promote"} | ({"accepted_change": accepted} if accepted else {})
+        return _serve(root, kept(home, market, target, version), entry, set_alias)
 
 
 def rollback(home: Path, market: str, target: str, when: str, set_alias: SetAlias) -> Release:
@@ -133,7 +149,8 @@ def rollback(home: Path, market: str, target: str, when: str, set_alias: SetAlia
             wanted = _earlier(entries)
         if wanted is None:
             raise Verdict("rollback: there is no earlier release to return to. Nothing was changed.")
-        return _serve(root, read_bundle(root / "releases" / wanted), when, "rollback", set_alias)
+        bundle = read_bundle(root / "releases" / wanted)
+        return _serve(root, bundle, {"at": when, "action": "rollback"}, set_alias)
 
 
 def _earlier(entries: list[dict[str, Any]]) -> str | None:
@@ -166,13 +183,20 @@ def history(home: Path, market: str, target: str) -> list[dict[str, Any]]:
     return entries
 
 
-def _serve(root: Path, bundle: Bundle, when: str, action: str, set_alias: SetAlias) -> Release:
+def live_at(entries: list[dict[str, Any]], moment: datetime) -> dict[str, Any] | None:
+    """The entry that brought what served at a moment (with a zone), or None. An intent without `done` served nobody."""
+    done = [e for e in entries if e["step"] == "done" and datetime.fromisoformat(e["at"]) <= moment]
+    return done[-1] if done else None
+
+
+def _serve(root: Path, bundle: Bundle, entry: dict[str, str], set_alias: SetAlias) -> Release:
     """Under the lock: release, intent, alias, current.json, done."""
     path = write_bundle(bundle, root / "releases" / bundle.version)
-    _append(root, {"at": when, "action": action, "step": "intent", "version": bundle.version})
+    entry = entry | {"version": bundle.version}
+    _append(root, entry | {"step": "intent"})
     set_alias(bundle.version)
     replace_text(root / "current.json", json.dumps({"version": bundle.version, "sha256": bundle.name}))
-    _append(root, {"at": when, "action": action, "step": "done", "version": bundle.version})
+    _append(root, entry | {"step": "done"})
     return Release(bundle.version, bundle.name, path)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ class Training:
     clusters: Clustering
     trouble: str | None
     evidence: Evidence
+    notes: list[str] = field(default_factory=list)
 
     def candidates(self) -> list[dict[str, Any]]:
         """Points first, then the candidates of this run."""

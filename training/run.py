@@ -8,9 +8,9 @@ import numpy as np
 
 from data import packaged
 from data.dataset import Dataset, consenting
-from data.errors import LeadliftError, UsageError, Verdict
+from data.errors import InputError, LeadliftError, UsageError
 from data.settings import Settings
-from training import assemble, calendar, gate, registry
+from training import assemble, calendar, gate, history, registry
 from training.bundle import Bundle
 from training.calibration import Spread
 from training.candidates import FittedCandidate, fit, refit_log_odds, steps
@@ -24,11 +24,10 @@ from training.recording import record
 from training.result import Training
 from training.rules import Rules
 from training.snapshots import policy_of
-from training.splits import Split, by_lead, declared_split, split_of
+from training.splits import Split, declared_split, split_of
 from training.work import Request, Work
 
 SPREAD_ROWS = 4_000
-FEWEST = 10
 
 
 def train(dataset: Dataset, settings: Settings, request: Request) -> Training:
@@ -50,11 +49,9 @@ def train(dataset: Dataset, settings: Settings, request: Request) -> Training:
     spread = _spread(fitted, rows, settings.training.refits, request)
     evidence = evidence_of(work, found, scan(work))
     verdict = _gate(work, found, fitted, evidence)
-    plan = calendar.calendar_of(work.frame, work.split, dataset.info.has_times)
-    bundle = bundle_of(work, found, fitted, spread, rows, plan, evidence)
-    counts = _counts(work.frame, work.split)
-    beside = (work.clusters, work.trouble, evidence)
-    return record(work, Training(bundle, Path(), 0, found, plan, work.split, verdict, counts, *beside))
+    bundle = bundle_of(work, found, fitted, spread, rows, work.plan, evidence)
+    counts, beside = _counts(work.frame, work.split), (work.clusters, work.trouble, evidence, work.notes)
+    return record(work, Training(bundle, Path(), 0, found, work.plan, work.split, verdict, counts, *beside))
 
 
 def prepared(dataset: Dataset, settings: Settings, request: Request) -> Work:
@@ -63,13 +60,19 @@ def prepared(dataset: Dataset, settings: Settings, request: Request) -> Work:
     rules = Rules.from_yaml(next(t for t in texts if t))
     frame = assemble.frame_of(dataset, question)
     split = split_for(dataset, frame, settings, question)
+    plan = calendar.calendar_of(frame, split, dataset.info.has_times)
+    notes = calendar.notes_of(frame, split, question) if dataset.info.has_times else []
+    request.calendar(split.kind, plan, notes)
+    history.refuse_too_little(dataset, frame, split, question, settings.training.judging_share)
     # In fold turns every lead is judged by rows that others learned from: no part of the features may use labels.
     train, content, learn = split.turns[0].train, dataset.content_text(), split.kind == "time"
     feature_set, crossed, clusters = assemble.fit_on(dataset, frame, train, content, learn, settings.training.context)
     serving, trouble = _serving(settings, request)
     advance = request.progress("features", len(frame))
     table = assemble.table_of(dataset, frame, (feature_set, crossed), rules, serving, advance)
-    return Work(dataset, settings, request, question, rules, frame, split, table, clusters, serving, trouble)
+    return Work(
+        dataset, settings, request, question, rules, frame, split, table, clusters, serving, trouble, plan, notes
+    )
 
 
 def question_of(dataset: Dataset, settings: Settings, request: Request) -> assemble.Question:
@@ -99,22 +102,9 @@ def split_for(dataset: Dataset, frame: assemble.Frame, settings: Settings, quest
         share = settings.training.judging_share
         split = split_of(frame.as_of, frame.label, frame.hashes, question.policy.horizon, share, converted)
     else:
-        order = assemble.order_column(dataset, dataset.info.split.order_by)
+        order = _order_column(dataset, dataset.info.split.order_by)
         split = declared_split(dataset.info.split, frame.source_row, order)
-    for turn in split.turns:
-        _refuse_too_little(frame, turn.train, turn.judge)
     return split
-
-
-def _refuse_too_little(frame: assemble.Frame, train: assemble.I64, judge: assemble.I64) -> None:
-    """Enough of both answers to learn and to judge; below that nothing a model says could be trusted."""
-    converted, judged_ = frame.conversions(train), frame.conversions(judge)
-    label, hashes = frame.label[train], frame.hashes[train]
-    folds = by_lead(hashes)
-    learnable = converted >= FEWEST and len(folds) > 1 and all(0 < label[t].mean() < 1 for t, _ in folds)
-    if not learnable or not judged_ or judged_ == len(judge):
-        raise Verdict(f"too little history: {converted} converted leads to learn from and {judged_} to judge on, "
-                      f"at least {FEWEST} and 1 are needed beside unconverted ones. Use the points, and import more.")  # fmt: skip
 
 
 def _serving(settings: Settings, request: Request) -> tuple[Bundle | None, str | None]:
@@ -159,11 +149,27 @@ def _counts(frame: assemble.Frame, split: Split) -> dict[str, int]:
     judge = np.concatenate([t.judge for t in split.turns])
     return {
         "snapshots": len(frame), "leads": len(np.unique(frame.lead)), "converted_leads": frame.converted,
-        **frame.left_out, "censored": int(np.isnan(frame.label).sum()),
+        **frame.left_out, "censored": int(np.isnan(frame.label).sum()), "sampled_out": frame.sampled_out,
         "cancelled": int(frame.cancelled.sum()), "conversions": frame.conversions(every),
         "train": len(split.turns[0].train), "train_conversions": frame.conversions(split.turns[0].train),
         "judging": len(judge), "judging_conversions": frame.conversions(judge), "refit": len(split.refit),
     }  # fmt: skip
+
+
+def _order_column(dataset: Dataset, name: str) -> assemble.F64 | None:
+    """A numeric lead column in the order of the frame of a table without times, or None where `name` is empty."""
+    if not name:
+        return None
+    parts: list[assemble.F64] = []
+    for people in dataset.people():
+        column = people.leads.get(name)
+        if not isinstance(column, np.ndarray):
+            raise InputError.of(
+                where="[split] order_by", expected="a declared number or time column", got=name,
+                remedy="Declare it in [table.extra].",
+            )  # fmt: skip
+        parts.append(column.astype(np.float64))
+    return np.concatenate(parts)
 
 
 def market_of(dataset: Dataset, market: str | None) -> str:

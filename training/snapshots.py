@@ -5,6 +5,9 @@
                                   after_first_event: once, first event + first look
     labels_of(conversions, ...)   1 or 0 for any such pairs, from the outcomes
 
+Targets are `converted`, `accepted` (or any other kind of outcome), and `next_order`: a customer's next conversion,
+asked from the first conversion on for as long as one stands.
+
 A snapshot whose answer is not final yet is censored, even if the lead has already converted: keeping only the early
 converters would inflate recent rates.
 """
@@ -18,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.dataset import People
+from data.errors import SettingsError
 from data.identity import by_the_lead
 from data.records import DAY, MICROS, NULL_TIME, Coded, Columns
 from data.settings import SnapshotSettings
@@ -27,13 +31,16 @@ F64 = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 CONVERTED, LOST, CANCELLED, ACCEPTED = "converted", "lost", "cancelled", "accepted"
+NEXT_ORDER = "next_order"
 FOREVER = int(np.iinfo(np.int64).max)
 NO_EVENT, NOT_YET, CLOSED_BEFORE, SAW_EXCLUDED = "no_event", "not_yet", "closed_before", "saw_excluded"
+NO_ORDER = "no_order"
 LEFT_OUT = {
     NO_EVENT: "left out: no event",
     NOT_YET: "left out: first look after the data's end",
     CLOSED_BEFORE: "left out: converted or lost before the look",
     SAW_EXCLUDED: "left out: saw excluded content before the look",
+    NO_ORDER: "left out: no order yet",
 }
 
 
@@ -101,6 +108,9 @@ class Conversions:
     cancelled_at: I64
     value: F64
 
+    def take(self, rows: Mask) -> Conversions:
+        return Conversions(self.lead[rows], self.at[rows], self.cancelled_at[rows], self.value[rows])
+
 
 def snapshots_of(
     people: People, policy: Policy, target: str, now: int, excluded: Mask | None = None
@@ -116,28 +126,60 @@ def snapshots_of(
     ------
     ValueError
         where a lead has no creation time (a table without times has labels of its own).
+    SettingsError
+        for next orders looked at once, after the first event.
     """
     if len(people) and (people.created_at == NULL_TIME).any():
         raise ValueError("snapshots need the creation time of every lead")
     conversions = conversions_of(people.outcomes, target, before=now)
-    lead, as_of, left_out = _looks(people, policy, now)
-    open_ = is_open(people, conversions, lead, as_of)
+    start, left_out = _begins(people, target, now), {}
+    if target == NEXT_ORDER:
+        policy, left_out = _repeated(policy), {NO_ORDER: int((start == FOREVER).sum())}
+    lead, as_of, passed_over = _looks(people, policy, now, start)
+    left_out |= passed_over
+    open_ = _is_asked(people, target, now, start, lead, as_of)
     fresh = ~_saw_excluded(people, excluded, lead, as_of)
     if policy.after_first_event:
         left_out |= {CLOSED_BEFORE: int((~open_).sum())}
     if excluded is not None:
         left_out |= {SAW_EXCLUDED: len(np.unique(lead[open_ & ~fresh]))}
-    keep = open_ & fresh & _is_active(people, policy, lead, as_of)
+    keep = open_ & fresh & _is_active(people, policy, lead, as_of, start)
     lead, as_of = lead[keep], as_of[keep]
-    label, cancelled = labels_of(conversions, lead, as_of, policy)
-    label[as_of + policy.maturity > now] = np.nan
+    label, cancelled = final_labels(conversions, lead, as_of, policy, now)
     return Snapshots(lead, as_of, label, cancelled, left_out)
 
 
-def _looks(people: People, policy: Policy, now: int) -> tuple[I64, I64, dict[str, int]]:
-    """(lead, as_of) of every look before `now`, sorted by lead, and who has none."""
+def _begins(people: People, target: str, now: int) -> I64:
+    """From when each lead is asked about, FOREVER = not at all, (leads,): its creation, or for next orders its first."""
+    if target != NEXT_ORDER:
+        return people.created_at
+    orders = conversions_of(people.outcomes, CONVERTED, before=now)
+    return _first(orders.lead, orders.at, len(people))
+
+
+def _is_asked(people: People, target: str, now: int, start: I64, lead: I64, as_of: I64) -> Mask:
+    """Is the lead open at its look, or for next orders a customer? `lead` must be sorted."""
+    if target != NEXT_ORDER:
+        return is_open(people, conversions_of(people.outcomes, target, before=now), lead, as_of)
+    orders = conversions_of(people.outcomes, CONVERTED, before=now)
+    asked: Mask = _holds(orders, lead, as_of) & (as_of <= _first_lost(people, start)[lead])
+    return asked
+
+
+def _repeated(policy: Policy) -> Policy:
+    """The policy, where it can ask a customer again and again."""
+    if policy.after_first_event:
+        raise SettingsError(
+            "[snapshots] policy: expected weekly for the target next_order, got after_first_event, which looks at a "
+            'lead before it can be a customer. Set policy = "weekly".'
+        )
+    return policy
+
+
+def _looks(people: People, policy: Policy, now: int, start: I64) -> tuple[I64, I64, dict[str, int]]:
+    """(lead, as_of) of every look before `now`, sorted by lead, and who has none; `start` (leads,) FOREVER = never."""
     if not policy.after_first_event:
-        return *_grid(people, policy, now), {}
+        return *_grid(start, policy, now), {}
     first = first_seen(people, by_the_lead(people.events))
     known = first < FOREVER
     as_of = np.maximum(np.where(known, first, 0), people.created_at) + policy.first_look
@@ -153,9 +195,7 @@ def first_seen(people: People, mask: Mask) -> I64:
     """
     owner, at = _array(people.events["lead"]).astype(np.int64), seen_from(people.events)
     mine = mask & (owner >= 0)
-    first = np.full(len(people), FOREVER, dtype=np.int64)
-    np.minimum.at(first, owner[mine], at[mine])
-    return first
+    return _first(owner[mine], at[mine], len(people))
 
 
 def _saw_excluded(people: People, excluded: Mask | None, lead: I64, as_of: I64) -> Mask:
@@ -166,7 +206,13 @@ def _saw_excluded(people: People, excluded: Mask | None, lead: I64, as_of: I64) 
 
 
 def conversions_of(outcomes: Columns, target: str, before: int) -> Conversions:
-    """The target's outcomes known before a moment, each with the cancellation that followed it, if any."""
+    """The target's outcomes known before a moment, each with the cancellation that followed it, if any.
+
+    Of `next_order` these are the conversions made while an earlier one of the same lead stood.
+    """
+    if target == NEXT_ORDER:
+        orders = conversions_of(outcomes, CONVERTED, before)
+        return orders.take(_holds(orders, orders.lead, orders.at))
     lead, at, value = (_array(outcomes[n]) for n in ("lead", "occurred_at", "value"))
     kind = outcomes["kind"]
     assert isinstance(kind, Coded)
@@ -192,26 +238,27 @@ def _cancelled_at(lead: I64, at: I64, gone_lead: I64, gone_at: I64) -> I64:
     return cancelled
 
 
-def _grid(people: People, policy: Policy, now: int) -> tuple[I64, I64]:
-    """created_at + first look, then every `every`, at most `max_per_lead`, before `now`."""
+def _grid(start: I64, policy: Policy, now: int) -> tuple[I64, I64]:
+    """start + first look, then every `every`, at most `max_per_lead`, before `now`."""
     looks = np.arange(policy.max_per_lead, dtype=np.int64) * policy.every + policy.first_look
-    as_of = people.created_at[:, None] + looks[None, :]
-    lead = np.broadcast_to(np.arange(len(people), dtype=np.int64)[:, None], as_of.shape)
+    who = np.flatnonzero(start < now)
+    as_of = start[who][:, None] + looks[None, :]
+    lead = np.broadcast_to(who[:, None], as_of.shape)
     keep = as_of < now
     return lead[keep], as_of[keep]
 
 
-def _is_active(people: People, policy: Policy, lead: I64, as_of: I64) -> Mask:
+def _is_active(people: People, policy: Policy, lead: I64, as_of: I64, start: I64) -> Mask:
     last_event = _last_event(people, lead, as_of)
-    return as_of - np.maximum(last_event, people.created_at[lead]) <= policy.idle
+    return as_of - np.maximum(last_event, start[lead]) <= policy.idle
 
 
 def open_leads(people: People, policy: Policy, target: str, now: int) -> Mask:
     """Whom a rescoring at `now` is about: created, neither converted nor lost, and active within `idle`; (leads,)."""
-    lead = np.arange(len(people), dtype=np.int64)
+    lead, start = np.arange(len(people), dtype=np.int64), _begins(people, target, now)
     as_of = np.full(len(people), now, dtype=np.int64)
-    there = (people.created_at < now) & is_open(people, conversions_of(people.outcomes, target, now), lead, as_of)
-    return np.asarray(there & _is_active(people, policy, lead, as_of), dtype=np.bool_)
+    there = (start < now) & _is_asked(people, target, now, start, lead, as_of)
+    return np.asarray(there & _is_active(people, policy, lead, as_of, start), dtype=np.bool_)
 
 
 def is_open(people: People, conversions: Conversions, lead: I64, as_of: I64) -> Mask:
@@ -219,23 +266,35 @@ def is_open(people: People, conversions: Conversions, lead: I64, as_of: I64) -> 
 
     `lead` must be sorted.
     """
-    closed = np.zeros(len(lead), dtype=np.bool_)
+    return ~_holds(conversions, lead, as_of) & (as_of <= _first_lost(people)[lead])
+
+
+def _holds(conversions: Conversions, lead: I64, as_of: I64) -> Mask:
+    """Does a conversion of lead[i] made before as_of[i] stand then, as far as is known? `lead` must be sorted."""
+    holds = np.zeros(len(lead), dtype=np.bool_)
     until = np.where(conversions.cancelled_at == NULL_TIME, FOREVER, conversions.cancelled_at)
     for who, start, end in zip(conversions.lead.tolist(), conversions.at.tolist(), until.tolist(), strict=True):
         first, last = np.searchsorted(lead, [who, who + 1])
-        closed[first:last] |= (as_of[first:last] > start) & (as_of[first:last] <= end)
-    return ~closed & (as_of <= _first_lost(people)[lead])
+        holds[first:last] |= (as_of[first:last] > start) & (as_of[first:last] <= end)
+    return holds
 
 
-def _first_lost(people: People) -> I64:
+def _first(lead: I64, at: I64, leads: int) -> I64:
+    """The earliest moment of each lead, FOREVER where it has none, (leads,)."""
+    first = np.full(leads, FOREVER, dtype=np.int64)
+    np.minimum.at(first, lead, at)
+    return first
+
+
+def _first_lost(people: People, since: I64 | None = None) -> I64:
+    """When each lead was first lost, (leads,); with `since` (leads,) losses before it do not count."""
     kind = people.outcomes["kind"]
     assert isinstance(kind, Coded)
-    lost = np.full(len(people), FOREVER, dtype=np.int64)
     rows = kind.recode({LOST: 1}, 0) == 1
-    np.minimum.at(
-        lost, _array(people.outcomes["lead"])[rows].astype(np.int64), _array(people.outcomes["occurred_at"])[rows]
-    )
-    return lost
+    lead, at = (_array(people.outcomes[n])[rows].astype(np.int64) for n in ("lead", "occurred_at"))
+    if since is not None:
+        lead, at = lead[at >= since[lead]], at[at >= since[lead]]
+    return _first(lead, at, len(people))
 
 
 def _last_event(people: People, lead: I64, as_of: I64) -> I64:
@@ -263,6 +322,13 @@ def seen_from(events: Columns) -> I64:
     """The moment from which each event may be seen: it has happened, arrived, and is known to be of its lead."""
     occurred, received, known = (_array(events[n]) for n in ("occurred_at", "received_at", "known_from"))
     return np.maximum(np.maximum(occurred, received), known).astype(np.int64)
+
+
+def final_labels(conversions: Conversions, lead: I64, as_of: I64, policy: Policy, now: int) -> tuple[F64, Mask]:
+    """`labels_of`, with NaN where the answer is not final at `now`."""
+    label, cancelled = labels_of(conversions, lead, as_of, policy)
+    label[as_of + policy.maturity > now] = np.nan
+    return label, cancelled
 
 
 def labels_of(conversions: Conversions, lead: I64, as_of: I64, policy: Policy) -> tuple[F64, Mask]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from data.dataset import Dataset
 from data.settings import Settings
 from training.assemble import Frame, Question, Table
 from training.bundle import Bundle
+from training.calendar import Slice
 from training.clusters import Clustering
 from training.rules import Rules
 from training.splits import Split
@@ -16,7 +17,8 @@ from training.splits import Split
 
 @dataclass(frozen=True)
 class Request:
-    """What a person asked for; `progress(what, total)` gives a function that advances."""
+    """What a person asked for; `progress(what, total)` gives a function that advances, `calendar(kind, slices, notes)`
+    is told who teaches and who judges before any work begins."""
 
     market: str
     target: str
@@ -24,11 +26,13 @@ class Request:
     trials: int
     seed: int
     progress: Callable[[str, int], Callable[[int], None]]
+    calendar: Callable[[str, Sequence[Slice], Sequence[str]], None] = lambda kind, slices, notes: None
 
 
 @dataclass(frozen=True)
 class Work:
-    """Everything before judging. `serving` is the bundle that answers now, `trouble` why it could not be read."""
+    """Everything before judging. `serving` is the bundle that answers now, `trouble` why it could not be read,
+    `plan` and `notes` the calendar."""
 
     dataset: Dataset
     settings: Settings
@@ -41,6 +45,8 @@ class Work:
     clusters: Clustering
     serving: Bundle | None
     trouble: str | None
+    plan: list[Slice] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def held_out(self) -> str:

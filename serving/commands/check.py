@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from data.errors import Verdict
-from serving.arguments import settings_for
+from serving.arguments import TargetOption, settings_for
 from serving.console import JsonOption, Screen
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 def check(
     dataset: Annotated[Path, typer.Argument(help="The dataset folder.")],
-    target: Annotated[str, typer.Option(help="The outcome to predict.")] = "converted",
+    target: TargetOption = None,
     config: Annotated[Path | None, typer.Option(help="Settings file; default ./leadlift.toml.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -35,7 +35,7 @@ def check(
 
     screen, lake = Screen(as_json), Lake(dataset)
     settings = settings_for(dataset, config)
-    found = checkup(lake, settings, target)
+    found = checkup(lake, settings, target or settings.training.target)
     _show(found, screen)
     rows = [(f"{r.share:.0%}", r.of, r.remedy) for r in repairs(found)]
     if rows:

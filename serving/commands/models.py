@@ -1,8 +1,8 @@
-"""`leadlift train`, `models`, `promote`, `rollback`."""
+"""`leadlift train` and `models`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,18 +12,14 @@ import typer
 from data.dataset import open_dataset
 from data.errors import UsageError, Verdict
 from data.settings import Settings, load_settings
-from serving.arguments import market_or_only, parse_time, settings_for
+from serving.arguments import ConfigOption, MarketOption, TargetOption, market_or_only, parse_time, settings_for
+from serving.commands.promote import AcceptOption, look, put, refusal, refuse_blank
 from serving.commands.train_report import show_evidence
 from serving.console import JsonOption, Screen
 
 if TYPE_CHECKING:
+    from training.calendar import Slice
     from training.result import Training
-
-ConfigOption = Annotated[Path | None, typer.Option(help="Settings file; default ./leadlift.toml.")]
-MarketOption = Annotated[
-    str | None, typer.Option(help="Market; default the dataset's name, or the only one in the home.")
-]
-TargetOption = Annotated[str, typer.Option(help="Which outcome is predicted.")]
 
 TABLE = (("AUC", "auc"), ("PR-AUC", "pr_auc"), ("log loss", "log_loss"), ("ECE", "ece"), ("lift at 10 %", "lift_at_10"))
 
@@ -31,8 +27,6 @@ TABLE = (("AUC", "auc"), ("PR-AUC", "pr_auc"), ("log loss", "log_loss"), ("ECE",
 def register(app: typer.Typer) -> None:
     app.command("train")(train)
     app.command("models")(models)
-    app.command("promote")(promote)
-    app.command("rollback")(rollback)
 
 
 def train(
@@ -40,11 +34,12 @@ def train(
     as_of: Annotated[
         str | None, typer.Option(help="Train as if it were this moment; default just after the last arrival.")
     ] = None,
-    target: TargetOption = "converted",
+    target: TargetOption = None,
     market: MarketOption = None,
     trials: Annotated[int | None, typer.Option(min=1, help="Settings of LightGBM to try.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Same seed and data, same bundle.")] = None,
     promote: Annotated[bool, typer.Option(help="Serve the model if the gate is open; exit 3 if it is closed.")] = False,
+    accept_change: AcceptOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -52,8 +47,10 @@ def train(
     from training import run
 
     screen = Screen(as_json)
+    refuse_blank(accept_change)
     opened = open_dataset(dataset)
     settings = settings_for(dataset, config)
+    target = target or settings.training.target
     request = run.Request(
         market=run.market_of(opened, market),
         target=target,
@@ -61,24 +58,35 @@ def train(
         trials=trials or settings.training.trials,
         seed=settings.training.seed if seed is None else seed,
         progress=screen.advancing,
+        calendar=lambda kind, slices, notes: _show_calendar(screen, kind, slices, notes),
     )
     training = run.train(opened, settings, request)
     _show(screen, training)
+    change, refused = None, None
     if promote and training.verdict.open:
-        _promote(settings, request.market, target, training.bundle.version)
-    screen.result(_document(training, request, promoted=promote and training.verdict.open))
-    _next(screen, training, dataset, promote)
-    if promote and not training.verdict.open:
-        raise Verdict(
-            f"the gate is closed: {'; '.join(training.verdict.reasons)}. Everything was kept, nothing promoted."
-        )
+        change = look(screen, settings, training.bundle, dataset, request.as_of)
+        refused = refusal(settings, change, accept_change)
+        if refused is None:
+            put(settings, request.market, target, training.bundle.version, accept_change)
+    elif promote:
+        refused = f"the gate is closed: {'; '.join(training.verdict.reasons)}. Everything was kept, nothing promoted."
+    promoted = promote and refused is None
+    screen.result(_document(training, request, promoted) | {"change": change.document() if change else None})
+    _next(screen, training, dataset, promoted)
+    if refused:
+        raise Verdict(refused)
+
+
+def _show_calendar(screen: Screen, kind: str, slices: Sequence[Slice], notes: Sequence[str]) -> None:
+    from training.calendar import HEAD
+
+    screen.table(f"Calendar of the split ({kind})", HEAD, [s.cells() for s in slices], left=3)
+    for note in notes:
+        screen.say(note)
+    screen.say()
 
 
 def _show(screen: Screen, training: Training) -> None:
-    from training.calendar import HEAD
-
-    screen.table(f"Calendar of the split ({training.split.kind})", HEAD, [s.cells() for s in training.calendar], left=3)
-    screen.say()
     rows = [[name, *(_cell(metrics[m]) for _, m in TABLE)] for name, metrics in training.judgement.metrics.items()]
     judge, leads = len(training.judgement.rows), training.counts["judging_conversions"]
     title = f"Judged on {judge:,} snapshots with {leads:,} converted leads; 90 % intervals by lead"
@@ -105,7 +113,7 @@ def _cell(interval: Any) -> str:
 
 def _next(screen: Screen, training: Training, dataset: Path, promoted: bool) -> None:
     market = training.bundle.market
-    if promoted and training.verdict.open:
+    if promoted:
         moment = "" if training.calendar[0].first else " --as-of 2026-01-01T00:00:00Z"
         screen.next_steps(f"leadlift serve --market {market}", f"leadlift rescore {dataset} --out scores{moment}")
     elif training.verdict.open:
@@ -118,38 +126,32 @@ def _document(training: Training, request: Any, promoted: bool) -> dict[str, Any
     return {
         "market": request.market, "target": request.target, "seed": request.seed,
         "champion": training.judgement.champion, "candidates": training.candidates(), "counts": training.counts,
-        "split": {"kind": training.split.kind, "slices": [vars(s) for s in training.calendar]},
+        "split": {"kind": training.split.kind, "slices": [vars(s) for s in training.calendar],
+                  "notes": training.notes},
         "bundle": {"path": str(training.folder), "sha256": training.bundle.name},
         "clusters": training.clusters.document(), "mlflow_version": training.number, "gate": training.verdict.document(), "promoted": promoted,
         "serving": training.serving(), "comparators": training.comparators(), **training.evidence.document(),
     }  # fmt: skip
 
 
-def _promote(settings: Settings, market: str, target: str, version: str) -> None:
-    from training import registry
-
-    registry.promote(settings.home, market, target, version, _now(), _alias(settings, market, target))
-
-
-def _alias(settings: Settings, market: str, target: str) -> Callable[[str], None]:
-    from training import tracking
-
-    uri = tracking.tracking_uri(settings.mlflow.tracking_uri, settings.home)
-    return lambda version: tracking.set_alias(uri, settings.home, market, target, version)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def models(market: MarketOption = None, target: TargetOption = "converted", config: ConfigOption = None,
-           as_json: JsonOption = False) -> None:  # fmt: skip
+def models(
+    market: MarketOption = None,
+    target: TargetOption = None,
+    at: Annotated[
+        str | None, typer.Option(help="Which model was live then, such as 2026-11-17T10:00; UTC, or with +01:00.")
+    ] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Trained versions, their judgement, which one serves, and the history of promotions."""
     from training import registry, tracking
 
     screen = Screen(as_json)
     settings = load_settings(config)
-    name = market_or_only(settings, market)
+    name, target = market_or_only(settings, market), target or settings.training.target
+    if at is not None:
+        _live_at(screen, settings, name, target, at)
+        return
     uri = tracking.tracking_uri(settings.mlflow.tracking_uri, settings.home)
     registered = tracking.versions(uri, settings.home, name, target)
     serving = registry.current(settings.home, name, target)
@@ -158,7 +160,8 @@ def models(market: MarketOption = None, target: TargetOption = "converted", conf
                  [[str(c) for c in r.values()] for r in rows], left=6)  # fmt: skip
     history = registry.history(settings.home, name, target)
     for entry in (e for e in history if e["step"] == "done"):
-        screen.say(f"{entry['at']}  {entry['action']}  {entry['version']}")
+        why = f"  accepted: {entry['accepted_change']}" if "accepted_change" in entry else ""
+        screen.say(f"{entry['at']}  {entry['action']}  {entry['version']}{why}")
     aliased = next((r.version for r in registered if r.champion), None)
     if serving and aliased != serving.version:
         screen.say(
@@ -167,6 +170,22 @@ def models(market: MarketOption = None, target: TargetOption = "converted", conf
     screen.result({"market": name, "target": target, "models": rows, "history": history,
                    "current": serving.version if serving else None, "alias": aliased})  # fmt: skip
     screen.next_steps(f"leadlift promote VERSION --market {name}", f"leadlift rollback --market {name}")
+
+
+def _live_at(screen: Screen, settings: Settings, market: str, target: str, at: str) -> None:
+    """What the history says of one moment. A promotion that was begun and not finished is not live."""
+    from training import registry
+
+    moment = datetime.fromtimestamp(parse_time(at, "--at", assume_utc=True) / 1e6, UTC)
+    entry = registry.live_at(registry.history(settings.home, market, target), moment)
+    when = moment.isoformat(timespec="seconds")
+    if entry is None:
+        screen.say(f"At {when} no model of {market}, target {target}, was live: points answered.")
+    else:
+        screen.say(f"At {when} {entry['version']} was live, since {entry['at']} ({entry['action']}).")
+    screen.result({"market": market, "target": target, "at": when, "live": entry["version"] if entry else None,
+                   "since": entry["at"] if entry else None, "action": entry["action"] if entry else None})  # fmt: skip
+    screen.next_steps(f"leadlift models --market {market}")
 
 
 def _row(settings: Settings, market: str, target: str, one: Any, serving: str | None) -> dict[str, Any]:
@@ -184,38 +203,3 @@ def _row(settings: Settings, market: str, target: str, one: Any, serving: str | 
         "serves": "yes" if one.version == serving else "", "gate": "open" if found["gate"]["open"] else "closed",
         "candidate": found["champion"], "log_loss": None if loss is None else round(loss, 4),
     }  # fmt: skip
-
-
-def promote(
-    version: Annotated[str, typer.Argument(help="Version (first digits) or MLflow's number.")],
-    market: MarketOption = None,
-    target: TargetOption = "converted",
-    config: ConfigOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Serve a trained version whose gate is open. Can be run again."""
-    from training import tracking
-
-    screen = Screen(as_json)
-    settings = load_settings(config)
-    name = market_or_only(settings, market)
-    uri = tracking.tracking_uri(settings.mlflow.tracking_uri, settings.home)
-    wanted = tracking.resolve(tracking.versions(uri, settings.home, name, target), version)
-    _promote(settings, name, target, wanted)
-    screen.say(f"{wanted} serves {name}, target {target}.")
-    screen.result({"market": name, "target": target, "current": wanted})
-    screen.next_steps(f"leadlift serve --market {name}", f"leadlift rollback --market {name}")
-
-
-def rollback(market: MarketOption = None, target: TargetOption = "converted", config: ConfigOption = None,
-             as_json: JsonOption = False) -> None:  # fmt: skip
-    """Serve the release before the current one again."""
-    from training import registry
-
-    screen = Screen(as_json)
-    settings = load_settings(config)
-    name = market_or_only(settings, market)
-    release = registry.rollback(settings.home, name, target, _now(), _alias(settings, name, target))
-    screen.say(f"{release.version} serves {name}, target {target}, again.")
-    screen.result({"market": name, "target": target, "current": release.version})
-    screen.next_steps(f"leadlift models --market {name}")

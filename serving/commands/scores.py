@@ -14,7 +14,7 @@ import typer
 from data.dataset import Dataset, consenting, open_dataset
 from data.errors import InputError, UsageError
 from data.settings import Settings, load_settings
-from serving.arguments import parse_time, settings_for
+from serving.arguments import ConfigOption, MarketOption, TargetOption, parse_time, settings_for
 from serving.commands.serve import serve
 from serving.console import JsonOption, Screen
 
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from serving.rescore import Done, Job
     from serving.scorer import Wants
 
-ConfigOption = Annotated[Path | None, typer.Option(help="Settings file; default ./leadlift.toml.")]
-MarketOption = Annotated[str | None, typer.Option(help="Market; default the dataset's name, or the only one.")]
-TargetOption = Annotated[str, typer.Option(help="Which outcome is predicted.")]
 ReasonsOption = Annotated[str, typer.Option(help="Whose reasons: none, ready (sales-ready leads') or all.")]
 LangOption = Annotated[str, typer.Option(help="Language of the reasons: en or de.")]
 
@@ -42,7 +39,7 @@ def score(
     lead_id: Annotated[str | None, typer.Option(help="A lead of --dataset.")] = None,
     dataset: Annotated[Path | None, typer.Option(help="The dataset that knows the lead.")] = None,
     market: MarketOption = None,
-    target: TargetOption = "converted",
+    target: TargetOption = None,
     as_of: Annotated[str | None, typer.Option(help="The moment asked about; default now.")] = None,
     detail: Annotated[str, typer.Option(help="flat, or full for reasons, ledger and warnings.")] = "flat",
     reasons: ReasonsOption = "all",
@@ -59,7 +56,7 @@ def score(
         raise UsageError("--lead-id: expected --dataset DATASET beside it, got none.")
     settings = settings_for(dataset, config) if dataset else load_settings(config)
     opened = consenting(open_dataset(dataset), settings.privacy.require_consent) if dataset else None
-    desk = _desk(settings, market or (opened.info.name if opened else None), target)
+    desk = _desk(settings, market or (opened.info.name if opened else None), target or settings.training.target)
     moment = parse_time(as_of, "--as-of") if as_of else None
     wants = _wants(detail=detail, reasons=reasons, lang=lang)
     if file is not None:
@@ -148,7 +145,7 @@ def rescore(
     out: Annotated[Path, typer.Option(help="A folder for sets of Parquet, or a .csv file.")],
     as_of: Annotated[str | None, typer.Option(help="The moment; default just after the last arrival.")] = None,
     market: MarketOption = None,
-    target: TargetOption = "converted",
+    target: TargetOption = None,
     reasons: ReasonsOption = "all",
     lang: LangOption = "en",
     config: ConfigOption = None,
@@ -161,7 +158,7 @@ def rescore(
     screen = Screen(as_json)
     settings = settings_for(dataset, config)
     opened = consenting(open_dataset(dataset), settings.privacy.require_consent)
-    scorer = champion(settings, market or opened.info.name, target)
+    scorer = champion(settings, market or opened.info.name, target or settings.training.target)
     job = engine.Job(opened, scorer, _moment(opened, as_of), _wants(reasons=reasons, lang=lang))
     with screen.progress("profile rows scored", opened.info.counts.get("leads", 0)) as advance:
         if out.suffix == ".csv":

@@ -12,6 +12,7 @@ import typer
 
 from data.errors import UsageError
 from data.settings import Settings, load_settings
+from serving.arguments import TargetOption
 from serving.console import Screen
 
 
@@ -19,7 +20,7 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; default 127.0.0.1.")] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port; default 3000.")] = None,
     market: Annotated[str | None, typer.Option(help="Market; default the only one in the home.")] = None,
-    target: Annotated[str, typer.Option(help="Which outcome is predicted.")] = "converted",
+    target: TargetOption = None,
     config: Annotated[Path | None, typer.Option(help="Settings file; default ./leadlift.toml.")] = None,
 ) -> None:
     """Answer POST /v1/score over HTTP with BentoML until stopped."""
@@ -44,7 +45,7 @@ def serve(
     os.execve(
         sys.executable,
         [*command, "--host", address, "--port", str(number)],
-        _environment(settings, name, target, config),
+        _environment(settings, name, target or settings.training.target, config),
     )
 
 
