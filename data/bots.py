@@ -12,6 +12,7 @@ from data.records import MICROS
 
 MINUTE = 60 * MICROS
 EVENTS_PER_MINUTE = 60
+_MINUTES = 2**28  # more than there are since 1970 until the year 2480
 
 
 @cache
@@ -34,12 +35,12 @@ def too_fast(person: NDArray[np.int64], time: NDArray[np.int64]) -> NDArray[np.b
     person: numbers from 0; time: microseconds. The order of the events does not matter.
     """
     fast = np.zeros(len(person), dtype=np.bool_)
-    busy = np.bincount(person) > EVENTS_PER_MINUTE if len(person) else fast
-    rows = np.flatnonzero(busy[person])
-    if len(rows):
-        who, minute = person[rows], time[rows] // MINUTE
-        order = np.lexsort((minute, who))
-        opens = np.append(True, (np.diff(who[order]) != 0) | (np.diff(minute[order]) != 0))
-        run = np.cumsum(opens) - 1
-        fast[rows[order]] = np.bincount(run)[run] > EVENTS_PER_MINUTE
+    if not len(person):
+        return fast
+    rows = np.flatnonzero((np.bincount(person) > EVENTS_PER_MINUTE)[person])
+    key = person[rows] * _MINUTES + time[rows] // MINUTE
+    order = slice(None) if (key[1:] >= key[:-1]).all() else np.argsort(key)
+    opens = np.flatnonzero(np.diff(key[order], prepend=-1))
+    runs = np.diff(opens, append=len(rows))
+    fast[rows[order]] = np.repeat(runs > EVENTS_PER_MINUTE, runs)
     return fast

@@ -25,7 +25,7 @@ from features.leads import Leads, leads_at, select
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
-BLOCK = 4096
+BLOCK = 10_000
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from data.records import DWELL_BASES, EVENT_TYPES, MICROS
-from features.arrays import F64, I8, I32, I64, rows_where, run_ends
+from features.arrays import F64, I8, I32, I64, rows_where
 
 HEARTBEAT = 10  # seconds between page pings, the tracker's default
 MIN_VISIT = 5  # seconds until the first one
@@ -45,41 +45,38 @@ def _differs(values: I64 | I32) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     return fresh
 
 
-def gaps(session: I64, time: I64, type_: I8, dwell: F64, basis: I8) -> tuple[F64, I8]:
+def gaps(session: I64, ends: I64, time: I64, type_: I8, dwell: F64, basis: I8) -> tuple[F64, I8]:
     """Fill the dwell of page views nobody measured: time to the next page view of the session.
 
-    The last page of a session ends with the last thing done on it; where nothing follows it stays null. A session in
-    which engagement was measured gets no gaps, or its time would count twice. All of it is known at as_of, because
-    the events that end a gap are.
+    The last page of a session ends with the last thing done on it (`ends`, by session); where nothing follows it stays
+    null. A session in which engagement was measured gets no gaps, or its time would count twice. All of it is known at
+    as_of, because the events that end a gap are.
     """
-    web = rows_where(session != NO_SESSION)
-    if not len(web):
+    view = rows_where(type_ == _PAGE_VIEW)
+    if not len(view):
         return dwell, basis
-    s, t, what = session[web], time[web], type_[web]
-    engaged = web[rows_where(what == _ENGAGEMENT)]
-    measured = np.zeros(s[-1] + 1, dtype=np.bool_)
+    engaged = rows_where(type_ == _ENGAGEMENT)
+    measured = np.zeros(len(ends), dtype=np.bool_)
     measured[session[engaged[rows_where(~np.isnan(dwell[engaged]))]]] = True
-    end = t[run_ends(s)]
-    view = rows_where(what == _PAGE_VIEW)
-    s, t = s[view], t[view]
-    until, followed = end[s], np.zeros(len(view), dtype=np.bool_)
+    s, t = session[view], time[view]
+    until, followed = ends[s], np.zeros(len(view), dtype=np.bool_)
     np.equal(s[1:], s[:-1], out=followed[:-1])
     before = rows_where(followed)
     until[before] = t[before + 1]
     gap = (until - t) / MICROS
-    view = web[view]
     known = rows_where((followed | (gap > 0)) & ~measured[s] & np.isnan(dwell[view]))
     filled, code = dwell.copy(), basis.copy()
     filled[view[known]], code[view[known]] = gap[known], _GAP
     return filled, code
 
 
-def only_over(time: I64, type_: I8, dwell: F64, basis: I8, as_of: I64) -> tuple[F64, I8]:
+def only_over(type_: I8, dwell: F64, basis: I8, age: I64) -> tuple[F64, I8]:
     """Without the dwell that is not over before as_of: it was written beside the page view later on.
 
-    Engagement is told when it is over, and bears that moment; a time that began is over `dwell` after its event.
+    Engagement is told when it is over, and bears that moment; a time that began is over `dwell` after its event. age:
+    microseconds between each event and its as_of.
     """
-    running = rows_where(dwell * MICROS >= as_of - time)
+    running = rows_where(dwell * MICROS >= age)
     running = running[type_[running] != _ENGAGEMENT]
     if not len(running):
         return dwell, basis

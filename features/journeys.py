@@ -319,8 +319,7 @@ def cut(encoded: Encoded, lead: I64, as_of: I64, handed_over: I64 | None = None)
     """
     start, length = _events_of(encoded, lead)
     segment = np.repeat(np.arange(len(lead)), length)
-    shift = start - (np.cumsum(length) - length)
-    rows = np.arange(len(segment)) + shift[segment]
+    rows = _from_to(start, length, segment)
     seen = encoded.known[rows] < as_of[segment]
     if handed_over is not None and (handed_over != NULL_TIME).any():
         start_of = np.where(handed_over == NULL_TIME, as_of, handed_over)
@@ -328,22 +327,26 @@ def cut(encoded: Encoded, lead: I64, as_of: I64, handed_over: I64 | None = None)
     kept = rows_where(seen)
     rows, segment = rows[kept], segment[kept]
     count = np.bincount(segment, minlength=len(lead))
-    if (count > EVENTS_PER_MINUTE).any():
-        rows, segment = _human(encoded, rows, segment, count)
+    busy = rows_where(count > EVENTS_PER_MINUTE)
+    if len(busy) and len(fast := _too_fast(encoded, rows, count, busy)):
+        rows, segment = np.delete(rows, fast), np.delete(segment, fast)
         count = np.bincount(segment, minlength=len(lead))
     offsets = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
     time, type_ = encoded.time[rows], encoded.type[rows]
-    session = _sessions(segment, time, type_, encoded.session_key[rows])
+    session, ends = _sessions(segment, time, type_, encoded.session_key[rows])
     dwell, basis = encoded.dwell[rows], encoded.basis[rows]
     if len(encoded.page_view):
         dwell, basis = heartbeats(segment, time, encoded.page_view[rows], dwell, basis)
-    dwell, basis = gaps(session, time, type_, dwell, basis)
-    dwell, basis = only_over(time, type_, dwell, basis, as_of[segment])
-    return Journeys(
+    dwell, basis = gaps(session, ends, time, type_, dwell, basis)
+    age = as_of[segment] - time
+    dwell, basis = only_over(type_, dwell, basis, age)
+    journeys = Journeys(
         as_of=as_of, offsets=offsets, time=time, type=type_, content=encoded.content[rows],
         channel=encoded.channel[rows], campaign=encoded.campaign[rows], session=session, dwell=dwell, basis=basis,
         vocabulary=encoded.vocabulary,
     )  # fmt: skip
+    journeys.__dict__.update(segment=segment, age=age)  # their cached values: cutting knows them already
+    return journeys
 
 
 def _events_of(encoded: Encoded, lead: I64) -> tuple[I64, I64]:
@@ -356,18 +359,29 @@ def _events_of(encoded: Encoded, lead: I64) -> tuple[I64, I64]:
     return low + start, np.searchsorted(owner, lead, side="right") - start
 
 
-def _human(encoded: Encoded, rows: I64, segment: I64, count: I64) -> tuple[I64, I64]:
-    """`rows` and their segments without the web events that nobody makes so fast."""
-    at = rows_where((count > EVENTS_PER_MINUTE)[segment] & _WEB.take(encoded.type[rows]))
-    keep = np.ones(len(rows), dtype=np.bool_)
-    keep[at] = ~too_fast(segment[at], encoded.time[rows[at]])
-    return rows[keep], segment[keep]
+def _from_to(start: I64, length: I64, owner: I64) -> I64:
+    """start[i], start[i] + 1 ... of each run; owner: number of the run at each place."""
+    shift = start - (np.cumsum(length) - length)
+    if len(shift) and (shift == shift[0]).all():
+        return np.arange(shift[0], shift[0] + len(owner))
+    return np.arange(len(owner)) + shift[owner]
 
 
-def _sessions(segment: I64, time: I64, type_: I8, key: I32) -> I64:
-    """Session number of each web event: a new one after a gap above 30 minutes or under another session id."""
+def _too_fast(encoded: Encoded, rows: I64, count: I64, busy: I64) -> I64:
+    """Positions in `rows` of web events that nobody makes so fast; only segments with many events can have them."""
+    owner = np.repeat(np.arange(len(busy)), count[busy])
+    at = _from_to((np.cumsum(count) - count)[busy], count[busy], owner)
+    web = rows_where(_WEB.take(encoded.type[rows[at]]))
+    return at[web[rows_where(too_fast(owner[web], encoded.time[rows[at[web]]]))]]
+
+
+def _sessions(segment: I64, time: I64, type_: I8, key: I32) -> tuple[I64, I64]:
+    """Session number of each web event: a new one after a gap above 30 minutes or under another session id.
+
+    And the time of the last event of each session.
+    """
     web = rows_where(_WEB.take(type_))
-    session = np.full(len(time), NO_SESSION, dtype=np.int64)
+    session, ends = np.full(len(time), NO_SESSION, dtype=np.int64), time[:0]
     if len(web):
         s, t, k = segment[web], time[web], key[web]
         opens = np.ones(len(web), dtype=np.bool_)
@@ -375,4 +389,5 @@ def _sessions(segment: I64, time: I64, type_: I8, key: I32) -> I64:
         opens[1:] = (s[1:] != s[:-1]) | (t[1:] - t[:-1] > SESSION_GAP) | other_id
         first = rows_where(opens)
         session[web] = np.repeat(np.arange(len(first)), np.diff(first, append=len(web)))
-    return session
+        ends = t[np.append(first[1:], len(web)) - 1]
+    return session, ends
