@@ -24,6 +24,7 @@ from serving.reasons import OTHER_WORDS, SHOWN, family_sums, texts_of
 from serving.reply import time_text
 from serving.scorer import Scorer, Scores, Wants
 from training.calibration import logit
+from training.rules import score_points
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
@@ -189,7 +190,8 @@ class _Side:
         assert bundle is not None
         moment = known.moment(features)
         table = build_features(moment.leads, moment.journeys, features)
-        said, why = bundle.predict(table), bundle.explain(table)
+        points = score_points(bundle.rules, moment).total
+        said, why = bundle.predict(table, points), bundle.explain(table, points)
         sums = family_sums(why.contributions, features.family_of, len(features.families))
         parts = {name: sums[:, i] for i, name in enumerate(features.names)}
         # Whatever lies between the explained log-odds and the probability counts as calibration: it adds up exactly.

@@ -95,7 +95,7 @@ class Scorer:
         verdict = _Verdict.of(self, moment, points)
         table = verdict.table
         asked = _asked(verdict.standings == SALES_READY, wants.reasons)
-        reasons = self._reasons(table, verdict.prediction, asked, wants.lang)
+        reasons = self._reasons(table, verdict.prediction, points, asked, wants.lang)
         texts = reasons.texts if reasons else self._ledger_texts(moment, asked, wants.lang)
         columns = self._columns(known, moment, points, verdict, _spread(texts, asked))
         rank = verdict.prediction.rank_score if verdict.prediction else np.full(len(known), np.nan)
@@ -106,7 +106,7 @@ class Scorer:
 
     # -- reasons -----------------------------------------------------------------------------------------------
     def _reasons(
-        self, table: FeatureTable | None, prediction: Prediction | None, asked: Mask, lang: Lang
+        self, table: FeatureTable | None, prediction: Prediction | None, points: PointsTable, asked: Mask, lang: Lang
     ) -> Reasons | None:
         if self.bundle is None or table is None or prediction is None:
             return None
@@ -114,7 +114,7 @@ class Scorer:
         predicted = Prediction(
             prediction.probability[asked], prediction.low[asked], prediction.high[asked], prediction.rank_score[asked]
         )
-        return reasons_of(self.feature_set, part, self.bundle.explain(part), predicted, lang)
+        return reasons_of(self.feature_set, part, self.bundle.explain(part, points.total[asked]), predicted, lang)
 
     def _ledger_texts(self, moment: Moment, asked: Mask, lang: Lang) -> tuple[list[str | None], ...]:
         """Without a model the rules that count most are the reasons."""
@@ -226,7 +226,7 @@ class _Verdict:
             no_value = ExpectedValue(unknown, unknown, unknown)
             return _Verdict(scorer.rules.standings(points, rate), rate, unknown, unknown, no_value)
         table = build_features(moment.leads, moment.journeys, scorer.feature_set)
-        said = scorer.bundle.predict(table)
+        said = scorer.bundle.predict(table, points.total)
         standings = scorer.rules.standings(points, said.probability)
         value = scorer.bundle.expected_value(table, said)
         return _Verdict(standings, said.probability, said.low, said.high, value, said, table)

@@ -160,11 +160,11 @@ def _loads_from_mlflow(home: Path, version: str) -> None:
         bundle = read_bundle(home / "market" / "converted" / "releases" / version)
         rows = json.loads(bundle.files["canary.json"])["rows"]
         frame = pd.DataFrame(rows, columns=list(bundle.feature_set.columns), dtype=float)
-        answer = model.predict(frame[frame.columns[::-1]])["probability"].to_numpy()
+        answer = model.predict(frame.assign(points=40.0)[["points", *frame.columns[::-1]]])["probability"].to_numpy()
     from features.build import FeatureTable
 
     values = np.ascontiguousarray(frame.to_numpy(dtype=float))
-    ours = bundle.predict(FeatureTable(bundle.feature_set.columns, values)).probability
+    ours = bundle.predict(FeatureTable(bundle.feature_set.columns, values), np.full(len(values), 40)).probability
     assert np.array_equal(answer, ours)
 
 

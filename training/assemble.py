@@ -389,7 +389,8 @@ def _used(people: People, lead: I64) -> People:
 
 def _ask(champion: Bundle, people: People, frame: Frame, rows: I64, start: int, said: tuple[F64, F64]) -> None:
     moment = moment_of(people, champion.feature_set, frame.lead[rows] - start, frame.as_of[rows])
-    answer = champion.predict(build_features(moment.leads, moment.journeys, champion.feature_set))
+    table = build_features(moment.leads, moment.journeys, champion.feature_set)
+    answer = champion.predict(table, score_points(champion.rules, moment).total)
     said[0][rows], said[1][rows] = answer.rank_score, answer.probability
 
 

@@ -29,11 +29,12 @@ from data.errors import BundleError, InputError
 from data.files import replace_text, sync
 from features.build import FeatureSet, FeatureTable
 from features.golden import DIGESTS
-from training import calibration, value
+from training import calibration, cold, value
 from training.predictors import Predictor, predictor_of
 from training.rules import Rules
 
 F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -123,18 +124,40 @@ class Bundle:
     def _calibration(self) -> tuple[calibration.Calibrator, calibration.Isotonic | None, calibration.Spread | None]:
         return calibration.from_json(self.files["calibrator.json"])
 
-    def predict(self, table: FeatureTable) -> Prediction:
-        """Probabilities of rows built with this bundle's feature set; other columns are a BundleError."""
+    @property
+    def model_weight(self) -> float:
+        """How much the model counts against the points, see training.cold; 1 = the model alone."""
+        return float(self.manifest.get("model_weight", 1.0))
+
+    def predict(self, table: FeatureTable, points: I64 | None = None) -> Prediction:
+        """Probabilities of rows built with this bundle's feature set; other columns are a BundleError.
+
+        points: totals 0-100 of the rows by this bundle's rules, (n,); only a model that leans on the points needs them.
+        """
         values = self._values(table)
         raw = self.model.raw(values)
         calibrator, _, spread = self._calibration
         probability = calibrator.apply(raw)
+        if self.model_weight < 1.0:
+            raw, probability = cold.leaned(self.model_weight, raw, probability, self._by_points(points))
         low, high = spread.bounds(probability) if spread else (probability, probability)
         return Prediction(probability, low, high, raw)
 
-    def explain(self, table: FeatureTable) -> Explanation:
-        """What each column adds to the uncalibrated log-odds."""
-        return Explanation(*self.model.contributions(self._values(table)))
+    def explain(self, table: FeatureTable, points: I64 | None = None) -> Explanation:
+        """What each column adds to the uncalibrated log-odds; what the points add is part of the base."""
+        parts, base = self.model.contributions(self._values(table))
+        weight = self.model_weight
+        if weight < 1.0:
+            parts, base = weight * parts, weight * base + (1.0 - weight) * calibration.logit(self._by_points(points))
+        return Explanation(parts, base)
+
+    def _by_points(self, points: I64 | None) -> F64:
+        if points is None:
+            raise BundleError.of(
+                where=f"bundle {self.version}", expected="the points of each row, on which this model leans",
+                got="none", remedy="Hand them over with the features.",
+            )  # fmt: skip
+        return self.points_probability(points.astype(np.float64))
 
     def points_probability(self, total: F64) -> F64:
         """The probability that points of 0-100 stood for in training; NaN where the bundle has no points calibrator."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training import comparators
+from training import cold, comparators
 from training.assemble import Frame, Table
 from training.calibration import Isotonic, fit_isotonic
 from training.candidates import Candidate, FittedCandidate, again, choose, fit
@@ -61,7 +61,8 @@ def judged(work: Work, advance: Callable[[], None]) -> Judgement:
     answers: dict[str, list[Judged]] = {}
     for turn in split.turns:
         chosen, fitted, points = _one_turn(work, turn, advance)
-        turn_said = _answers(table, turn, fitted, points) | _serving(work, turn)
+        weight = cold.weight_of(frame.conversions(turn.train))
+        turn_said = _answers(table, turn, fitted, points, weight) | _serving(work, turn, points, weight)
         turn_said |= comparators.judged(table.comparators, frame.label, frame.weight, turn)
         for name, one in turn_said.items():
             answers.setdefault(name, []).append(one)
@@ -73,7 +74,7 @@ def judged(work: Work, advance: Callable[[], None]) -> Judgement:
     return Judgement(rows, bench, said, sampled, metrics, draws, chosen, fitted, points)
 
 
-def _serving(work: Work, turn: Turn) -> dict[str, Judged]:
+def _serving(work: Work, turn: Turn, points: Isotonic, weight: float) -> dict[str, Judged]:
     """The release that serves now, on the judged rows.
 
     Its own answers where it was trained without the leads that are held out here; else its recipe, fitted and
@@ -87,8 +88,7 @@ def _serving(work: Work, turn: Turn) -> dict[str, Judged]:
     recipe = bundle.manifest["recipe"]
     rows = rows_of(work.frame, work.table, turn.train)
     fitted = again(Recipe(recipe["kind"], recipe["settings"], bundle.manifest["seed"], recipe["threads"]), rows)
-    raw = fitted.model.raw(np.ascontiguousarray(work.table.values[turn.judge]))
-    return {SERVING: Judged(raw, fitted.calibrator.apply(raw))}
+    return {SERVING: _answer(fitted, work.table, turn, points, weight)}
 
 
 def _one_turn(
@@ -101,14 +101,21 @@ def _one_turn(
     return chosen, [fit(c, rows) for c in chosen], points
 
 
-def _answers(table: Table, turn: Turn, fitted: list[FittedCandidate], points: Isotonic) -> dict[str, Judged]:
-    values = np.ascontiguousarray(table.values[turn.judge])
+def _answers(
+    table: Table, turn: Turn, fitted: list[FittedCandidate], points: Isotonic, weight: float
+) -> dict[str, Judged]:
     total = table.points[turn.judge].astype(np.float64)
     said = {POINTS: Judged(total, points.apply(total))}
     for candidate in sorted(fitted, key=lambda f: ("logistic", "lightgbm", "blend").index(f.name)):
-        raw = candidate.model.raw(values)
-        said[candidate.name] = Judged(raw, candidate.calibrator.apply(raw))
+        said[candidate.name] = _answer(candidate, table, turn, points, weight)
     return said
+
+
+def _answer(fitted: FittedCandidate, table: Table, turn: Turn, points: Isotonic, weight: float) -> Judged:
+    """What a candidate says of the judged rows, leaning on the points while conversions are few."""
+    raw = fitted.model.raw(np.ascontiguousarray(table.values[turn.judge]))
+    by_points = points.apply(table.points[turn.judge].astype(np.float64))
+    return Judged(*cold.leaned(weight, raw, fitted.calibrator.apply(raw), by_points))
 
 
 def _joined(parts: list[Judged]) -> Judged:

@@ -6,7 +6,7 @@ import numpy as np
 import yaml
 
 from features.golden import DIGESTS
-from training import card
+from training import card, cold
 from training.bundle import Bundle, canary_text, make_bundle
 from training.calendar import Slice
 from training.calibration import Spread, to_json
@@ -49,7 +49,7 @@ def bundle_of(
         "horizon_days": work.question.policy.horizon_days, "candidate": found.champion, "seed": work.request.seed,
         "recipe": {"kind": recipe.kind, "settings": dict(recipe.settings), "threads": recipe.threads},
         "families": {n: DIGESTS[n] for n in work.table.feature_set.names if n in DIGESTS},
-        "held_out": work.held_out, "split": [vars(s) for s in plan],
+        "model_weight": cold.weight_of(work.frame.conversions(work.split.turns[0].train)), "held_out": work.held_out, "split": [vars(s) for s in plan],
     }  # fmt: skip
     return make_bundle(texts, about)
 

@@ -25,10 +25,14 @@ class LeadliftModel(PythonModel):
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """Feature columns by name, in any order -> a column `probability`."""
+        """Feature columns by name, in any order -> a column `probability`.
+
+        A model that leans on the points (training.cold) also needs their total in a column `points`.
+        """
         columns = self.bundle.feature_set.columns
         values = np.ascontiguousarray(model_input[list(columns)].to_numpy(dtype=np.float64, na_value=np.nan))
-        return pd.DataFrame({"probability": self.bundle.predict(FeatureTable(columns, values)).probability})
+        points = model_input["points"].to_numpy(dtype=np.int64) if self.bundle.model_weight < 1.0 else None
+        return pd.DataFrame({"probability": self.bundle.predict(FeatureTable(columns, values), points).probability})
 
 
 set_model(LeadliftModel())

@@ -125,7 +125,8 @@ def _register(client: MlflowClient, name: str, bundle: Bundle, folder: Path, run
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
 
-    columns = Schema([ColSpec(DataType.double, c) for c in bundle.feature_set.columns])
+    names = (*bundle.feature_set.columns, *(("points",) if bundle.model_weight < 1.0 else ()))
+    columns = Schema([ColSpec(DataType.double, c) for c in names])
     answer = Schema([ColSpec(DataType.double, "probability")])
     root = Path(__file__).resolve().parents[1]
     info = mlflow.pyfunc.log_model(
