@@ -1,7 +1,7 @@
 """Log-odds or points -> probability, with bounds. Fitting uses held-out predictions only.
 
-A calibrator is plain JSON. `sigmoid` is Platt's map on log-odds, 1 / (1 + exp(-(a x + b))); `isotonic` is a
-monotone line through shrunken means, for the points. Both never decide an order: ties are broken by the raw score.
+A calibrator is plain JSON. `sigmoid` is Platt's map on log-odds, 1 / (1 + exp(-(a x + b))); `isotonic` is a monotone
+line, for the points through shrunken means. Which one a model gets says training.calibrators. All of them never decide an order: ties are broken by the raw score.
 """
 
 from __future__ import annotations
@@ -48,16 +48,17 @@ class Sigmoid:
 
 @dataclass(frozen=True)
 class Isotonic:
-    """A monotone, piecewise linear map through the knots (x ascending)."""
+    """A monotone, piecewise linear map through the knots (x ascending); kind says how they were found."""
 
     x: tuple[float, ...]
     y: tuple[float, ...]
+    kind: str = "isotonic"
 
     def apply(self, raw: F64) -> F64:
         return clip(np.interp(raw, self.x, self.y))
 
     def document(self) -> dict[str, object]:
-        return {"kind": "isotonic", "x": list(self.x), "y": list(self.y)}
+        return {"kind": self.kind, "x": list(self.x), "y": list(self.y)}
 
 
 Calibrator = Sigmoid | Isotonic
@@ -155,4 +156,4 @@ def from_json(text: str) -> tuple[Calibrator, Isotonic | None, Spread | None]:
     model = d["model"]
     if model["kind"] == "sigmoid":
         return Sigmoid(model["a"], model["b"]), points or None, spread or None
-    return Isotonic(tuple(model["x"]), tuple(model["y"])), points or None, spread or None
+    return Isotonic(tuple(model["x"]), tuple(model["y"]), model["kind"]), points or None, spread or None

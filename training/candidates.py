@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from training import calibrators
 from training.calibration import Calibrator, fit_sigmoid
 from training.models import Recipe, Rows, rounds_and_predictions
 from training.predictors import Predictor
@@ -76,8 +77,9 @@ def choose(rows: Rows, trials: int, seed: int, threads: int, advance: Advance) -
     folds = by_lead(rows.hashes)
     logistic = _best([_logistic(rows, folds, c, seed, threads, advance) for c in _LOGISTIC_C])
     trees = [_trees(rows, folds, t, seed, threads, advance) for t in _TREES[: tried(trials)]]
-    candidates = [logistic, _best(trees), _blend(rows, [logistic, *trees])]
-    return sorted(candidates, key=lambda c: c.loss)
+    candidates = sorted([logistic, _best(trees), _blend(rows, [logistic, *trees])], key=lambda c: c.loss)
+    return [replace(c, calibrator=calibrators.chosen(c.held_out, rows.label, rows.weight, rows.hashes))
+            for c in candidates]  # fmt: skip
 
 
 def steps(trials: int) -> int:
