@@ -102,7 +102,7 @@ def _show(screen: Screen, training: Training) -> None:
     if training.counts["train_conversions"] < 300:
         screen.say(
             f"{training.counts['converted_leads']} converted leads are few, with {training.counts['train_conversions']} "
-            "of them to learn from: below 300 the points are the safer score."
+            "of them to learn from: below 300 the model leans on the points."
         )
 
 
