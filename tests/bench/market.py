@@ -14,26 +14,31 @@ from data.settings import load_settings
 from data.simulate.market import Market
 from data.simulate.truth import truth
 from data.simulate.write import write_market
+from features.build import FeatureTable
 from tests.bench.line import Line
+from training.bundle import Prediction
 from training.evaluate import Judged, measures
-from training.judging import POINTS, judged
-from training.run import prepared
+from training.judging import POINTS
+from training.run import prepared, train
 from training.work import Request, Work
 
-SNAPSHOTS, CONTINUATIONS = 3000, 500
+LEADS, SNAPSHOTS, CONTINUATIONS = 20_000, 3000, 500
 F64 = NDArray[np.float64]
 
 
 def lines() -> Iterator[Line]:
-    """10,000 leads over 365 days, the market of the demo; the truth at 3,000 judging snapshots, 500 continuations each."""
+    """20,000 leads over 365 days, seed 7; the truth at 3,000 judging snapshots, 500 continuations each."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "market"
-        write_market(path, Market(10_000, 365, 7), DatasetInfo(name="market"))
-        dataset = open_dataset(path)
+        write_market(path, Market(LEADS, 365, 7), DatasetInfo(name="market"))
+        dataset, settings = open_dataset(path), load_settings(options={"home": folder})
         quiet = Request("market", "converted", None, 3, 0, lambda what, total: lambda by: None)
-        work = prepared(dataset, load_settings(options={"home": folder}), quiet)
-        found = judged(work, lambda: None)
+        training = train(dataset, settings, quiet)
+        work, found = prepared(dataset, settings, quiet), training.judgement
         rows, true = _truth(dataset, work, found.rows)
+        frame = found.rows[rows]
+        table = FeatureTable(work.table.feature_set.columns, np.ascontiguousarray(work.table.values[frame]))
+        served = training.bundle.predict(table, work.table.points[frame])
     label = work.frame.label
     yield Line("market snapshots with truth", len(true), low=SNAPSHOTS)
     yield Line("market base rate", float(np.nanmean(label)), 0.03, 0.08)
@@ -42,7 +47,19 @@ def lines() -> Iterator[Line]:
         "market AUC of the truth", measures(scores, label[found.rows][rows], np.ones(len(rows)))["auc"], 0.78, 0.88
     )
     for name in (POINTS, found.champion):
-        yield Line(f"market skill of {name}, share of the truth's", _skill(found.said[name].probability[rows], true))
+        low = 0.80 if name == found.champion else None
+        skill = _skill(found.said[name].probability[rows], true)
+        yield Line(f"market skill of {name}, share of the truth's", skill, low)
+    yield from _intervals(served, true)
+
+
+def _intervals(served: Prediction, true: F64) -> Iterator[Line]:
+    """How often the 90 % interval holds the truth, overall and in each tenth of the predictions."""
+    inside = ((served.low <= true) & (true <= served.high)).astype(np.float64)
+    tenths = np.array_split(np.argsort(served.probability, kind="stable"), 10)
+    yield Line("market intervals that hold the truth", float(inside.mean()), 0.87)
+    yield Line("market intervals that hold it, worst tenth", min(float(inside[t].mean()) for t in tenths), 0.80)
+    yield Line("market mean width of the intervals", float((served.high - served.low).mean()))
 
 
 def _truth(dataset: Dataset, work: Work, judging: NDArray[np.int64]) -> tuple[NDArray[np.int64], F64]:
