@@ -63,3 +63,24 @@ def test_the_points_notebook_judges_points_model_and_suggestion_on_the_same_look
     assert found["disagreeing"]["looks"].sum() == len(judgement.rows)
     assert all(curve[0] == (0, 0) and curve[-1] == (1, 1) for curve in found["curves"].values())
     assert len(found["curves"]) == 3
+
+
+def test_the_paths_notebook_shows_that_paths_cut_at_the_purchase_invent_lift(shown: Any) -> None:
+    found = shown("content_paths")
+    trap = found["trap"]
+    missing_1 = (trap["seem to sell"] + trap["seem to put off"]) / trap["paths"]
+    assert missing_1["cut at the purchase"] > 0.5
+    assert missing_1["at a landmark"] <= 0.15
+
+    report, table = found["report"], found["table"]
+    assert list(table.index) == [r.text for r in report.rows]
+    assert table["leads"].sum() + report.below_support == report.leads
+    assert (table["low"] <= table["rate"]).all()
+    assert (table["rate"] <= table["high"]).all()
+    assert table["low"].is_monotonic_decreasing
+    assert table["lift_low"].iloc[0] > 1
+
+    assert len(found["taken"]) == report.leads
+    assert len(found["by_channel"]) > 1
+    of_all = found["channels"].groupby(level="path")["leads"].sum()
+    assert (of_all <= table["leads"].reindex(of_all.index)).all()

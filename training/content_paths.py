@@ -20,9 +20,11 @@ from numpy.typing import NDArray
 from data import packaged
 from data.dataset import Dataset
 from data.errors import InputError, Verdict
-from data.records import DAY
+from data.records import DAY, Coded
+from features.arrays import pick
 from features.beside import Beside
 from features.build import FeatureSet, journeys_at
+from features.channels import CHANNELS
 from features.journeys import Journeys
 from training.snapshots import Policy, conversions_of, is_open, labels_of
 
@@ -74,10 +76,12 @@ class PathReport:
 
 @dataclass(frozen=True)
 class Taken:
-    """One row per lead at its landmark: the path it had taken and whether it converted afterwards."""
+    """One lead at its landmark: the path it had taken, whether it converted afterwards (1 or 0), and the channel of its
+    first session, None without one."""
 
     path: tuple[str, ...]
     label: float
+    channel: str | None = None
 
 
 def content_paths(
@@ -98,20 +102,29 @@ def content_paths(
             where=str(dataset.path), expected="events with times", got="a table without times",
             remedy="Paths need a tracker's events: leadlift import.",
         )  # fmt: skip
-    taken, censored, before = [], 0, 0
-    for rows, late, early in _groups(dataset, policy, target, now, landmark_days, by, steps):
-        taken += rows
-        censored, before = censored + late, before + early
+    taken, censored, before = taken_at_landmark(dataset, policy, target, now, landmark_days, by, steps)
     if not taken:
         raise Verdict(f"paths: no lead has matured {landmark_days} + {policy.horizon_days} days after it came. Wait, or "
                       "shorten --landmark.")  # fmt: skip
     return _report(taken, support, censored, before, landmark_days, policy.horizon_days)
 
 
+def taken_at_landmark(
+    dataset: Dataset, policy: Policy, target: str, now: int, landmark_days: int = 7, by: By = "content",
+    steps: int = USUAL_STEPS,
+) -> tuple[list[Taken], int, int]:  # fmt: skip
+    """The leads that matured, how many are censored, how many were won or lost before their landmark."""
+    taken, censored, before = [], 0, 0
+    for rows, late, early in _groups(dataset, policy, target, now, landmark_days, by, steps):
+        taken += rows
+        censored, before = censored + late, before + early
+    return taken, censored, before
+
+
 def _groups(
     dataset: Dataset, policy: Policy, target: str, now: int, landmark_days: int, by: By, steps: int
 ) -> Iterator[tuple[list[Taken], int, int]]:
-    """Per group of leads: those that matured, how many are censored, how many were won or lost before the landmark."""
+    """`taken_at_landmark` per group of leads."""
     text = dataset.content_text() or packaged.content_text()
     blank = FeatureSet((), dataset.info.extra, {}, yaml.safe_load(text), packaged.source_categories())
     for people in dataset.people():
@@ -125,7 +138,8 @@ def _groups(
         journeys = journeys_at(blank.encode(people.events), lead[rows], landmark[rows], Beside.of(people))
         label, _ = labels_of(conversions, lead[rows], landmark[rows], policy)
         paths = paths_of(journeys, by, steps)
-        taken = [Taken(p, y) for p, y in zip(paths, label.tolist(), strict=True)]
+        channel = Coded(pick(journeys.session_channel, journeys.first_session), CHANNELS).texts()
+        taken = [Taken(p, y, c) for p, y, c in zip(paths, label.tolist(), channel, strict=True)]
         yield taken, int((open_ & ~mature).sum()), int((here & ~open_).sum())
 
 
@@ -149,16 +163,20 @@ def _name(journeys: Journeys, content: int, by: By) -> str | None:
 def _report(
     taken: Sequence[Taken], support: int, censored: int, before: int, landmark_days: int, horizon_days: int
 ) -> PathReport:
-    leads = Counter(t.path for t in taken)
-    won = Counter(t.path for t in taken if t.label == 1)
-    total = sum(won.values())
-    rate = total / len(taken)
-    rows = [_row(path, n, won[path], rate) for path, n in leads.items() if n >= support]
-    rows.sort(key=lambda r: (-r.low, r.path))
+    total = sum(t.label == 1 for t in taken)
+    rows = path_rows(taken, support)
     shown = sum(r.leads for r in rows)
     return PathReport(
-        tuple(rows), len(taken), total, rate, len(taken) - shown, censored, before, landmark_days, horizon_days
+        rows, len(taken), total, total / len(taken), len(taken) - shown, censored, before, landmark_days, horizon_days
     )
+
+
+def path_rows(taken: Sequence[Taken], support: int = 30) -> tuple[PathRow, ...]:
+    """The paths of at least `support` of these leads, by lower bound of the rate; lift is over the rate of them all."""
+    leads = Counter(t.path for t in taken)
+    won = Counter(t.path for t in taken if t.label == 1)
+    rows = [_row(path, n, won[path], won.total() / len(taken)) for path, n in leads.items() if n >= support]
+    return tuple(sorted(rows, key=lambda r: (-r.low, r.path)))
 
 
 def _row(path: tuple[str, ...], leads: int, conversions: int, base: float) -> PathRow:

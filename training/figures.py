@@ -98,3 +98,23 @@ def lift_figure(curves: Mapping[str, Sequence[tuple[float, float]]]) -> go.Figur
         some = [(s, c / s) for s, c in curve if s > 0]
         figure.add_scatter(x=[s for s, _ in some], y=[v for _, v in some], mode="lines", name=name)
     return _dressed(figure, "Lift: how much better than all?", "share of looks, best first", "lift")
+
+
+def paths_figure(reports: Mapping[str, Sequence[Mapping[str, Any]]]) -> go.Figure:
+    """Lift of content paths with 95 % intervals, the first path on top; one colour a report, the dotted line is all."""
+    figure = go.Figure()
+    for name, rows in reports.items():
+        figure.add_scatter(
+            x=[r["lift"] for r in rows], y=[" > ".join(r["path"]) for r in rows], mode="markers", name=name,
+            orientation="h",
+            error_x={
+                "type": "data", "symmetric": False, "array": [r["lift_high"] - r["lift"] for r in rows],
+                "arrayminus": [r["lift"] - r["lift_low"] for r in rows],
+            },
+        )  # fmt: skip
+    figure.add_vline(x=1, line={"dash": "dot", "color": _INK})
+    figure.update_layout(scattermode="group")
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    paths = {tuple(r["path"]) for rows in reports.values() for r in rows}
+    dressed = _dressed(figure, "Which content paths convert? 95 % intervals", "lift over all leads", "")
+    return dressed.update_layout(height=max(480, 160 + 26 * len(paths)))

@@ -1,0 +1,161 @@
+"""Which content paths convert, why they are taken at a landmark, and whether a path is as good in every channel.
+
+    marimo edit notebooks/content_paths.py
+
+Reads the dataset of LEADLIFT_NOTEBOOK_DATASET, or simulates a small market.
+"""
+
+import marimo
+
+app = marimo.App(width="medium")
+
+
+@app.cell
+def _():
+    import os
+    import tempfile
+    from pathlib import Path
+
+    import marimo as mo
+    import numpy as np
+    import pandas as pd
+
+    from data.dataset import DatasetInfo, consenting, joined, open_dataset
+    from data.records import DAY
+    from data.simulate.market import Market
+    from data.simulate.write import write_market
+    from features.beside import Beside
+    from features.build import journeys_at
+    from serving.arguments import settings_for
+    from training import content_paths, figures
+    from training.rules_rows import encoder
+    from training.run import moment_of
+    from training.snapshots import policy_of
+
+    return (
+        Beside, DAY, DatasetInfo, Market, Path, consenting, content_paths, encoder, figures, joined, journeys_at, mo,
+        moment_of, np, open_dataset, os, pd, policy_of, settings_for, tempfile, write_market,
+    )  # fmt: skip
+
+
+@app.cell
+def _(
+    DatasetInfo, Market, Path, consenting, moment_of, open_dataset, os, policy_of, settings_for, tempfile, write_market
+):  # fmt: skip
+    folder = os.environ.get("LEADLIFT_NOTEBOOK_DATASET")
+    if not folder:
+        folder = str(Path(tempfile.mkdtemp()) / "market")
+        write_market(Path(folder), Market(4000, 300, 1), DatasetInfo(name="notebook", buckets=8))
+    settings = settings_for(Path(folder), None)
+    dataset = consenting(open_dataset(folder), settings.privacy.require_consent)
+    now, policy = moment_of(dataset, None), policy_of(settings.snapshots)
+    steps, support, landmark = 2, 30, 7
+    return dataset, landmark, now, policy, steps, support
+
+
+@app.cell
+def _(mo):
+    mo.md("""
+    ## First, a trap
+
+    The obvious way: take each buyer's last steps before buying, and everybody else's last steps so far. To see what it
+    does, **we draw by lot who buys**: one lead in five, on any day of its first two months, ten draws in all. Now no
+    page can matter: every lift should be 1, and only about one interval in 20 may miss it by chance.
+
+    *At a landmark*: everybody's path up to day 7, and who buys in the horizon after it.
+    """)
+    return
+
+
+@app.cell
+def _(
+    Beside, DAY, content_paths, dataset, encoder, figures, joined, journeys_at, landmark, mo, now, np, pd, policy, steps,
+    support,
+):  # fmt: skip
+    people = joined(list(dataset.people()))
+    encoded = encoder(dataset, False).encode(people.events)
+    draws, lot = 10, np.random.default_rng(1)
+    old = np.repeat(np.flatnonzero(people.created_at < now - 90 * DAY), draws)
+    buys_on = np.where(lot.random(len(old)) < 0.2, lot.integers(1, 61, len(old)), 10_000)  # days; 10,000 = never
+    first_look = people.created_at[old] + policy.first_look
+    cuts = {
+        "cut at the purchase": (np.minimum(first_look + buys_on * DAY, now), buys_on > 0, buys_on <= 60),
+        "at a landmark": (
+            first_look + landmark * DAY, buys_on > landmark, buys_on <= landmark + policy.horizon_days,
+        ),
+    }  # fmt: skip
+    by_lot = {}
+    for _name, (_as_of, _open, _bought) in cuts.items():
+        _journeys = journeys_at(encoded, old[_open], _as_of[_open], Beside.of(people))
+        _paths = content_paths.paths_of(_journeys, "type", steps)
+        _taken = [content_paths.Taken(p, float(y)) for p, y in zip(_paths, _bought[_open], strict=True)]
+        by_lot[_name] = content_paths.path_rows(_taken, draws * support)
+    trap = pd.DataFrame({
+        n: {
+            "paths": len(rows), "seem to sell": sum(r.lift_low > 1 for r in rows),
+            "seem to put off": sum(r.lift_high < 1 for r in rows),
+        }
+        for n, rows in by_lot.items()
+    }).T  # fmt: skip
+    mo.vstack([
+        trap,
+        figures.paths_figure({n: [r.document() for r in rows] for n, rows in by_lot.items()}),
+        mo.md("""
+    Cut at the purchase, the pages of the first day (a form and its thanks) seem to sell, and those of later visits seem
+    to put off: buyers are looked at while they are new, the others long after. At a landmark all have had the same time.
+    """),
+    ])  # fmt: skip
+    return by_lot, trap
+
+
+@app.cell
+def _(content_paths, dataset, figures, landmark, mo, now, pd, policy, steps, support):
+    report = content_paths.content_paths(dataset, policy, "converted", now, landmark, "type", steps, support)
+    mo.stop(not report.rows, mo.md(f"No path has {support} leads yet."))
+    table = pd.DataFrame([vars(r) | {"path": r.text} for r in report.rows]).set_index("path").round(3)
+    mo.vstack([
+        mo.md(f"""
+    ## What converts
+
+    Real purchases again. Of {report.leads:,} leads, {report.conversions:,} bought within {report.horizon_days} days
+    after day {landmark}: {report.rate:.1%}. The best path comes first, by the lower end of its interval. Trust a lift
+    whose interval lies above 1, and test it before you rebuild the site: people who are about to buy read the prices;
+    sending others there does not make them buy.
+    """),
+        table, figures.paths_figure({"all channels": [r.document() for r in report.rows]}),
+        mo.md(f"""
+    {report.below_support:,} leads took rarer paths, {report.censored:,} are too new to tell, {report.closed_before:,}
+    bought or were lost before day {landmark}.
+    """),
+    ])  # fmt: skip
+    return report, table
+
+
+@app.cell
+def _(content_paths, dataset, figures, landmark, mo, now, pd, policy, steps, support):
+    taken, _, _ = content_paths.taken_at_landmark(dataset, policy, "converted", now, landmark, "type", steps)
+    by_channel = {}
+    for _channel in sorted({t.channel for t in taken if t.channel}):
+        _mine = [t for t in taken if t.channel == _channel]
+        if _rows := content_paths.path_rows(_mine, support):
+            by_channel[_channel] = (_mine, _rows)
+    mo.stop(not by_channel, mo.md(f"No path has {support} leads of one channel yet."))
+    channels = pd.DataFrame([
+        {"path": r.text, "channel": c, "rate in channel": sum(t.label for t in mine) / len(mine)}
+        | {k: v for k, v in vars(r).items() if k != "path"}
+        for c, (mine, rows) in by_channel.items() for r in rows
+    ]).set_index(["path", "channel"]).sort_index().round(3)  # fmt: skip
+    mo.vstack([
+        mo.md("""
+    ## Is a path as good in every channel?
+
+    By the channel a lead first came by; lift is over the leads of that channel. Fewer leads, wider intervals: where the
+    intervals of two channels overlap widely, there is no sign that the path does better in one of them.
+    """),
+        channels, figures.paths_figure({c: [r.document() for r in rows] for c, (_, rows) in by_channel.items()}),
+    ])  # fmt: skip
+    return by_channel, channels, taken
+
+
+if __name__ == "__main__":
+    app.run()
