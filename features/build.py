@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -25,7 +24,7 @@ from features.leads import Leads, leads_at, select
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
-BLOCK = 10_000
+BLOCK = 5_000
 
 
 @dataclass(frozen=True)
@@ -181,22 +180,18 @@ def _by_column(moment: Moment, feature_set: FeatureSet) -> F64:
 
 def features_at(
     leads: Columns, encoded: Encoded, lead: I64, created_at: I64, as_of: I64, feature_set: FeatureSet,
-    beside: Beside | None = None, threads: int = 1,
+    beside: Beside | None = None, out: F64 | None = None,
 ) -> FeatureTable:  # fmt: skip
     """`build_features` of `moment_at`, in blocks of leads: for many rows of which nothing but the table is wanted.
 
-    A block's arrays stay in the processor's cache, and memory holds the table and one block per thread. The bits do
-    not depend on where a block ends.
+    A block's arrays stay in the processor's cache, and memory holds the table and one block. The bits do not depend on
+    where a block ends. out: where the values go, (n, k), such as memory that several processes share.
     """
     beside = beside or Beside()
     known = _profiles_at(leads, lead, created_at, as_of, beside)
-    values = np.empty((len(lead), len(feature_set.columns)))
-
-    def fill(start: int) -> None:
+    values = np.empty((len(lead), len(feature_set.columns))) if out is None else out
+    for start in range(0, len(lead), BLOCK):
         rows = np.arange(start, min(start + BLOCK, len(lead)))
         moment = Moment(select(known, rows), journeys_at(encoded, lead[rows], as_of[rows], beside))
         values[start : start + BLOCK] = _by_column(moment, feature_set).T
-
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(fill, range(0, len(lead), BLOCK)))
     return FeatureTable(feature_set.columns, values)

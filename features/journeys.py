@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from data.bots import EVENTS_PER_MINUTE, too_fast
+from data.bots import EVENTS_PER_MINUTE, MINUTE, too_fast
 from data.records import DAY, EVENT_TYPES, MICROS, NULL_TIME, WEB_TYPES
 from features.arrays import (
     F64,
@@ -327,12 +327,12 @@ def cut(encoded: Encoded, lead: I64, as_of: I64, handed_over: I64 | None = None)
     kept = rows_where(seen)
     rows, segment = rows[kept], segment[kept]
     count = np.bincount(segment, minlength=len(lead))
-    busy = rows_where(count > EVENTS_PER_MINUTE)
-    if len(busy) and len(fast := _too_fast(encoded, rows, count, busy)):
-        rows, segment = np.delete(rows, fast), np.delete(segment, fast)
+    time, type_ = encoded.time[rows], encoded.type[rows]
+    if len(fast := _too_fast(segment, time, type_)):
+        slow = np.delete(np.arange(len(rows)), fast)
+        rows, segment, time, type_ = rows[slow], segment[slow], time[slow], type_[slow]
         count = np.bincount(segment, minlength=len(lead))
     offsets = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
-    time, type_ = encoded.time[rows], encoded.type[rows]
     session, ends = _sessions(segment, time, type_, encoded.session_key[rows])
     dwell, basis = encoded.dwell[rows], encoded.basis[rows]
     if len(encoded.page_view):
@@ -367,12 +367,14 @@ def _from_to(start: I64, length: I64, owner: I64) -> I64:
     return np.arange(len(owner)) + shift[owner]
 
 
-def _too_fast(encoded: Encoded, rows: I64, count: I64, busy: I64) -> I64:
-    """Positions in `rows` of web events that nobody makes so fast; only segments with many events can have them."""
-    owner = np.repeat(np.arange(len(busy)), count[busy])
-    at = _from_to((np.cumsum(count) - count)[busy], count[busy], owner)
-    web = rows_where(_WEB.take(encoded.type[rows[at]]))
-    return at[web[rows_where(too_fast(owner[web], encoded.time[rows[at[web]]]))]]
+def _too_fast(segment: I64, time: I64, type_: I8) -> I64:
+    """Positions of web events that nobody makes so fast; looked for only in segments with that many in a minute."""
+    n = EVENTS_PER_MINUTE
+    close = rows_where((time[n:] - time[:-n] < MINUTE) & (segment[n:] == segment[:-n]))
+    if not len(close):
+        return close
+    rows = rows_where(np.isin(segment, segment[close]) & _WEB.take(type_))
+    return rows[rows_where(too_fast(segment[rows], time[rows]))]
 
 
 def _sessions(segment: I64, time: I64, type_: I8, key: I32) -> tuple[I64, I64]:

@@ -65,7 +65,7 @@ def test_blocks_on_two_threads_give_the_bits_of_all_at_once(
     lead, as_of = (np.array(column, dtype=np.int64) for column in zip(*case.asks, strict=True))
     encoded = feature_set.encode(event_columns(case.events, case.links))
     created = np.array(case.created_at, dtype=np.int64)[lead]
-    found = features_at(lead_columns(case.leads), encoded, lead, created, as_of, feature_set, beside(case), threads=2)
+    found = features_at(lead_columns(case.leads), encoded, lead, created, as_of, feature_set, beside(case))
     assert found.columns == feature_set.columns
     assert found.values.tobytes() == table(case, feature_set).tobytes()
 
