@@ -22,7 +22,7 @@ Advance = Callable[[], None]
 Folds = list[tuple[I64, I64]]
 
 _PICKS, _WORTH, _SEEDS = 5, 1e-4, 2
-_LOGISTIC_C = (0.001, 0.01, 0.1, 0.5)
+_LOGISTIC_C = (0.001, 0.03, 0.5)
 # `trials` takes the first ones: extra trees resist noise where conversions are few, plain ones suit larger tables.
 _EXTRA: dict[str, Any] = {"extra_trees": True, "feature_fraction": 0.5}
 _TREES: tuple[dict[str, Any], ...] = (
@@ -179,11 +179,22 @@ def resampled(rows: Rows, seed: int) -> Rows:
     return Rows(rows.columns, rows.values[keep], rows.label[keep], weight[keep], rows.hashes[keep])
 
 
+def _one_seed(recipe: Recipe) -> Recipe:
+    """A recipe whose trees are fitted once: resampling varies them anyway."""
+    parts = list(zip(recipe.settings.get("parts", ()), recipe.settings.get("weights", ()), strict=True))
+    first = [(p, w) for p, w in parts if not p.get("seed")]
+    if not first:
+        return recipe
+    whole = sum(w for _, w in first)
+    settings = {"parts": [p for p, _ in first], "weights": [w / whole for _, w in first]}
+    return Recipe(recipe.kind, settings, recipe.seed, recipe.threads)
+
+
 def refit_log_odds(fitted: FittedCandidate, rows: Rows, values: F64, refits: int, seed: int, advance: Advance) -> F64:
     """Calibrated log-odds of `values` (m, k) by `refits` models on resampled leads, (refits, m)."""
-    out = np.empty((refits, len(values)))
+    out, recipe = np.empty((refits, len(values))), _one_seed(fitted.recipe)
     for i in range(refits):
-        model = fitted.recipe.fit(resampled(rows, seed + 1 + i))
+        model = recipe.fit(resampled(rows, seed + 1 + i))
         p = fitted.calibrator.apply(model.raw(values))
         out[i] = np.log(p / (1 - p))
         advance()

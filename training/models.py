@@ -22,7 +22,7 @@ Kind = Literal["logistic", "lightgbm", "blend"]
 
 # The table that bounds the trees: with as many as these an explanation of one row stays within 0.8 ms.
 MAX_TREES, MAX_LEAVES, MAX_DEPTH = 3000, 31, 8
-MAX_KNOTS, MAX_BENDS = 9, 300  # of a feature, and of all together: a fit's time grows with their square
+MAX_KNOTS, MAX_BENDS = 9, 150  # of a feature, and of all together: a fit's time grows with their square
 _ROUNDS, _PATIENCE = 1000, 60
 
 
