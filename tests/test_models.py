@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from training.booster import Booster
-from training.candidates import _TREES, choose, fit, log_loss, resampled, steps
+from training.candidates import _TREES, choose, fit, half, log_loss, steps
 from training.gate import size_of
-from training.models import MAX_DEPTH, MAX_LEAVES, Recipe, Rows
+from training.models import MAX_DEPTH, MAX_LEAVES, Recipe, Rows, fit_all
 from training.predictors import Predictor, predictor_of
 from training.splits import lead_hash
 
@@ -90,7 +90,7 @@ def test_held_out_predictions_are_not_the_training_fit() -> None:
     found = choose(noise, trials=1, seed=0, threads=1, advance=lambda: None)
     base = log_loss(np.full(len(noise), noise.label.mean()), noise.label, noise.weight)
     assert min(c.loss for c in found) > base - 0.004
-    assert fit(found[-1], noise).calibrator == found[-1].calibrator
+    assert fit(found[-1:], noise, threads=1)[0].calibrator == found[-1].calibrator
 
 
 def test_trees_stay_inside_the_size_an_explanation_can_afford() -> None:
@@ -130,8 +130,14 @@ def _mean(node: dict[str, Any]) -> tuple[float, int]:
     return (a * n + b * m) / (n + m), n + m
 
 
-def test_resampling_draws_whole_leads() -> None:
-    drawn = resampled(ROWS, seed=4)
-    for lead in np.unique(drawn.hashes)[:50]:
-        assert len(set(drawn.weight[drawn.hashes == lead])) == 1
-        assert (drawn.hashes == lead).sum() == (ROWS.hashes == lead).sum()
+def test_a_half_holds_whole_leads_and_half_of_them() -> None:
+    drawn = half(ROWS, seed=4)
+    leads = np.unique(drawn.hashes)
+    assert len(leads) == (len(np.unique(ROWS.hashes)) + 1) // 2
+    assert np.array_equal(drawn.hashes, ROWS.hashes[np.isin(ROWS.hashes, leads)])
+
+
+def test_fits_beside_each_other_are_the_fits_one_by_one() -> None:
+    recipes = [Recipe("lightgbm", SETTINGS), Recipe("logistic", {"C": 0.1}), Recipe("lightgbm", SETTINGS, seed=1)]
+    together = fit_all(recipes, ROWS, threads=2)
+    assert [m.files() for m in together] == [r.fit(ROWS).files() for r in recipes]

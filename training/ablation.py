@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from features.family import GROUPS
 from training.calibration import clip, expit
 from training.evaluate import Bench, Interval, losses, mean_interval
 from training.models import Recipe, Rows
+from training.parallel import in_parallel
 from training.splits import by_lead
 
 F64 = NDArray[np.float64]
@@ -50,21 +52,22 @@ class Ablation:
         return figures | {"adds": {group: found.document() for group, found in self.adds.items()}}
 
 
-def ablation_of(rows: Rows, groups: Sequence[str], times: int, seed: int, most: int = MOST_ROWS) -> Ablation | None:
+def ablation_of(
+    rows: Rows, groups: Sequence[str], times: int, seed: int, threads: int = 1, most: int = MOST_ROWS
+) -> Ablation | None:
     """What each group adds on (training) rows; `groups[i]` is that of column i. None where no fold can be made."""
     some = rows.take(_some_leads(rows.hashes, most))
     folds = by_lead(some.hashes, FOLDS)
     if len(folds) < 2:
         return None
-    recipe = Recipe("lightgbm", _RECIPE, seed, threads=1)  # on fits this small a second thread mostly waits
+    recipe = Recipe("lightgbm", _RECIPE, seed)
     group_of = np.array(groups)
-    every = _held_out(recipe, some, np.arange(len(group_of)), folds)
+    names: list[str] = [g for g in GROUPS if g in groups]
+    columns = [np.arange(len(group_of)), *(np.flatnonzero(group_of != group) for group in names)]
+    every, *left = in_parallel([partial(_held_out, recipe, some, kept, folds) for kept in columns], threads)
     bench = Bench.of(some.label, some.weight, np.unique(some.hashes, return_inverse=True)[1].astype(np.int64))
     draws = bench.draws(times, seed)
-    adds: dict[str, Interval] = {}
-    for group in (g for g in GROUPS if g in groups):
-        without = _held_out(recipe, some, np.flatnonzero(group_of != group), folds)
-        adds[group] = mean_interval(without - every, bench, draws)
+    adds = {g: mean_interval(without - every, bench, draws) for g, without in zip(names, left, strict=True)}
     base, whole = (float(np.average(x, weights=some.weight)) for x in (_base(some, folds), every))
     return Ablation(len(some), bench.leads, base, whole, adds)
 

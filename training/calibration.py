@@ -66,7 +66,7 @@ Calibrator = Sigmoid | Isotonic
 
 @dataclass(frozen=True)
 class Spread:
-    """How far refits on resampled leads disagree: standard deviation of the calibrated log-odds at its level."""
+    """How far refits on halves of the leads disagree: standard deviation of the calibrated log-odds at its level."""
 
     level: tuple[float, ...]
     deviation: tuple[float, ...]

@@ -24,7 +24,7 @@ Credit, jobs, insurance, housing, or any verdict on a person. With fewer than 30
 {evidence}
 
 ## How bounds are made
-`probability_low` and `probability_high` span 90 % of what {refits} refits on resampled leads say at that level of
+`probability_low` and `probability_high` span 90 % of what {refits} refits on halves of the leads say at that level of
 probability. Explanations are {explanation}; their sum is the uncalibrated log-odds.
 
 ## Inputs

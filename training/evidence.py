@@ -85,7 +85,7 @@ def evidence_of(work: Work, found: Judgement, scan: Scan) -> Evidence:
     champion = found.sampled[found.champion]
     differences = {n: s.minus(champion) for n, s in found.sampled.items() if n != found.champion}
     parts = slices(found.said[found.champion], found.bench, texts_of(work.table.slices, found.rows))
-    ablation = ablation_of(rows, groups, settings.bootstrap, work.request.seed)
+    ablation = ablation_of(rows, groups, settings.bootstrap, work.request.seed, settings.threads)
     return Evidence(scan, differences, parts, ablation, mixes(work, found, scan), captures(found))
 
 

@@ -87,7 +87,8 @@ def _serving(work: Work, turn: Turn, points: Isotonic, weight: float) -> dict[st
         return {SERVING: Judged(said[0][turn.judge], said[1][turn.judge])}
     recipe = bundle.manifest["recipe"]
     rows = rows_of(work.frame, work.table, turn.train)
-    fitted = again(Recipe(recipe["kind"], recipe["settings"], bundle.manifest["seed"], recipe["threads"]), rows)
+    known = Recipe(recipe["kind"], recipe["settings"], bundle.manifest["seed"])
+    fitted = again(known, rows, work.settings.training.threads)
     return {SERVING: _answer(fitted, work.table, turn, points, weight)}
 
 
@@ -98,7 +99,7 @@ def _one_turn(
     rows = rows_of(work.frame, work.table, turn.train)
     chosen = choose(rows, request.trials, request.seed, threads, advance)
     points = fit_isotonic(work.table.points[turn.train].astype(np.float64), rows.label, rows.weight)
-    return chosen, [fit(c, rows) for c in chosen], points
+    return chosen, fit(chosen, rows, threads), points
 
 
 def _answers(

@@ -7,14 +7,18 @@ blend       the weighted mean of several of them in log-odds
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.predictors import BlendModel, LinearModel, Predictor, TreeModel, squeeze
+from training.logistic import Design
+from training.parallel import in_parallel
+from training.predictors import BlendModel, LinearModel, Predictor, TreeModel
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
@@ -22,22 +26,34 @@ Kind = Literal["logistic", "lightgbm", "blend"]
 
 # The table that bounds the trees: with as many as these an explanation of one row stays within 0.8 ms.
 MAX_TREES, MAX_LEAVES, MAX_DEPTH = 3000, 31, 8
-MAX_KNOTS, MAX_BENDS = 9, 150  # of a feature, and of all together: a fit's time grows with their square
 _ROUNDS, _PATIENCE = 1000, 60
 
 
 @dataclass(frozen=True)
 class Rows:
-    """What a recipe learns from: values (n, k), label, weight and fold-giving lead hash (n,)."""
+    """What a recipe learns from: values (n, k), label, weight and fold-giving lead hash (n,).
+
+    part_of: the rows that these were taken from, and which ones they are.
+    """
 
     columns: tuple[str, ...]
     values: F64
     label: F64
     weight: F64
     hashes: F64
+    part_of: tuple[Rows, I64] | None = field(default=None, repr=False)
 
     def take(self, rows: I64) -> Rows:
-        return Rows(self.columns, self.values[rows], self.label[rows], self.weight[rows], self.hashes[rows])
+        own = (self.values[rows], self.label[rows], self.weight[rows], self.hashes[rows])
+        return Rows(self.columns, *own, part_of=(self, rows))
+
+    @cached_property
+    def design(self) -> Design:
+        """The columns of the logistic regression; parts share the standardisation of the whole, which knows no label."""
+        if self.part_of:
+            whole, rows = self.part_of
+            return whole.design.take(rows)
+        return Design.of(self.columns, self.values)
 
     def __len__(self) -> int:
         return len(self.label)
@@ -50,64 +66,43 @@ class Recipe:
     kind: Kind
     settings: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
-    threads: int = 2
 
-    def fit(self, rows: Rows) -> Predictor:
-        return _FIT[self.kind](self, rows)
+    @property
+    def parts(self) -> list[Recipe]:
+        """The models that it is made of."""
+        if self.kind != "blend":
+            return [self]
+        return [Recipe(p["kind"], p["settings"], self.seed + p.get("seed", 0)) for p in self.settings["parts"]]
+
+    def fit(self, rows: Rows, threads: int = 1) -> Predictor:
+        return fit_all([self], rows, threads)[0]
+
+    def __str__(self) -> str:
+        return json.dumps([self.kind, self.seed, self.settings], sort_keys=True)
+
+
+def fit_all(recipes: Sequence[Recipe], rows: Rows, threads: int) -> list[Predictor]:
+    """The recipes fitted on the same rows; a part that several of them share is fitted once."""
+    parts = {str(part): part for recipe in recipes for part in recipe.parts}
+    if any(part.kind == "logistic" for part in parts.values()):
+        _ = rows.design  # once, before the fits that share it
+    tasks = [partial(_FIT[part.kind], part, rows) for part in parts.values()]
+    fitted = dict(zip(parts, in_parallel(tasks, threads), strict=True))
+    return [_assembled(recipe, [fitted[str(part)] for part in recipe.parts]) for recipe in recipes]
+
+
+def _assembled(recipe: Recipe, parts: list[Predictor]) -> Predictor:
+    return BlendModel(tuple(parts), tuple(recipe.settings["weights"])) if recipe.kind == "blend" else parts[0]
 
 
 # -- logistic --------------------------------------------------------------------------------------------------
 def _fit_logistic(recipe: Recipe, rows: Rows) -> LinearModel:
-    from sklearn.linear_model import LogisticRegression
-    from threadpoolctl import threadpool_limits
-
-    design, centre, scale, unknown = _standardise(squeeze(rows.values))
-    knots = _knots(rows.values)
-    q, column = np.nonzero(np.isfinite(knots))
-    bent = np.maximum(squeeze(rows.values[:, column]) - knots[q, column], 0.0)
-    hinges, hinge_centre, hinge_scale, _ = _standardise(bent)
-    has_unknown = np.flatnonzero(unknown.any(axis=0))
-    whole = np.hstack([design, unknown[:, has_unknown].astype(np.float64), hinges])
-    with threadpool_limits(1):
-        model = LogisticRegression(C=recipe.settings.get("C", 0.1), solver="newton-cholesky", max_iter=100)
-        model.fit(whole, rows.label, sample_weight=rows.weight)
-    k, coefficient = rows.values.shape[1], model.coef_[0]
-    missing, bends, offset = np.zeros(k), np.zeros(knots.shape), np.zeros(k)
-    missing[has_unknown] = coefficient[k : k + len(has_unknown)]
-    bends[q, column] = coefficient[k + len(has_unknown) :] / hinge_scale
-    np.subtract.at(offset, column, bends[q, column] * hinge_centre)
-    return LinearModel(
-        rows.columns, centre, scale, coefficient[:k].copy(), missing, knots, bends, offset, float(model.intercept_[0])
-    )
+    return linear_models(rows, [recipe.settings.get("C", 0.1)])[0]
 
 
-def _knots(values: F64) -> F64:
-    """Where each feature's line may bend, (q, k): quantiles of its squeezed known values, inf = nowhere.
-
-    As many as MAX_BENDS in all allows; two values make no curve, and a knot below all values but the least is a step.
-    """
-    known = [np.unique(squeeze(c[~np.isnan(c)])) for c in values.T]
-    curved = [i for i, c in enumerate(known) if len(c) > 2]
-    count = min(MAX_KNOTS, MAX_BENDS // max(len(curved), 1))
-    knots = np.full((count, values.shape[1]), np.inf)
-    for i in curved:
-        column = squeeze(values[~np.isnan(values[:, i]), i])
-        at = np.unique(np.quantile(column, np.linspace(0, 1, count + 2)[1:-1]))
-        at = at[at < known[i][-1]]
-        knots[: len(at), i] = at
-    return knots
-
-
-def _standardise(values: F64) -> tuple[F64, F64, F64, NDArray[np.bool_]]:
-    """Standardised features with 0 for unknown; a constant feature gets scale 1 and so stays 0."""
-    unknown = np.isnan(values)
-    plain = np.where(unknown, 0.0, values)
-    known = np.maximum((~unknown).sum(axis=0), 1)
-    centre = plain.sum(axis=0) / known
-    centred = np.where(unknown, 0.0, plain - centre)
-    scale = np.sqrt((centred**2).sum(axis=0) / known)
-    scale = np.where(scale > 1e-9, scale, 1.0)
-    return centred / scale, centre, scale, unknown
+def linear_models(rows: Rows, penalties: Sequence[float]) -> list[LinearModel]:
+    """A logistic regression for each inverse penalty C, ascending."""
+    return list(rows.design.fits(rows.label, rows.weight, penalties))
 
 
 # -- lightgbm --------------------------------------------------------------------------------------------------
@@ -115,7 +110,7 @@ def booster_parameters(recipe: Recipe) -> dict[str, Any]:
     """LightGBM's parameters of a recipe; text of the model is reproducible with them."""
     fixed = {
         "objective": "binary", "max_depth": 4, "num_leaves": 15, "deterministic": True,
-        "force_row_wise": True, "seed": recipe.seed, "num_threads": recipe.threads, "verbosity": -1,
+        "force_col_wise": True, "seed": recipe.seed, "num_threads": 1, "verbosity": -1,
         "feature_pre_filter": False, "max_bin": 127,
     }  # fmt: skip
     return fixed | {k: v for k, v in recipe.settings.items() if k != "rounds"}
@@ -126,7 +121,7 @@ def _fit_lightgbm(recipe: Recipe, rows: Rows) -> TreeModel:
 
     data = lgb.Dataset(rows.values, rows.label, weight=rows.weight, free_raw_data=True)
     model = lgb.train(booster_parameters(recipe), data, num_boost_round=int(recipe.settings.get("rounds", 200)))
-    return TreeModel(model.model_to_string(), recipe.threads)
+    return TreeModel(model.model_to_string())
 
 
 def rounds_and_predictions(
@@ -149,17 +144,4 @@ def rounds_and_predictions(
     return rounds, raw
 
 
-# -- blend -----------------------------------------------------------------------------------------------------
-def _fit_blend(recipe: Recipe, rows: Rows) -> BlendModel:
-    parts = [
-        Recipe(p["kind"], p["settings"], recipe.seed + p.get("seed", 0), recipe.threads)
-        for p in recipe.settings["parts"]
-    ]
-    return BlendModel(tuple(p.fit(rows) for p in parts), tuple(recipe.settings["weights"]))
-
-
-_FIT: dict[str, Callable[[Recipe, Rows], Predictor]] = {
-    "logistic": _fit_logistic,
-    "lightgbm": _fit_lightgbm,
-    "blend": _fit_blend,
-}
+_FIT: dict[str, Callable[[Recipe, Rows], Predictor]] = {"logistic": _fit_logistic, "lightgbm": _fit_lightgbm}

@@ -47,7 +47,7 @@ def bundle_of(
     about = {
         "market": work.request.market, "target": work.request.target, "currency": work.dataset.info.currency,
         "horizon_days": work.question.policy.horizon_days, "candidate": found.champion, "seed": work.request.seed,
-        "recipe": {"kind": recipe.kind, "settings": dict(recipe.settings), "threads": recipe.threads},
+        "recipe": {"kind": recipe.kind, "settings": dict(recipe.settings)},
         "families": {n: DIGESTS[n] for n in work.table.feature_set.names if n in DIGESTS},
         "model_weight": cold.weight_of(work.frame.conversions(work.split.turns[0].train)), "held_out": work.held_out, "split": [vars(s) for s in plan],
     }  # fmt: skip

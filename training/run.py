@@ -9,10 +9,10 @@ import numpy as np
 from data import packaged
 from data.dataset import Dataset, consenting
 from data.errors import InputError, LeadliftError, UsageError
-from data.settings import Settings
+from data.settings import Settings, TrainingSettings
 from training import assemble, calendar, gate, history, registry
 from training.bundle import Bundle
-from training.calibration import Spread
+from training.calibration import Spread, logit
 from training.candidates import FittedCandidate, fit, refit_log_odds, steps
 from training.evaluate import ece_limit, log_loss_gain
 from training.evidence import Evidence, evidence_of
@@ -45,8 +45,9 @@ def train(dataset: Dataset, settings: Settings, request: Request) -> Training:
     found = judged(work, lambda: advance(1))
     rows = rows_of(work.frame, work.table, work.split.refit)
     again = work.split.refit is not work.split.turns[-1].train
-    fitted = fit(found.chosen[0], rows) if again else found.fitted[0]
-    spread = _spread(fitted, rows, settings.training.refits, request)
+    threads = settings.training.threads
+    fitted = fit(found.chosen[:1], rows, threads)[0] if again else found.fitted[0]
+    spread = _spread(fitted, rows, settings.training, request)
     evidence = evidence_of(work, found, scan(work))
     verdict = _gate(work, found, fitted, evidence)
     bundle = bundle_of(work, found, fitted, spread, rows, work.plan, evidence)
@@ -115,14 +116,12 @@ def _serving(settings: Settings, request: Request) -> tuple[Bundle | None, str |
         return None, str(trouble)
 
 
-def _spread(fitted: FittedCandidate, rows: Rows, refits: int, request: Request) -> Spread:
+def _spread(fitted: FittedCandidate, rows: Rows, how: TrainingSettings, request: Request) -> Spread:
     some = np.linspace(0, len(rows) - 1, min(SPREAD_ROWS, len(rows))).astype(np.int64)
     values = np.ascontiguousarray(rows.values[some])
-    p = fitted.probability(values)
-    advance = request.progress("refits for the interval", refits)
-    return Spread.of(
-        np.log(p / (1 - p)), refit_log_odds(fitted, rows, values, refits, request.seed, lambda: advance(1))
-    )
+    advance = request.progress("refits for the interval", how.refits)
+    refits = refit_log_odds(fitted, rows, values, how.refits, request.seed, how.threads, lambda: advance(1))
+    return Spread.of(logit(fitted.probability(values)), refits)
 
 
 def _gate(work: Work, found: Judgement, fitted: FittedCandidate, evidence: Evidence) -> gate.GateVerdict:
