@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,7 @@ def _variant(bundle: Bundle, shift: float = 0.0, rules: str | None = None, colum
     assert isinstance(model, LinearModel)
     values = np.array([[np.nan if v is None else v for v in r] for r in rows], dtype=float)
     moved = np.where([column in (None, c) for c in model.columns], shift, 0.0)
-    other = LinearModel(
-        model.columns, model.centre, model.scale, model.coefficient + moved, model.missing + moved, model.intercept
-    )
+    other = replace(model, coefficient=model.coefficient + moved, missing=model.missing + moved)
     texts = {n: t for n, t in bundle.files.items() if n != "manifest.json"}
     texts |= other.files() | {
         "canary.json": canary_text(other, values),

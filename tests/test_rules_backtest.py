@@ -157,4 +157,4 @@ def test_what_cannot_be_asked_is_one_line(
 
 def test_a_dataset_without_final_answers_is_one_line(run: Any, market: Fixture) -> None:
     code, _, said = run("rules", "backtest", "--dataset", str(market.dataset.path))
-    assert (code, len(said.strip().splitlines())) == (1, 1)
+    assert (code, len(said.strip().splitlines())) == (3, 1)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.dataset import Dataset
+from data.errors import Verdict
 from training.assemble import Frame, Question, frame_of
 from training.calendar import day
 from training.content_paths import wilson
@@ -89,12 +90,14 @@ def backtest(dataset: Dataset, rules: Rules, question: Question, context: bool =
 
     Raises
     ------
-    InputError
+    InputError, Verdict
         where there is no lead, or no final answer of one of the two kinds.
     """
     frame = frame_of(dataset, question)
-    (points,) = points_of(dataset, frame, [rules], context)
     final = np.flatnonzero(~np.isnan(frame.label))
+    if not frame.conversions(final):
+        raise Verdict("too little history: no conversion is final yet. Import more, or ask for an earlier --target.")
+    (points,) = points_of(dataset, frame, [rules], context)
     past = Past.of(frame, final)
     standing, code = standings(rules, points)[final], points.grade_code[final]
     as_of = frame.as_of[final]

@@ -19,6 +19,7 @@ from data.errors import Verdict
 from data.settings import Settings
 from training.assemble import Frame, frame_of
 from training.evaluate import Bench
+from training.history import refuse_too_little
 from training.rules import MQL, SALES_READY, PointsTable, Rules, graded, meets
 from training.rules_compare import Compared, Pair, ready_looks
 from training.rules_edit import edited
@@ -82,6 +83,7 @@ def suggest(dataset: Dataset, hand: Rules, settings: Settings, request: Request,
     question, context = question_of(dataset, settings, request), settings.training.context
     frame = frame_of(dataset, question)
     split = split_for(dataset, frame, settings, question)
+    refuse_too_little(dataset, frame, split, question, settings.training.judging_share)
     entries = entries_of(dataset, frame, hand, context)
     train = [t.train for t in split.turns]
     rows = [*train, split.refit] if len(train) > 1 else train
