@@ -13,8 +13,8 @@ help:  ## this list
 demo: $(INSTALLED)  ## a small market from simulation to rescoring (SERVE=1 keeps the service running)
 	@SERVE=$(SERVE) sh scripts/demo.sh
 
-test: check  ## the whole suite, after the checks
-	@$(BIN)/python -m pytest
+test: check  ## the whole suite on two cores, after the checks
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(INSTALLED)  ## style, types, layers
 	@$(BIN)/ruff check .

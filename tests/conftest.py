@@ -174,7 +174,7 @@ def _bundle(dataset: Dataset, market: str, as_of: int) -> Bundle:
     }
     about = {
         "market": market, "target": "converted", "horizon_days": 30, "currency": "EUR", "candidate": "logistic",
-        "recipe": {"kind": "logistic", "settings": {}, "threads": 1}, "seed": 0,
+        "recipe": {"kind": "logistic", "settings": {}}, "seed": 0,
         "families": {f.name: DIGESTS[f.name] for f in families if f.name in DIGESTS},
     }  # fmt: skip
     return make_bundle(texts, about)

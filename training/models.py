@@ -26,7 +26,7 @@ Kind = Literal["logistic", "lightgbm", "blend"]
 
 # The table that bounds the trees: with as many as these an explanation of one row stays within 0.8 ms.
 MAX_TREES, MAX_LEAVES, MAX_DEPTH = 3000, 31, 8
-_ROUNDS, _PATIENCE = 1000, 60
+_ROUNDS, _PATIENCE = 1000, 2.4  # rounds without gain: as many as this divided by the learning rate
 
 
 @dataclass(frozen=True)
@@ -131,9 +131,10 @@ def rounds_and_predictions(
     import lightgbm as lgb
 
     data = lgb.Dataset(rows.values, rows.label, weight=rows.weight, free_raw_data=False)
+    patience = round(_PATIENCE / recipe.settings["learning_rate"])
     result = lgb.cv(
         booster_parameters(recipe), data, num_boost_round=_ROUNDS, folds=list(folds), metrics="binary_logloss",
-        callbacks=[lgb.early_stopping(_PATIENCE, verbose=False)], return_cvbooster=True,
+        callbacks=[lgb.early_stopping(patience, verbose=False)], return_cvbooster=True,
     )  # fmt: skip
     boosters = result["cvbooster"]
     rounds = int(boosters.best_iteration)
