@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from training.calibration import (
     HIGHEST,
     LOWEST,
+    WIDER,
     Isotonic,
     Sigmoid,
     Spread,
@@ -72,6 +73,16 @@ def test_bounds_hold_the_probability_and_grow_with_disagreement() -> None:
         assert (low < p).all()
         assert (p < high).all()
     assert (np.subtract(*large.bounds(p)[::-1]) > np.subtract(*small.bounds(p)[::-1])).all()
+
+
+@pytest.mark.parametrize(("middle", "s"), [(-5.0, 0.9), (-2.5, 0.6), (0.0, 0.8), (3.0, 0.7)])
+def test_bounds_hold_nine_of_ten_truths_whose_mean_is_the_probability(middle: float, s: float) -> None:
+    rng = np.random.default_rng(6)
+    truth = expit(rng.normal(middle, s, 20_000))
+    said = np.full(20_000, truth.mean())
+    refits = logit(said) + rng.normal(0, s / WIDER, (50, 20_000))
+    low, high = Spread.of(logit(said), refits).bounds(said)
+    assert ((low <= truth) & (truth <= high)).mean() == pytest.approx(0.9, abs=0.03)
 
 
 def test_the_json_gives_the_same_bits_back() -> None:

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from training.booster import Booster
-from training.candidates import _TREES, choose, fit, half, log_loss, steps
+from training.candidates import choose, fit, log_loss, steps
 from training.gate import size_of
 from training.models import MAX_DEPTH, MAX_LEAVES, Recipe, Rows, fit_all
 from training.predictors import Predictor, predictor_of
-from training.splits import lead_hash
+from training.refits import half, recipes_of
+from training.search import FIXED
+from training.splits import Validation, by_lead, lead_hash
 
 SETTINGS = {"learning_rate": 0.1, "min_data_in_leaf": 10, "rounds": 40}
 
@@ -29,6 +31,7 @@ def _rows(n: int = 1500, k: int = 12) -> Rows:
 
 
 ROWS = _rows()
+BY_LEAD = Validation(by_lead(ROWS.hashes))
 
 
 @pytest.fixture(scope="module", params=["logistic", "lightgbm", "blend"])
@@ -77,7 +80,7 @@ def test_rows_of_another_width_are_refused(model: Predictor) -> None:
 
 def test_candidates_are_chosen_by_held_out_loss_and_beat_the_base_rate() -> None:
     seen: list[int] = []
-    found = choose(ROWS, trials=2, seed=0, threads=1, advance=lambda: seen.append(1))
+    found = choose(ROWS, BY_LEAD, trials=2, seed=0, threads=1, advance=lambda: seen.append(1))
     base = np.full(len(ROWS), ROWS.label.mean())
     assert {c.name for c in found} == {"logistic", "lightgbm", "blend"}
     assert [c.loss for c in found] == sorted(c.loss for c in found)
@@ -87,14 +90,14 @@ def test_candidates_are_chosen_by_held_out_loss_and_beat_the_base_rate() -> None
 
 def test_held_out_predictions_are_not_the_training_fit() -> None:
     noise = Rows(ROWS.columns, ROWS.values, np.random.default_rng(5).permutation(ROWS.label), ROWS.weight, ROWS.hashes)
-    found = choose(noise, trials=1, seed=0, threads=1, advance=lambda: None)
+    found = choose(noise, BY_LEAD, trials=1, seed=0, threads=1, advance=lambda: None)
     base = log_loss(np.full(len(noise), noise.label.mean()), noise.label, noise.weight)
     assert min(c.loss for c in found) > base - 0.004
     assert fit(found[-1:], noise, threads=1)[0].calibrator == found[-1].calibrator
 
 
 def test_trees_stay_inside_the_size_an_explanation_can_afford() -> None:
-    for settings in _TREES:
+    for settings in (trees.parameters() for trees in FIXED):
         trees, leaves, depth = size_of(Recipe("lightgbm", settings | {"rounds": 5}).fit(ROWS)) or (0, 0, 0)
         assert trees == 5
         assert leaves <= MAX_LEAVES
@@ -141,3 +144,10 @@ def test_fits_beside_each_other_are_the_fits_one_by_one() -> None:
     recipes = [Recipe("lightgbm", SETTINGS), Recipe("logistic", {"C": 0.1}), Recipe("lightgbm", SETTINGS, seed=1)]
     together = fit_all(recipes, ROWS, threads=2)
     assert [m.files() for m in together] == [r.fit(ROWS).files() for r in recipes]
+
+
+def test_refits_of_a_blend_take_its_parts_in_turn_and_never_the_same_chance_twice() -> None:
+    parts = [{"kind": "logistic", "settings": {"C": 0.1}}, {"kind": "lightgbm", "settings": SETTINGS}]
+    found = recipes_of(Recipe("blend", {"parts": parts, "weights": [0.5, 0.5]}), 5)
+    assert [r.kind for r in found] == ["logistic", "lightgbm", "logistic", "lightgbm", "logistic"]
+    assert len({str(r) for r in found}) == 5

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from data.dataset import SplitSpec
 from data.errors import InputError
 from data.records import DAY
-from training.splits import by_lead, declared_split, fold_turns, folds_of, lead_hash, split_of
+from training.splits import Split, by_lead, declared_split, fold_turns, folds_of, lead_hash, split_of, validation_of
 
 
 def _snapshots(leads: int = 3000, per_lead: int = 5) -> tuple[np.ndarray, ...]:
@@ -92,3 +94,30 @@ def test_there_are_five_folds_inside_each_turn() -> None:
     hashes = lead_hash([str(i) for i in range(1000)], "x")
     turn = fold_turns(np.ones(1000, dtype=bool), hashes).turns[0]
     assert [100 < len(held_out) < 220 for _, held_out in by_lead(hashes[turn.train])] == [True] * 5
+
+
+@given(st.integers(0, 2**31), st.floats(0.05, 0.5))
+def test_a_search_by_time_learns_from_final_answers_of_other_leads(seed: int, rate: float) -> None:
+    rng = np.random.default_rng(seed)
+    n, horizon = 4000, 30 * DAY
+    as_of, hashes = rng.integers(0, 200 * DAY, n), lead_hash([str(i // 2) for i in range(n)], "s")
+    label = (rng.random(n) < rate).astype(float)
+    split = Split("time", (), np.arange(n), 0)
+    found = validation_of(split, as_of, label, hashes, horizon)
+    if found.since is None:
+        assert [len(h) for _, h in found.folds] == [len(h) for _, h in by_lead(hashes)]
+        return
+    for train, held_out in found.folds:
+        assert not set(hashes[train]) & set(hashes[held_out])
+        assert (as_of[train] + horizon <= found.since).all()
+        assert (as_of[held_out] >= found.since).all()
+    assert np.array_equal(found.held_out, np.flatnonzero(as_of >= found.since))
+
+
+def test_few_conversions_are_validated_by_lead_alone() -> None:
+    hashes, label = lead_hash([str(i) for i in range(300)], "s"), np.ones(300)
+    as_of = np.arange(300, dtype=np.int64) * DAY
+    few = validation_of(Split("time", (), np.arange(300), 0), as_of, label * (np.arange(300) < 150), hashes, DAY)
+    turns = validation_of(Split("folds", (), np.arange(300), None), as_of, label, hashes, DAY)
+    assert (few.since, turns.since) == (None, None)
+    assert len(few.held_out) == len(turns.held_out) == 300

@@ -14,7 +14,7 @@ from training.calibration import Isotonic, fit_isotonic
 from training.candidates import Candidate, FittedCandidate, again, choose, fit
 from training.evaluate import Bench, Draws, Interval, Judged, Sampled
 from training.models import Recipe, Rows
-from training.splits import Turn
+from training.splits import Turn, Validation, validation_of
 from training.work import Work
 
 F64 = NDArray[np.float64]
@@ -88,8 +88,14 @@ def _serving(work: Work, turn: Turn, points: Isotonic, weight: float) -> dict[st
     recipe = bundle.manifest["recipe"]
     rows = rows_of(work.frame, work.table, turn.train)
     known = Recipe(recipe["kind"], recipe["settings"], bundle.manifest["seed"])
-    fitted = again(known, rows, work.settings.training.threads)
+    fitted = again(known, rows, _validation(work, turn), work.settings.training.threads)
     return {SERVING: _answer(fitted, work.table, turn, points, weight)}
+
+
+def _validation(work: Work, turn: Turn) -> Validation:
+    frame, rows = work.frame, turn.train
+    horizon = work.question.policy.horizon
+    return validation_of(work.split, frame.as_of[rows], frame.label[rows], frame.hashes[rows], horizon)
 
 
 def _one_turn(
@@ -97,7 +103,7 @@ def _one_turn(
 ) -> tuple[list[Candidate], list[FittedCandidate], Isotonic]:
     request, threads = work.request, work.settings.training.threads
     rows = rows_of(work.frame, work.table, turn.train)
-    chosen = choose(rows, request.trials, request.seed, threads, advance)
+    chosen = choose(rows, _validation(work, turn), request.trials, request.seed, threads, advance)
     points = fit_isotonic(work.table.points[turn.train].astype(np.float64), rows.label, rows.weight)
     return chosen, fit(chosen, rows, threads), points
 

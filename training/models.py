@@ -127,7 +127,7 @@ def _fit_lightgbm(recipe: Recipe, rows: Rows) -> TreeModel:
 def rounds_and_predictions(
     recipe: Recipe, rows: Rows, folds: Sequence[tuple[I64, I64]], advance: Callable[[], None]
 ) -> tuple[int, F64]:
-    """The number of rounds with the least held-out log loss, and the held-out log-odds at it, (n,)."""
+    """The number of rounds with the least held-out log loss, and the held-out log-odds at it, (n,); NaN = never held out."""
     import lightgbm as lgb
 
     data = lgb.Dataset(rows.values, rows.label, weight=rows.weight, free_raw_data=False)
@@ -138,7 +138,7 @@ def rounds_and_predictions(
     )  # fmt: skip
     boosters = result["cvbooster"]
     rounds = int(boosters.best_iteration)
-    raw = np.empty(len(rows))
+    raw = np.full(len(rows), np.nan)
     for (_, held_out), booster in zip(folds, boosters.boosters, strict=True):
         raw[held_out] = booster.predict(rows.values[held_out], num_iteration=rounds, raw_score=True)
     advance()

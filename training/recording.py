@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from training import figures, registry, tracking
-from training.candidates import tried
 from training.evaluate import reliability
 from training.judging import Judgement
 from training.result import Training
@@ -48,7 +47,7 @@ def _params(work: Work, training: Training) -> dict[str, Any]:
     chosen = training.judgement.chosen[0]
     calibration = {f"calibration_{k}": v for k, v in chosen.calibrator.document().items() if k in ("kind", "a", "b")}
     return {
-        "seed": work.request.seed, "trials": tried(work.request.trials), "candidate": chosen.name,
+        "seed": work.request.seed, "trials": work.request.trials, "candidate": chosen.name,
         "split": training.split.kind, "recipe": str(dict(chosen.recipe.settings))[:500], **calibration,
     }  # fmt: skip
 

@@ -10,10 +10,10 @@ from data import packaged
 from data.dataset import Dataset, consenting
 from data.errors import InputError, LeadliftError, UsageError
 from data.settings import Settings, TrainingSettings
-from training import assemble, calendar, gate, history, registry
+from training import assemble, calendar, gate, history, registry, search
 from training.bundle import Bundle
 from training.calibration import Spread, logit
-from training.candidates import FittedCandidate, fit, refit_log_odds, steps
+from training.candidates import FittedCandidate, fit, steps
 from training.evaluate import ece_limit, log_loss_gain
 from training.evidence import Evidence, evidence_of
 from training.judging import POINTS, SERVING, Judgement, judged, rows_of
@@ -21,6 +21,7 @@ from training.leaks import SINGLE, scan
 from training.models import Rows
 from training.packing import bundle_of
 from training.recording import record
+from training.refits import refit_log_odds
 from training.result import Training
 from training.rules import Rules
 from training.snapshots import policy_of
@@ -40,6 +41,7 @@ def train(dataset: Dataset, settings: Settings, request: Request) -> Training:
     Verdict
         where there is too little history to learn and judge.
     """
+    search.check(request.trials)
     work = prepared(consenting(dataset, settings.privacy.require_consent), settings, request)
     advance = request.progress("candidates", steps(request.trials) * len(work.split.turns))
     found = judged(work, lambda: advance(1))

@@ -22,7 +22,7 @@ F64 = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 FOLDS = 5
-ENOUGH_CONVERSIONS = 500
+ENOUGH_CONVERSIONS, ENOUGH_TO_VALIDATE = 500, 100
 JUDGING_TIME_SHARE = 0.35
 
 
@@ -121,6 +121,38 @@ def declared_split(spec: SplitSpec, source_row: I64, order: F64 | None) -> Split
         )  # fmt: skip
     train, judge = np.sort(ordered[:k]), np.sort(ordered[k:])
     return Split(spec.kind, (Turn(train, judge),), train, None)
+
+
+@dataclass(frozen=True)
+class Validation:
+    """How a search is validated: (rows to learn from, rows held out), no lead on both sides.
+
+    since: where rows are held out by time, the moment from which they are; what is learned from was final before it.
+    """
+
+    folds: list[tuple[I64, I64]]
+    since: int | None = None
+
+    @property
+    def held_out(self) -> I64:
+        """All rows that are held out once, ascending."""
+        return np.sort(np.concatenate([held_out for _, held_out in self.folds]))
+
+
+def validation_of(split: Split, as_of: I64, label: F64, hashes: F64, horizon: int) -> Validation:
+    """Of training rows: later looks held out from earlier ones of other leads, where both have conversions enough.
+
+    Else, and where there are no times or the split takes turns, folds of leads alone.
+    """
+    folds = by_lead(hashes)
+    if split.kind != "time":
+        return Validation(folds)
+    cut = _cut(as_of)
+    early, late = as_of + horizon <= cut, as_of >= cut
+    if min(len(np.unique(hashes[side & (label == 1)])) for side in (early, late)) < ENOUGH_TO_VALIDATE:
+        return Validation(folds)
+    forward = [(train[early[train]], held_out[late[held_out]]) for train, held_out in folds]
+    return Validation([(train, held_out) for train, held_out in forward if len(train) and len(held_out)], cut)
 
 
 def by_lead(hashes: F64, folds: int = FOLDS) -> list[tuple[I64, I64]]:
