@@ -94,9 +94,9 @@ def tracker_mapping(path: Path | None, name: str | None, target: Path) -> Tracke
     text = read_text(path, str(path), "a readable file")
     try:
         document = tomllib.loads(text)
-        if name is not None:
-            document.setdefault("dataset", {})["name"] = _name(name, target)
-        document.setdefault("dataset", {}).setdefault("name", _name(None, target))
+        dataset = document.setdefault("dataset", {})
+        if isinstance(dataset, dict) and (name is not None or "name" not in dataset):
+            dataset["name"] = _name(name, target)
         file = TrackerFile.model_validate(document)
     except tomllib.TOMLDecodeError as bad:
         raise MappingError(f"{path}: expected TOML, got {bad}. Correct that line.") from None
