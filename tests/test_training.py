@@ -102,10 +102,12 @@ def test_what_became_of_behaviour_clusters_is_told_and_kept(trained: Found) -> N
 
 
 def test_values_too_few_to_compare_kinds_are_answered_with_their_mean(trained: Found) -> None:
-    value = json.loads((Path(trained[1]["bundle"]["path"]) / "value.json").read_text())
+    folder = Path(trained[1]["bundle"]["path"])
+    value = json.loads((folder / "value.json").read_text())
     assert value["count"] >= 50
     assert (value["kind"], value["errors"]) == ("mean", {})
     assert 0 < value["log_sd"] < 1
+    assert f"Kind: **mean**, learned from {value['count']} known values." in (folder / "card.md").read_text()
 
 
 def test_the_calendar_adds_up_and_leaves_a_horizon_between(trained: Found) -> None:
