@@ -134,13 +134,6 @@ def accounts_of(lead_ids: Sequence[str], member: Members, address: Members, beha
     )  # fmt: skip
 
 
-def accounts_in(
-    lead_ids: Sequence[str], leads: Columns, events: Columns, outcomes: Columns, consents: Columns
-) -> Accounts:
-    """The accounts among some people whose records are all in memory; `lead` numbers them."""
-    return accounts_of(lead_ids, *shared(leads), Behaviour(active_spans(events), outcomes, consents))
-
-
 def _validity(leads: Columns) -> tuple[I64, I64, I64]:
     """(person, since, until) of each profile row: until the next row of the lead holds; null is the far past."""
     lead, valid, created = (_times(leads, n) for n in ("lead", "valid_from", "created_at"))

@@ -156,7 +156,7 @@ class Lake:
         by_visitor = own["visitor_id"]
         assert isinstance(by_visitor, Coded)
         own = take(own, np.flatnonzero(~by_visitor.known()))
-        links = _Links.of(self._read("links", range(self.info.buckets)), lead_ids)
+        links = _Links.of(self._links, lead_ids)
         visitor = _numbers_of(told.column("visitor_id"), links.visitors)
         linked, _ = links.assign(visitor, arrow.micros(told.column("occurred_at")))
         lead = np.where(
@@ -171,16 +171,20 @@ class Lake:
         told = [self._read("outcomes", [b]) for b in range(self.info.buckets)]
         return pa.concat_tables([t.filter(t.column("visitor_id").is_valid()) for t in told])
 
+    @cached_property
+    def _links(self) -> pa.Table:
+        """All links: whatever leads are asked for, theirs may lie in any bucket."""
+        return self._read("links", range(self.info.buckets))
+
     def _events(self, lead_ids: pa.Array) -> Columns:
         """The events of these leads, and from each merge on those of the leads that were merged into them."""
-        links = self._read("links", range(self.info.buckets))
-        merges = merges_into(links, lead_ids)
+        merges = merges_into(self._links, lead_ids)
         ids = with_merged(lead_ids, merges) if merges else lead_ids
-        events = self._events_of(ids, links)
+        events = self._events_of(ids)
         return handed_on(events, ids, merges, len(lead_ids)) if merges else events
 
-    def _events_of(self, lead_ids: pa.Array, all_links: pa.Table) -> Columns:
-        links = _Links.of(all_links, lead_ids)
+    def _events_of(self, lead_ids: pa.Array) -> Columns:
+        links = _Links.of(self._links, lead_ids)
         table = pa.concat_tables([_of_people(part, lead_ids, links.visitors) for part in self._event_parts()])
         columns = arrow.from_arrow(table, self._columns("events"))
         own, known_from = _numbers_of(table.column("lead_id"), lead_ids), np.full(len(table), NULL_TIME)

@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -40,6 +41,7 @@ from data.dataset_file import DURATIONS, duration
 from data.errors import MappingError
 
 RecordName = Literal["lead", "event", "session", "outcome", "labelled_lead", "link", "consent", "spend", "change"]
+Location = tuple[int | str, ...]  # keys from the outermost, and numbers in lists
 
 
 class _Part(BaseModel):
@@ -235,21 +237,22 @@ def load_mapping(path: Path) -> Mapping:
     """
     from data.mapping_check import check
 
-    text = _read(path, "--mapping", "a mapping file")
+    text = read_text(path, "--mapping", f"a mapping file at {path}")
     try:
         file = MappingFile.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as bad:
         raise MappingError(f"{path}: expected TOML, got {_lowered(str(bad))}. Correct that line.") from None
     except ValidationError as bad:
-        raise MappingError(_one_line(path, bad)) from None
+        raise MappingError(one_line(path, bad, _keys_near)) from None
     check(path, file)
-    rules, content = (
-        _read(path.parent / name, f"{path}, [dataset] {key}", f"the {what}") if name else None
-        for key, name, what in (
-            ("rules", file.dataset.rules, "points file"), ("content", file.dataset.content, "content map")
-        )
-    )  # fmt: skip
+    rules = _named(path, "rules", file.dataset.rules, "the points file")
+    content = _named(path, "content", file.dataset.content, "the content map")
     return Mapping(path, text, file, rules, content)
+
+
+def _named(path: Path, key: str, name: str | None, what: str) -> str | None:
+    file = path.parent / (name or "")
+    return read_text(file, f"{path}, [dataset] {key}", f"{what} at {file}") if name else None
 
 
 def nearest(name: str, known: list[str]) -> str:
@@ -259,21 +262,22 @@ def nearest(name: str, known: list[str]) -> str:
     return f"Did you mean {lowered[near[0]]}?" if near else f"Known: {', '.join(known)}."
 
 
-def _read(path: Path, where: str, what: str) -> str:
+def read_text(path: Path, where: str, expected: str) -> str:
+    """The text of a mapping, or of a file that it names; a MappingError where it cannot be read."""
     try:
         return path.read_text(encoding="utf-8")
     except OSError as bad:
-        raise MappingError(f"{where}: expected {what} at {path}, got {bad.strerror}. Check the path.") from None
+        raise MappingError(f"{where}: expected {expected}, got {bad.strerror}. Check the path.") from None
     except UnicodeDecodeError:
         raise MappingError(f"{path}: expected UTF-8 text, got other bytes. Save it as UTF-8.") from None
 
 
-def _one_line(path: Path, error: ValidationError) -> str:
+def one_line(path: Path, error: ValidationError, keys: Callable[[Location], list[str]]) -> str:
+    """The first fault: file, key and remedy. keys: the keys that are known where an unknown one was found."""
     first = error.errors()[0]
     where = f"{path}, {_place(first['loc'])}"
     if first["type"] == "extra_forbidden":
-        known = _keys_near(first["loc"])
-        return f"{where}: unknown key {first['loc'][-1]}. {nearest(str(first['loc'][-1]), known)}"
+        return f"{where}: unknown key {first['loc'][-1]}. {nearest(str(first['loc'][-1]), keys(first['loc']))}"
     if first["type"] == "missing":
         return f"{where}: expected a value, got none. Add it to the mapping."
     got = first["input"] if isinstance(first["input"], (str, int, float, bool)) else type(first["input"]).__name__
@@ -283,15 +287,14 @@ def _one_line(path: Path, error: ValidationError) -> str:
     return f"{where}: {message}, got {got!r}. Correct the mapping."
 
 
-def _place(location: tuple[int | str, ...]) -> str:
+def _place(location: Location) -> str:
     words = [f"[[table]] {p + 1}" if isinstance(p, int) and i == 1 else str(p) for i, p in enumerate(location)]
     if len(words) > 1 and words[0] == "table":
         return ", ".join([words[1], ".".join(words[2:])]).rstrip(", ")
     return ".".join(words)
 
 
-def _keys_near(location: tuple[int | str, ...]) -> list[str]:
-    """The keys that are known where an unknown one was found."""
+def _keys_near(location: Location) -> list[str]:
     if len(location) == 1:
         return list(MappingFile.model_fields)
     models: dict[int | str, type[BaseModel]] = {

@@ -195,17 +195,11 @@ LABEL = Record("labels", (Column("lead_id", "text", required=True), Column("labe
 RECORDS: dict[str, Record] = {r.name: r for r in (EVENT, LEAD, OUTCOME, LINK, CONSENT, SPEND, LABEL)}
 
 
-def person_key(lead_id: str | None, visitor_id: str | None) -> str:
-    """The key a person is kept under: the lead's id, else `v:` and the visitor's."""
-    if lead_id is not None:
-        return lead_id
-    if visitor_id is None:
-        raise ValueError("a person needs a lead_id or a visitor_id")
-    return "v:" + visitor_id
-
-
 def bucket_of(key: str, buckets: int) -> int:
-    """The bucket of a person key: first 8 bytes of blake2b(key), big-endian, mod the bucket count."""
+    """The bucket of a person: first 8 bytes of blake2b(key), big-endian, mod the bucket count.
+
+    key: the lead's id; of an event's visitor `v:` and the visitor's id.
+    """
     return int.from_bytes(hashlib.blake2b(key.encode()).digest()[:8], "big") % buckets
 
 

@@ -23,11 +23,16 @@ def rows_where(mask: Mask) -> I64:
     return mask.nonzero()[0]
 
 
-def run_starts(values: NDArray[np.integer]) -> I64:
-    """Positions at which a run of equal values begins."""
+def differs(values: NDArray[np.integer]) -> Mask:
+    """Is each value another than the one before it? True of the first, which has none before it."""
     fresh = np.ones(len(values), dtype=np.bool_)
     np.not_equal(values[1:], values[:-1], out=fresh[1:])
-    return rows_where(fresh)
+    return fresh
+
+
+def run_starts(values: NDArray[np.integer]) -> I64:
+    """Positions at which a run of equal values begins."""
+    return rows_where(differs(values))
 
 
 def run_ends(values: NDArray[np.integer]) -> I64:
@@ -76,9 +81,7 @@ def per_segment(segment: I64 | I32, n: int) -> F64:
 
 def merge_repeats(segment: I64, codes: Codes) -> tuple[I64, Codes]:
     """(segment, code) pairs without those equal to the pair before."""
-    keep = np.ones(len(segment), dtype=np.bool_)
-    keep[1:] = (segment[1:] != segment[:-1]) | (codes[1:] != codes[:-1])
-    rows = rows_where(keep)
+    rows = rows_where(differs(segment) | differs(codes))
     return segment[rows], codes[rows]
 
 

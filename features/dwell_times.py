@@ -10,11 +10,10 @@ from __future__ import annotations
 import numpy as np
 
 from data.records import DWELL_BASES, EVENT_TYPES, MICROS
-from features.arrays import F64, I8, I32, I64, rows_where
+from features.arrays import F64, I8, I32, I64, differs, rows_where
 
 HEARTBEAT = 10  # seconds between page pings, the tracker's default
 MIN_VISIT = 5  # seconds until the first one
-NO_SESSION = -1
 _ENGAGEMENT, _PAGE_VIEW = EVENT_TYPES.index("engagement"), EVENT_TYPES.index("page_view")
 _NONE, _MEASURED, _GAP = (DWELL_BASES.index(b) for b in ("none", "measured", "gap"))
 
@@ -30,19 +29,12 @@ def heartbeats(segment: I64, time: I64, page_view: I32, dwell: F64, basis: I8) -
     rows = rows_where((page_view >= 0) & np.isnan(dwell))
     rows = rows[np.lexsort((time[rows], page_view[rows], segment[rows]))]
     beat = time[rows] // (HEARTBEAT * MICROS)
-    first = _differs(segment[rows]) | _differs(page_view[rows])
-    further = _differs(beat) & ~first
+    first = differs(segment[rows]) | differs(page_view[rows])
+    further = differs(beat) & ~first
     dwell, basis = dwell.copy(), basis.copy()
     dwell[rows[first]], dwell[rows[further]] = MIN_VISIT, HEARTBEAT
     basis[rows[first | further]] = _MEASURED
     return dwell, basis
-
-
-def _differs(values: I64 | I32) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Is each value another than the one before it?"""
-    fresh = np.ones(len(values), dtype=np.bool_)
-    np.not_equal(values[1:], values[:-1], out=fresh[1:])
-    return fresh
 
 
 def gaps(session: I64, ends: I64, time: I64, type_: I8, dwell: F64, basis: I8) -> tuple[F64, I8]:

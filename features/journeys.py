@@ -32,7 +32,7 @@ from features.arrays import (
     run_starts,
 )
 from features.content import STAGES
-from features.dwell_times import NO_SESSION, gaps, heartbeats, only_over
+from features.dwell_times import gaps, heartbeats, only_over
 from features.encode import TYPE, Encoded, Vocabulary, encode
 from features.pages import Pages
 from features.seconds import Seconds
@@ -40,6 +40,7 @@ from features.seconds import Seconds
 __all__ = ["NO_SESSION", "TYPE", "Encoded", "Journeys", "Vocabulary", "cut", "encode"]
 
 SESSION_GAP = 30 * 60 * MICROS
+NO_SESSION = -1
 _WEB = np.array([t in WEB_TYPES for t in EVENT_TYPES])
 HALF_LIFE_DAYS = 14.0
 

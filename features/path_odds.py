@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.arrays import F64, I64, per_segment, ratio, rows_where, sorted_distinct
+from features.arrays import F64, I64, differs, per_segment, ratio, rows_where, sorted_distinct
 from features.family import Family, Fitted, Labels, Moment
 from features.journeys import Journeys
 
@@ -91,8 +91,7 @@ def _steps(j: Journeys) -> tuple[I64, I64]:
     """(segment, number of the step) of the different steps of each path, ascending."""
     segment, type_ = j.pages.type_path
     edge, width = len(j.vocabulary.types), len(j.vocabulary.types) + 1
-    opens = np.ones(len(segment), dtype=np.bool_)
-    opens[1:] = segment[1:] != segment[:-1]
+    opens = differs(segment)
     closes = np.append(opens[1:], True)[: len(segment)]
     before = np.where(opens, edge, np.append([edge], type_[:-1])[: len(type_)]) if len(type_) else type_
     into = before.astype(np.int64) * width + type_

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -83,10 +82,6 @@ class Scorer:
     bundle: Bundle | None = None
     warnings: tuple[str, ...] = ()
     market: str | None = None
-
-    @cached_property
-    def has_model(self) -> bool:
-        return self.bundle is not None
 
     def score(self, known: Known, wants: Wants) -> Scores:
         """Score n people in one pass. Row i depends on the records of person i alone, bit for bit."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.accounts import accounts_in
+from data.accounts import Behaviour, accounts_of, active_spans, shared
 from data.dataset import ExtraColumn
 from data.identity import assign
 from data.records import CONSENT, DAY, EVENT, LEAD, MICROS, NULL_TIME, OUTCOME, Coded, Columns, Record
@@ -267,7 +267,7 @@ def beside(case: Case) -> Beside:
     )
     leads, events = lead_columns(case.leads), event_columns(case.events, case.links)
     ids = [f"lead {i}" for i in range(len(case.created_at))]
-    accounts = accounts_in(ids, leads, events, outcomes, consents)
+    accounts = accounts_of(ids, *shared(leads), Behaviour(active_spans(events), outcomes, consents))
     return Beside(outcomes, consents if case.require_consent else None, accounts, accounts.numbers(ids))
 
 

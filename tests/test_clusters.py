@@ -4,28 +4,21 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from data.dataset import DatasetInfo, open_dataset
-from data.packaged import rules_text
-from data.settings import Settings
-from data.simulate.market import Market
-from data.simulate.write import write_market
 from features.build import FeatureSet, build_features, fit_feature_set
 from features.catalog import families_for
 from features.clusters import LEAST_LEADS, NAME, cluster_of, family, nearest_to
 from features.family import Labels, Moment
 from features.path_odds import cross_fitted
 from tests.cases import CATEGORIES, CLUSTERS, CONTENT, EXTRA, NOW, START, Case, Row, asking, event, moment
+from tests.drawn import crossed_and_whole, drawn_by_lead
 from training import clusters
-from training.assemble import Crossed, Question, fit_on, frame_of, table_of
+from training.assemble import fit_on
 from training.clusters import Clustering, clustering_of
-from training.rules import Rules
-from training.snapshots import policy_of
 from training.splits import fold_of, lead_hash
 
 LEADS, FOLDS = 800, 5
@@ -232,22 +225,12 @@ def test_kept_clusters_are_a_column_that_no_training_lead_taught_itself(
     """From a dataset to the table; that they are kept is decreed here."""
     monkeypatch.setattr(clusters, "STABLE", -1.0)
     monkeypatch.setattr(clusters, "_gain", lambda *_: (1.0, 0.1))
-    write_market(tmp_path / "m", Market(700, 200, 5), DatasetInfo(name="m", buckets=4))
-    dataset = open_dataset(tmp_path / "m")
-    assert dataset.info.latest_arrival is not None
-    policy = policy_of(Settings().snapshots)
-    frame = frame_of(dataset, Question("converted", policy, dataset.info.latest_arrival + 1, "s", 10**6))
-    drawn = (np.random.default_rng(1).random(int(frame.lead.max()) + 1) < 0.3).astype(float)
-    frame = replace(frame, label=drawn[frame.lead])
+    dataset, frame = drawn_by_lead(tmp_path / "m")
     feature_set, crossed, found = fit_on(dataset, frame, np.flatnonzero(frame.lead % 4 > 0), None, learn=True)
     assert found.kept
     assert feature_set.columns[-1] == NAME
-    rules = Rules.from_yaml(rules_text())
     ours = crossed.leads[frame.lead]
-    values, whole = (
-        table_of(dataset, frame, (feature_set, c), rules, None, lambda n: None).values[:, -1]
-        for c in (crossed, Crossed.none())
-    )
+    values, whole = (v[:, -1] for v in crossed_and_whole(dataset, frame, feature_set, crossed))
     assert np.array_equal(values[~ours], whole[~ours], equal_nan=True)
     assert (values[ours] != whole[ours]).mean() > 0.5
     assert set(whole[~np.isnan(whole)]) <= set(found.part["weights"])

@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.dataset import People, open_dataset
 from data.dataset_file import time_text
 from data.importers.report import ImportReport
 from data.importers.table import import_tables
 from data.mapping import load_mapping
-from data.records import Coded
 from data.settings import Settings
+from tests.crm import outcomes_of, people_of, texts_of, times_of
 
 SAMPLES = Path(__file__).parent / "samples" / "hubspot"
 FOLDER = Path(__file__).parent.parent / "data" / "mappings" / "hubspot"
@@ -27,48 +26,28 @@ def report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ImportReport:
     return import_tables(files, load_mapping(FOLDER / "hubspot.toml"), tmp_path / "d", Settings())
 
 
-def _people(report: ImportReport) -> People:
-    (people,) = open_dataset(report.path).people()
-    return people
-
-
-def _texts(column: object) -> list[str | None]:
-    assert isinstance(column, Coded)
-    return column.texts()
-
-
-def _times(column: object) -> list[str]:
-    return [time_text(t)[:16] for t in np.asarray(column).tolist()]
-
-
-def _outcomes(people: People, lead: str) -> set[tuple[object, ...]]:
-    found = people.select(lead).outcomes
-    value = [None if np.isnan(v) else v for v in np.asarray(found["value"]).tolist()]
-    return set(zip(_texts(found["kind"]), _times(found["occurred_at"]), value, _texts(found["reason"]), strict=True))
-
-
 def test_the_date_of_the_accepted_stage_is_the_acceptance_and_a_date_alone_its_end_of_day(report: ImportReport) -> None:
-    people = _people(report)
-    assert ("accepted", "2026-02-20T10:00", None, None) in _outcomes(people, "101")
-    assert ("accepted", "2026-02-25T23:59", None, None) in _outcomes(people, "102")
+    people = people_of(report)
+    assert ("accepted", "2026-02-20T10:00", None, None) in outcomes_of(people, "101")
+    assert ("accepted", "2026-02-25T23:59", None, None) in outcomes_of(people, "102")
 
 
 def test_a_won_deal_is_converted_with_its_value_and_a_lost_one_keeps_its_reason(report: ImportReport) -> None:
-    people = _people(report)
-    assert ("converted", "2026-03-15T14:00", 1_200_050.0, None) in _outcomes(people, "101")
-    assert ("lost", "2026-03-20T14:00", None, "Price") in _outcomes(people, "102")
+    people = people_of(report)
+    assert ("converted", "2026-03-15T14:00", 1_200_050.0, None) in outcomes_of(people, "101")
+    assert ("lost", "2026-03-20T14:00", None, "Price") in outcomes_of(people, "102")
     assert report.orphans == 0
 
 
 def test_a_deal_of_several_contacts_counts_for_the_first_and_is_reported(report: ImportReport) -> None:
-    assert _outcomes(_people(report), "104") == set()
+    assert outcomes_of(people_of(report), "104") == set()
     assert [n for n in report.notes if n.startswith("deal_contacts") and "1 keys have several rows" in n]
 
 
 def test_the_property_history_becomes_profile_rows_unknown_before_the_first_value(report: ImportReport) -> None:
-    rows = _people(report).select("101").leads
+    rows = people_of(report).select("101").leads
     employees = [None if np.isnan(n) else n for n in np.asarray(rows["employees"]).tolist()]
-    assert list(zip(_times(rows["valid_from"]), _texts(rows["title"]), employees, strict=True)) == [
+    assert list(zip(times_of(rows["valid_from"]), texts_of(rows["title"]), employees, strict=True)) == [
         ("2026-01-05T09:00", "Analyst", None), ("2026-01-25T08:00", "Head of IT", None),
         ("2026-02-03T08:00", "Head of IT", 51.0),
     ]  # fmt: skip
@@ -77,8 +56,8 @@ def test_the_property_history_becomes_profile_rows_unknown_before_the_first_valu
 def test_calls_meetings_webinars_and_fairs_are_events_with_a_direction(report: ImportReport) -> None:
     found = {}
     for lead in ("101", "102"):
-        events = _people(report).select(lead).events
-        found[lead] = sorted(zip(_texts(events["type"]), _texts(events["direction"]), strict=True), key=str)
+        events = people_of(report).select(lead).events
+        found[lead] = sorted(zip(texts_of(events["type"]), texts_of(events["direction"]), strict=True), key=str)
     assert found == {
         "101": [("call", "inbound"), ("call", "inbound"), ("meeting", "inbound"), ("webinar", "inbound")],
         "102": [("call", "outbound"), ("fair", "inbound"), ("meeting", "outbound"), ("webinar", "outbound")],
@@ -86,8 +65,8 @@ def test_calls_meetings_webinars_and_fairs_are_events_with_a_direction(report: I
 
 
 def test_a_merged_contact_counts_for_the_one_that_stayed_from_the_merge_on(report: ImportReport) -> None:
-    events = _people(report).select("101").events
-    known = dict(zip(_texts(events["event_id"]), np.asarray(events["known_from"]).tolist(), strict=True))
+    events = people_of(report).select("101").events
+    known = dict(zip(texts_of(events["event_id"]), np.asarray(events["known_from"]).tolist(), strict=True))
     assert time_text(known["503"])[:16] == "2026-02-01T12:00"
 
 
@@ -96,7 +75,7 @@ def test_duplicates_are_proposed_and_never_merged(report: ImportReport) -> None:
     assert [(r["state"], r["lead_id"], r["other_lead_id"]) for r in log] == [
         ("merged", "101", "103"), ("proposed", "101", "104"),
     ]  # fmt: skip
-    assert set(_people(report).lead_ids) == {"101", "102", "104"}
+    assert set(people_of(report).lead_ids) == {"101", "102", "104"}
 
 
 def test_lifecycle_stages_are_never_features(report: ImportReport) -> None:

@@ -13,7 +13,7 @@ from data.dataset import DatasetInfo, ExtraColumn, People, SnapshotSpec, SplitSp
 from data.dataset_file import dump, parse
 from data.errors import InputError
 from data.lake import Lake, LakeWriter, write_lake
-from data.records import DAY, NULL_TIME, Coded, Columns, bucket_of, person_key
+from data.records import DAY, NULL_TIME, Coded, Columns, bucket_of
 
 T0 = 1_700_000_000_000_000
 INFO = DatasetInfo(
@@ -129,8 +129,7 @@ def test_events_lie_in_the_visitors_bucket_and_others_can_read_the_folder(tmp_pa
     rows = list(zip(*(table.column(c).to_pylist() for c in ("visitor_id", "lead_id", "bucket")), strict=True))
     assert len(rows) == 600
     for visitor, lead, bucket in rows:
-        key = person_key(lead if visitor is None else None, visitor)
-        assert int(bucket) == bucket_of(key, 8)
+        assert int(bucket) == bucket_of(lead if visitor is None else f"v:{visitor}", 8)
 
 
 def test_the_info_survives_writing_and_reading() -> None:

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from data.dataset import DatasetInfo, open_dataset
-from data.packaged import rules_text
-from data.settings import Settings
-from data.simulate.market import Market
-from data.simulate.write import write_market
 from features.build import FeatureSet
 from features.family import Family, Labels, Moment
 from features.path_odds import FAMILIES, cross_fitted
 from tests.cases import CATEGORIES, CONTENT, EXTRA, asking, moment, random_case
-from training.assemble import Crossed, Question, fit_on, frame_of, table_of
-from training.rules import Rules
-from training.snapshots import policy_of
+from tests.drawn import crossed_and_whole, drawn_by_lead
+from training.assemble import fit_on
 
 (FAMILY,) = FAMILIES
 FOLDS, LEADS = 5, 2000
@@ -87,19 +80,11 @@ def test_labels_of_one_kind_teach_nothing(leads: Moment) -> None:
 
 def test_training_gives_no_lead_a_part_that_saw_its_label(tmp_path: Path) -> None:
     """From a dataset to the table: labels drawn by lead leave the column at one half, and other leads get the whole."""
-    write_market(tmp_path / "m", Market(700, 200, 5), DatasetInfo(name="m", buckets=4))
-    dataset = open_dataset(tmp_path / "m")
-    assert dataset.info.latest_arrival is not None
-    policy = policy_of(Settings().snapshots)
-    frame = frame_of(dataset, Question("converted", policy, dataset.info.latest_arrival + 1, "s", 10**6))
-    drawn = (np.random.default_rng(1).random(int(frame.lead.max()) + 1) < 0.3).astype(float)
-    frame = replace(frame, label=drawn[frame.lead])
+    dataset, frame = drawn_by_lead(tmp_path / "m")
     train = np.flatnonzero(frame.lead % 4 > 0)
     feature_set, crossed, _ = fit_on(dataset, frame, train, None, learn=True)
-    rules = Rules.from_yaml(rules_text())
     column = feature_set.columns.index("path_log_odds")
-    found = table_of(dataset, frame, (feature_set, crossed), rules, None, lambda n: None).values[:, column]
-    whole = table_of(dataset, frame, (feature_set, Crossed.none()), rules, None, lambda n: None).values[:, column]
+    found, whole = (v[:, column] for v in crossed_and_whole(dataset, frame, feature_set, crossed))
     ours = crossed.leads[frame.lead]
     assert np.array_equal(ours, np.isin(frame.lead, frame.lead[train]))
     assert np.array_equal(found[~ours], whole[~ours], equal_nan=True)

@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.dataset import People, open_dataset
 from data.dataset_file import time_text
 from data.errors import MappingError
 from data.importers.report import ImportReport
 from data.importers.table import import_tables
 from data.lake import Lake
 from data.mapping import load_mapping
-from data.records import NULL_TIME, Coded
+from data.records import NULL_TIME
 from data.salesforce import long_id
 from data.settings import Settings
+from tests.crm import outcomes_of, people_of, texts_of, times_of
 
 SAMPLES = Path(__file__).parent / "samples" / "salesforce"
 FOLDER = Path(__file__).parent.parent / "data" / "mappings" / "salesforce"
@@ -36,26 +36,6 @@ def _import(target: Path, folder: Path = SAMPLES) -> ImportReport:
 def report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ImportReport:
     monkeypatch.setenv("LEADLIFT_EMAIL_HASH_KEY", "k")
     return _import(tmp_path / "d")
-
-
-def _people(report: ImportReport) -> People:
-    (people,) = open_dataset(report.path).people()
-    return people
-
-
-def _texts(column: object) -> list[str | None]:
-    assert isinstance(column, Coded)
-    return column.texts()
-
-
-def _times(column: object) -> list[str]:
-    return [time_text(t)[:16] for t in np.asarray(column).tolist()]
-
-
-def _outcomes(people: People, lead: str) -> set[tuple[object, ...]]:
-    found = people.select(lead).outcomes
-    value = [None if np.isnan(v) else v for v in np.asarray(found["value"]).tolist()]
-    return set(zip(_texts(found["kind"]), _times(found["occurred_at"]), value, _texts(found["reason"]), strict=True))
 
 
 # -- ids -------------------------------------------------------------------------------------------------------
@@ -82,7 +62,7 @@ def test_what_is_no_id_is_refused(text: str) -> None:
 
 
 def test_rows_under_both_spellings_are_of_one_lead(report: ImportReport) -> None:
-    assert set(_people(report).lead_ids) == {ADA, BO, SAME, SOLO}
+    assert set(people_of(report).lead_ids) == {ADA, BO, SAME, SOLO}
     assert report.orphans == 0
 
 
@@ -98,16 +78,16 @@ def test_a_bad_id_rejects_its_row_with_reason_and_column(tmp_path: Path) -> None
 
 # -- outcomes --------------------------------------------------------------------------------------------------
 def test_a_lead_conversion_is_accepted_at_the_end_of_its_day(report: ImportReport) -> None:
-    outcomes = _outcomes(_people(report), ADA)
+    outcomes = outcomes_of(people_of(report), ADA)
     assert ("accepted", "2026-02-20T23:59", None, None) in outcomes
 
 
 def test_closed_won_reached_by_the_converted_opportunity_is_converted_with_its_value(report: ImportReport) -> None:
-    assert ("converted", "2026-03-15T23:59", 1_200_050.0, None) in _outcomes(_people(report), ADA)
+    assert ("converted", "2026-03-15T23:59", 1_200_050.0, None) in outcomes_of(people_of(report), ADA)
 
 
 def test_closed_lost_keeps_its_reason_and_no_value(report: ImportReport) -> None:
-    assert ("lost", "2026-03-20T23:59", None, "Price") in _outcomes(_people(report), BO)
+    assert ("lost", "2026-03-20T23:59", None, "Price") in outcomes_of(people_of(report), BO)
 
 
 def test_open_opportunities_and_those_of_no_lead_are_counted_and_are_no_outcome(report: ImportReport) -> None:
@@ -117,17 +97,17 @@ def test_open_opportunities_and_those_of_no_lead_are_counted_and_are_no_outcome(
 
 # -- history ---------------------------------------------------------------------------------------------------
 def test_the_history_becomes_profile_rows_with_their_valid_from(report: ImportReport) -> None:
-    rows = _people(report).select(ADA).leads
+    rows = people_of(report).select(ADA).leads
     employees = [None if np.isnan(n) else n for n in np.asarray(rows["employees"]).tolist()]
-    assert list(zip(_times(rows["valid_from"]), _texts(rows["title"]), employees, strict=True)) == [
+    assert list(zip(times_of(rows["valid_from"]), texts_of(rows["title"]), employees, strict=True)) == [
         ("2026-01-05T09:00", "Analyst", None), ("2026-01-25T08:00", "Head of IT", None),
         ("2026-02-03T08:00", "Head of IT", 250.0),
     ]  # fmt: skip
-    assert set(_texts(rows["email_domain"])) == {"example.com"}
+    assert set(texts_of(rows["email_domain"])) == {"example.com"}
 
 
 def test_a_lead_without_history_has_one_row_and_the_columns_without_any_are_named(report: ImportReport) -> None:
-    assert len(_texts(_people(report).select(BO).leads["title"])) == 1
+    assert len(texts_of(people_of(report).select(BO).leads["title"])) == 1
     (note,) = [n for n in report.notes if n.startswith("no history of")]
     assert "Industry" in note
     assert "Title" not in note
@@ -143,24 +123,24 @@ def test_columns_written_while_the_lead_is_worked_are_never_features(report: Imp
 
 # -- contacts --------------------------------------------------------------------------------------------------
 def test_campaigns_calls_and_meetings_are_events_with_a_direction(report: ImportReport) -> None:
-    people = _people(report)
+    people = people_of(report)
     kinds = {}
     for lead in (ADA, BO):
         events = people.select(lead).events
-        kinds[lead] = sorted(zip(_texts(events["type"]), _texts(events["direction"]), strict=True), key=str)
+        kinds[lead] = sorted(zip(texts_of(events["type"]), texts_of(events["direction"]), strict=True), key=str)
     assert kinds[ADA] == [("call", "inbound"), ("call", "inbound"), ("meeting", "outbound"), ("webinar", "inbound")]
     assert kinds[BO] == [("call", "outbound"), ("fair", "inbound"), ("webinar", "outbound")]
 
 
 def test_a_call_that_moved_to_the_contact_is_found_by_the_converted_contact(report: ImportReport) -> None:
-    events = _people(report).select(ADA).events
-    assert long_id("00T5g00000AAaaA") in _texts(events["event_id"])
+    events = people_of(report).select(ADA).events
+    assert long_id("00T5g00000AAaaA") in texts_of(events["event_id"])
 
 
 # -- merges ----------------------------------------------------------------------------------------------------
 def test_what_a_merged_lead_did_counts_for_the_one_that_stayed_from_the_merge_on(report: ImportReport) -> None:
-    events = _people(report).select(ADA).events
-    known = dict(zip(_texts(events["event_id"]), np.asarray(events["known_from"]).tolist(), strict=True))
+    events = people_of(report).select(ADA).events
+    known = dict(zip(texts_of(events["event_id"]), np.asarray(events["known_from"]).tolist(), strict=True))
     assert time_text(known.pop(long_id("00T5g00000CCccC")))[:16] == "2026-02-01T12:00"
     assert set(known.values()) == {NULL_TIME}
     links = Lake(report.path).table("links").to_pylist()
@@ -172,7 +152,7 @@ def test_duplicates_are_proposed_in_the_merge_log_and_never_merged(report: Impor
     assert [(r["state"], r["lead_id"], r["other_lead_id"], r["at"][:10]) for r in log] == [
         ("merged", ADA, GONE, "2026-02-01"), ("proposed", ADA, SAME, "2026-02-10"),
     ]  # fmt: skip
-    assert {ADA, SAME} <= set(_people(report).lead_ids)
+    assert {ADA, SAME} <= set(people_of(report).lead_ids)
     assert "@" not in (report.path / "merge_log.csv").read_text()
     assert [n for n in report.notes if "merge_log.csv" in n and "none was merged" in n]
 

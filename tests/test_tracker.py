@@ -94,6 +94,7 @@ def test_too_many_bad_rows_change_nothing(track: Callable[..., Any], tmp_path: P
         ('[dataset]\nname = "x"\n[tracker.types]\nbuy = "purchase"', "tracker.types.buy"),
         ('[dataset]\nname = "x"\ntimezone = "Europe/Bonn"', "unknown time zone 'Europe/Bonn'"),
         ('[dataset]\nname = "x"\n[tracker.converted]\nevents = []', "tracker.converted.events"),
+        ('[[dataset]]\nname = "x"', "dataset: input should be a valid dictionary"),
     ],
 )
 def test_a_wrong_mapping_is_named_in_one_line(text: str, message: str, tmp_path: Path) -> None:
@@ -112,6 +113,8 @@ def test_the_sample_mappings_are_valid(file: str, tmp_path: Path) -> None:
 def test_without_a_mapping_the_folder_names_the_market(tmp_path: Path) -> None:
     assert tracker_mapping(None, None, tmp_path / "My Shop").file.dataset.name == "my-shop"
     assert tracker_mapping(None, "own", tmp_path / "d").file.dataset.name == "own"
+    (tmp_path / "m.toml").write_text('[dataset]\nname = "told"')
+    assert tracker_mapping(tmp_path / "m.toml", None, tmp_path / "---").file.dataset.name == "told"
     with pytest.raises(UsageError, match="--name: expected small letters"):
         tracker_mapping(None, "No way", tmp_path / "d")
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,12 @@ import pytest
 from data.dataset import DatasetInfo, open_dataset
 from data.simulate.market import Market
 from data.simulate.write import write_market
+from serving.change import ALWAYS_ALLOWED
+from training import registry
+from training import run as training_run
+from training.bundle import Bundle, make_bundle
+from training.gate import GateVerdict
+from training.result import Training
 
 Found = tuple[int, dict[str, Any], str]
 LEADS, DAYS = 500, 240
@@ -31,8 +39,22 @@ def run(leadlift_at: Callable[[], Any]) -> Any:
 
 
 @pytest.fixture(scope="module")
-def trained(run: Any, dataset: Path) -> Found:
-    return run("train", str(dataset), "--trials", "1", "--seed", "5")
+def trainings() -> list[Training]:
+    """What `trained` made, as the command had it in hand."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def trained(run: Any, dataset: Path, trainings: list[Training]) -> Found:
+    train = training_run.train
+
+    def kept(*asked: Any) -> Training:
+        trainings.append(train(*asked))
+        return trainings[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training_run, "train", kept)
+        return run("train", str(dataset), "--trials", "1", "--seed", "5")
 
 
 def test_the_json_has_the_keys_of_the_contract(trained: Found) -> None:
@@ -80,10 +102,12 @@ def test_what_became_of_behaviour_clusters_is_told_and_kept(trained: Found) -> N
 
 
 def test_values_too_few_to_compare_kinds_are_answered_with_their_mean(trained: Found) -> None:
-    value = json.loads((Path(trained[1]["bundle"]["path"]) / "value.json").read_text())
+    folder = Path(trained[1]["bundle"]["path"])
+    value = json.loads((folder / "value.json").read_text())
     assert value["count"] >= 50
     assert (value["kind"], value["errors"]) == ("mean", {})
     assert 0 < value["log_sd"] < 1
+    assert f"Kind: **mean**, learned from {value['count']} known values." in (folder / "card.md").read_text()
 
 
 def test_the_calendar_adds_up_and_leaves_a_horizon_between(trained: Found) -> None:
@@ -177,6 +201,43 @@ def test_a_closed_gate_with_promote_exits_3_and_keeps_everything(leadlift_at: Ca
     assert "possible leak" in said
     assert Path(found["bundle"]["path"]).is_dir()
     assert not (run.home / "market" / "converted" / "current.json").exists()
+
+
+def test_train_promote_stops_at_too_many_newly_ready_leads_unless_accepted(
+    leadlift_at: Callable[[], Any], run: Any, dataset: Path, trained: Found, trainings: list[Training],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """The training of this module again, where a release serves whose points call nobody ready."""
+    (training,) = trainings
+    again = leadlift_at()
+    shutil.copytree(run.home, again.home, dirs_exist_ok=True)
+    quiet = _calling_nobody_ready(training.bundle)
+    registry.keep(again.home, quiet, {"gate": {"open": True, "reasons": []}, "bundle": {"sha256": quiet.name}})
+    registry.promote(again.home, "market", "converted", quiet.version, "2026-01-01T00:00:00Z", lambda version: None)
+    monkeypatch.setattr(training_run, "train", lambda *asked: replace(training, verdict=GateVerdict(())))
+
+    words = ("train", str(dataset), "--trials", "1", "--seed", "5", "--promote")
+    code, found, said = again(*words)
+    assert (code, found["promoted"], _serves(again.home)) == (3, False, quiet.version)
+    assert sum(found["change"]["sales_ready"]["newly_ready"].values()) > ALWAYS_ALLOWED
+    assert "max_newly_ready" in said
+    assert again(*words, "--accept-change", " ")[0] == 2
+    code, found, _ = again(*words, "--accept-change", "sales doubled")
+    assert (code, found["promoted"], _serves(again.home)) == (0, True, training.bundle.version)
+    assert registry.history(again.home, "market", "converted")[-1]["accepted_change"] == "sales doubled"
+
+
+def _calling_nobody_ready(bundle: Bundle) -> Bundle:
+    texts = {n: t for n, t in bundle.files.items() if n != "manifest.json"}
+    head, ready = texts["rules.yaml"].split("\nsales_ready:\n")
+    assert ready.count("total_at_least: 70") == 1
+    texts["rules.yaml"] = f"{head}\nsales_ready:\n{ready.replace('total_at_least: 70', 'total_at_least: 100')}"
+    return make_bundle(texts, {k: v for k, v in bundle.manifest.items() if k not in ("files", "format")})
+
+
+def _serves(home: Path) -> str | None:
+    release = registry.current(home, "market", "converted")
+    return release.version if release else None
 
 
 def test_a_target_nobody_reached_is_one_line(run: Any, dataset: Path) -> None:

@@ -20,6 +20,7 @@ from serving.champion import scorer_of
 from serving.known import of_people
 from serving.scorer import Wants
 from training.bundle import Bundle, Prediction, make_bundle, read_bundle, write_bundle
+from training.card import value_text
 from training.value import Value, value_of
 from training.value_fit import Kind, Won, deviance, errors_of, fit, spread_of, value_model
 
@@ -121,6 +122,28 @@ def test_values_of_judging_leads_change_nothing() -> None:
     other = np.concatenate([values[:160], values[160:] * 1000])
     found = [value_model(w, w.split.refit).files() for w in (_work(values, 40), _work(other, 40))]
     assert found[0] == found[1]
+
+
+# -- in the model card -------------------------------------------------------------------------------------------
+def test_the_card_names_the_kind_the_known_values_and_how_far_each_kind_erred() -> None:
+    values = np.exp(np.random.default_rng(5).normal(10, 1, 200))
+    work = _work(values)
+    model = value_model(work, work.split.refit)
+    assert model.errors is not None
+    said = value_text(model)
+    assert f"Kind: **{model.kind}**" in said
+    assert "200 known values" in said
+    assert set(model.errors) == {"mean", "segments", "boosted"}
+    assert model.kind == min(model.errors, key=model.errors.__getitem__)
+    for kind, error in model.errors.items():
+        assert f"| {kind} | {error:,.1f} |" in said
+    assert "**segments** by `visits`" in value_text(replace(model, kind="segments", column="visits"))
+
+
+def test_below_50_known_values_the_card_says_that_no_expected_value_is_given() -> None:
+    few, enough = (value_text(value_model(w, w.split.refit)) for w in (_work(np.full(n, 1000.0)) for n in (49, 50)))
+    assert few == "No expected value is given: 49 won leads have a known value, 50 are needed."
+    assert enough == "Kind: **mean**, learned from 50 known values. They are too few to compare kinds."
 
 
 # -- in the reply ------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from data import packaged
 from data.dataset import Dataset, People, joined
 from data.errors import InputError, SettingsError
 from data.records import NULL_TIME, Coded, Columns, take
+from features.arrays import differs, run_ends
 from features.beside import Beside
 from features.build import FeatureSet, build_features, fit_feature_set, moment_at
 from features.catalog import CONTEXT, families_for
@@ -156,11 +157,9 @@ def _part(
         snaps = Snapshots(every, np.zeros(n, dtype=np.int64), people.labels, np.zeros(n, dtype=np.bool_))
         values, owners, converted = np.zeros(0), np.zeros(0, dtype=np.int64), int((people.labels == 1).sum())
         at = owners
-    first = np.ones(len(snaps), dtype=np.bool_)
-    first[1:] = snaps.lead[1:] != snaps.lead[:-1]
     columns = (
         snaps.lead + offset, snaps.as_of, snaps.label, snaps.cancelled, hashes[snaps.lead], np.ones(len(snaps)),
-        people.source_row[snaps.lead], first, values, hashes[owners],
+        people.source_row[snaps.lead], differs(snaps.lead), values, hashes[owners],
         owners + offset, at,
     )  # fmt: skip
     return columns, converted, snaps.left_out
@@ -315,7 +314,7 @@ def _crossed(families: Sequence[Family], moment: Moment, labels: Labels, frame: 
 def _one_row_a_lead(frame: Frame, rows: I64) -> I64:
     """The last row of each lead, of the FIT_ROWS leads with the smallest hashes, in the order of the frame."""
     rows = np.sort(rows)
-    last = rows[np.append(frame.lead[rows][1:] != frame.lead[rows][:-1], True)]
+    last = rows[run_ends(frame.lead[rows])]
     return np.sort(last[np.argsort(frame.hashes[last], kind="stable")[:FIT_ROWS]])
 
 

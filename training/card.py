@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from training.value import ENOUGH, Value
+
 _CARD = """# Leadlift model card
 
 Market **{market}**, target **{target}**, horizon {horizon_days} days. Candidate: **{candidate}**.
@@ -26,6 +28,9 @@ Credit, jobs, insurance, housing, or any verdict on a person. With fewer than 30
 ## How bounds are made
 `probability_low` and `probability_high` span 90 % of what {refits} refits on halves of the leads say at that level of
 probability. Explanations are {explanation}; their sum is the uncalibrated log-odds.
+
+## What a won lead is worth
+{value}
 
 ## Inputs
 {features} feature columns in {families} families; channel rules {channels}; content map {content}.
@@ -54,6 +59,19 @@ def evidence_text(found: Mapping[str, Any], leaks: Sequence[str], mixes: Sequenc
     """
     parts = [_ablation(found["ablation"]), "\n".join(mixes), "## Leaks\n" + "\n".join(leaks), _slices(found["slices"])]
     return "\n\n".join(p for p in parts if p)
+
+
+def value_text(value: Value) -> str:
+    """Which kind of value model answers, from how many known values, and how far each kind erred."""
+    if value.count < ENOUGH:
+        return f"No expected value is given: {value.count} won leads have a known value, {ENOUGH} are needed."
+    column = f" by `{value.column}`" if value.column else ""
+    chosen = f"Kind: **{value.kind}**{column}, learned from {value.count} known values."
+    if not value.errors:
+        return f"{chosen} They are too few to compare kinds."
+    head = f"{chosen} It errs least on the later conversions of the training leads; mean Poisson deviance of each kind:"
+    rows = [f"| {kind} | {error:,.1f} |" for kind, error in value.errors.items()]
+    return "\n".join([head, "", "| kind | deviance |", "|---|---|", *rows])
 
 
 def _ablation(found: Mapping[str, Any] | None) -> str:

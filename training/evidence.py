@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.records import Coded
+from features.arrays import run_ends
 from training.ablation import Ablation, ablation_of, groups_of
 from training.evaluate import Interval, slices
 from training.judging import Judgement, rows_of
@@ -103,7 +104,7 @@ def captures(found: Judgement) -> dict[str, dict[str, dict[str, float]]]:
 def mixes(work: Work, found: Judgement, scan: Scan) -> tuple[Mix, ...]:
     """Age and channel of the judged rows against the last look at each open lead."""
     frame = work.frame
-    last = np.flatnonzero(np.append(frame.lead[1:] != frame.lead[:-1], True))
+    last = run_ends(frame.lead)
     now = last[scan.open[frame.lead[last]]]
     if not len(now):
         return ()

@@ -7,7 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-_INK, _LINE, _BAND = "#1f2933", "#0b7285", "rgba(11,114,133,0.18)"
+_INK, _LINE = "#1f2933", "#0b7285"
 
 
 def reliability_figure(rows: Sequence[Mapping[str, float]], name: str) -> go.Figure:

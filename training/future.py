@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from data.dataset import People
 from data.records import NULL_TIME, Columns, concat, take
+from features.arrays import run_starts
 from features.build import FeatureSet, build_features
 from training.assemble import Frame, moment_of
 from training.snapshots import seen_from
@@ -20,7 +21,7 @@ Mask = NDArray[np.bool_]
 def sample(frame: Frame, rows: I64, leads: int) -> I64:
     """One of these rows a lead, any of its looks, of the leads with the smallest hashes; in the order of the frame."""
     rows = np.sort(rows)
-    starts = np.flatnonzero(np.append(True, frame.lead[rows][1:] != frame.lead[rows][:-1]))
+    starts = run_starts(frame.lead[rows])
     looks = np.diff(np.append(starts, len(rows)))
     chosen = rows[starts + np.floor(frame.hashes[rows[starts]] * 1_000_003.0 % 1.0 * looks).astype(np.int64)]
     return np.sort(chosen[np.argsort(frame.hashes[chosen], kind="stable")[:leads]])

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from data.dataset import People, joined
 from data.settings import GateSettings
+from features.arrays import run_starts
 from training import future
 from training.arrivals import Arrivals
 from training.fills import Fills
@@ -118,8 +119,8 @@ def _labelled(people: People) -> I64:
 def _alone(work: Work, converted: Mask, limits: GateSettings) -> list[Leak]:
     """Features that alone tell the label, or at the first look whether the lead ever converts."""
     train = np.sort(work.split.turns[0].train)
-    lead, columns = work.frame.lead[train], work.table.feature_set.columns
-    first = train[np.append(True, lead[1:] != lead[:-1])]
+    columns = work.table.feature_set.columns
+    first = train[run_starts(work.frame.lead[train])]
     found = suspects(work.table.values[train], work.frame.label[train], columns, limits.max_auc_single)
     ever = converted[work.frame.lead[first]].astype(np.float64)
     if 0 < ever.mean() < 1:

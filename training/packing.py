@@ -16,6 +16,7 @@ from training.judging import Judgement
 from training.models import Rows
 from training.result import candidate_rows, comparator_rows
 from training.snapshots import LEFT_OUT
+from training.value import Value
 from training.value_fit import value_model
 from training.work import Work
 
@@ -31,6 +32,7 @@ def bundle_of(
     evidence: Evidence,
 ) -> Bundle:  # fmt: skip
     """The bundle of the chosen candidate; `rows` are those it was fitted on."""
+    value = value_model(work, work.split.refit)
     texts = (
         fitted.model.files()
         | {
@@ -39,9 +41,9 @@ def bundle_of(
             "rules.yaml": work.rules.text,
             "content.yaml": yaml.safe_dump(dict(work.table.feature_set.content), sort_keys=False, allow_unicode=True),
             "canary.json": canary_text(fitted.model, canary_rows(rows.values)),
-            "card.md": _card(work, found, plan, evidence),
+            "card.md": _card(work, found, plan, evidence, value),
         }
-        | value_model(work, work.split.refit).files()
+        | value.files()
     )
     recipe = fitted.recipe
     about = {
@@ -63,14 +65,14 @@ def canary_rows(values: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> np
     return np.vstack([quantiles, np.full(values.shape[1], np.nan)])
 
 
-def _card(work: Work, found: Judgement, plan: list[Slice], evidence: Evidence) -> str:
+def _card(work: Work, found: Judgement, plan: list[Slice], evidence: Evidence, value: Value) -> str:
     features = work.table.feature_set
     about = {
         "market": work.request.market, "target": work.request.target, "candidate": found.champion,
         "horizon_days": work.question.policy.horizon_days, "refits": work.settings.training.refits,
         "features": len(features.columns), "families": len(features.names),
         "channels": features.channel_rules_version, "content": features.content_map.version,
-        "explanation": _HOW[found.champion], "clusters": "\n".join(work.clusters.lines()),
+        "explanation": _HOW[found.champion], "clusters": "\n".join(work.clusters.lines()), "value": card.value_text(value),
         "evidence": card.evidence_text(evidence.document(), evidence.scan.lines(), [m.line() for m in evidence.mix]),
     }  # fmt: skip
     lines = [

@@ -35,7 +35,6 @@ from data.settings import Settings
 READERS: dict[str, Reader] = {
     "segment": segment.read, "snowplow": snowplow.read, "ga4": ga4.read, "matomo": matomo.read, "posthog": posthog.read,
 }  # fmt: skip
-TRACKERS = tuple(READERS)
 RESTATES = ("ga4",)  # its daily tables change for 72 hours
 
 
@@ -48,7 +47,7 @@ def import_tracker(
     given: Sequence[str], kind: str, mapping: TrackerMapping, target: Path, settings: Settings,
     advance: Advance = lambda by: None,
 ) -> ImportReport:  # fmt: skip
-    """Read files of one tracker (a name of TRACKERS) into a new dataset, or append them to one of the same market.
+    """Read files of one tracker (a name of READERS) into a new dataset, or append them to one of the same market.
 
     Parameters
     ----------

@@ -19,12 +19,12 @@ import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from data.errors import MappingError, UsageError
-from data.mapping import DatasetSpec, nearest
+from data.mapping import DatasetSpec, Location, one_line, read_text
 from data.records import EVENT_TYPES
 from data.times import zone_named
 
@@ -91,20 +91,19 @@ def tracker_mapping(path: Path | None, name: str | None, target: Path) -> Tracke
     """
     if path is None:
         return TrackerMapping(TrackerFile(dataset=DatasetSpec(name=_name(name, target))))
-    text = _read(path)
+    text = read_text(path, str(path), "a readable file")
     try:
         document = tomllib.loads(text)
-        if name is not None:
-            document.setdefault("dataset", {})["name"] = _name(name, target)
-        document.setdefault("dataset", {}).setdefault("name", _name(None, target))
+        dataset = document.setdefault("dataset", {})
+        if isinstance(dataset, dict) and (name is not None or "name" not in dataset):
+            dataset["name"] = _name(name, target)
         file = TrackerFile.model_validate(document)
     except tomllib.TOMLDecodeError as bad:
         raise MappingError(f"{path}: expected TOML, got {bad}. Correct that line.") from None
     except ValidationError as bad:
-        raise MappingError(_one_line(path, bad)) from None
-    rules, content = (
-        _read(path.parent / n) if n else None for n in (file.dataset.rules, file.dataset.content)
-    )  # fmt: skip
+        raise MappingError(one_line(path, bad, _keys)) from None
+    named = (path.parent / n if n else None for n in (file.dataset.rules, file.dataset.content))
+    rules, content = (read_text(n, str(n), "a readable file") if n else None for n in named)
     return TrackerMapping(file, text, rules, content)
 
 
@@ -117,28 +116,8 @@ def _name(name: str | None, target: Path) -> str:
     raise UsageError(f"--to {target}: expected a folder whose name can be the market's, got another. Give --name.")
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as bad:
-        raise MappingError(f"{path}: expected a readable file, got {bad.strerror}. Check the path.") from None
-    except UnicodeDecodeError:
-        raise MappingError(f"{path}: expected UTF-8 text, got other bytes. Save it as UTF-8.") from None
-
-
-def _one_line(path: Path, error: ValidationError) -> str:
-    first = error.errors()[0]
-    where = f"{path}, {'.'.join(str(p) for p in first['loc'])}"
-    if first["type"] == "extra_forbidden":
-        return f"{where}: unknown key {first['loc'][-1]}. {nearest(str(first['loc'][-1]), _keys(first['loc'][:-1]))}"
-    if first["type"] == "missing":
-        return f"{where}: expected a value, got none. Add it to the mapping."
-    got: Any = first["input"] if isinstance(first["input"], (str, int, float, bool)) else type(first["input"]).__name__
-    message = str(first["msg"]).removeprefix("Value error, ")
-    return f"{where}: {message[:1].lower()}{message[1:]}, got {got!r}. Correct the mapping."
-
-
-def _keys(parents: tuple[int | str, ...]) -> list[str]:
+def _keys(location: Location) -> list[str]:
+    parents = location[:-1]
     models: dict[int | str, type[BaseModel]] = {
         "dataset": DatasetSpec, "tracker": TrackerSpec, "converted": Converted,
     }  # fmt: skip

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from data.errors import Verdict
-from serving.arguments import TargetOption, settings_for
+from serving.arguments import ConfigOption, TargetOption, settings_for
 from serving.console import JsonOption, Screen
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 def check(
     dataset: Annotated[Path, typer.Argument(help="The dataset folder.")],
     target: TargetOption = None,
-    config: Annotated[Path | None, typer.Option(help="Settings file; default ./leadlift.toml.")] = None,
+    config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """What the data can carry, and the three repairs that would help most. Exit 3 if nothing can be trained."""

@@ -9,7 +9,7 @@ import typer
 
 from data.errors import UsageError
 from data.settings import Settings, load_settings, origins
-from serving.arguments import parse_time
+from serving.arguments import ConfigOption, parse_time
 from serving.commands import tracker
 from serving.commands.suggest import draft
 from serving.console import JsonOption, Screen
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 FORMATS = ("table", *tracker.FORMATS)
 SHOWN_REASONS = 8
-ConfigOption = Annotated[Path | None, typer.Option(help="Settings file; default ./leadlift.toml.")]
 
 
 def register(app: typer.Typer) -> None:

@@ -12,7 +12,7 @@ import typer
 from data.dataset import consenting, open_dataset
 from data.errors import UsageError
 from data.files import replace_text, safe_cell
-from serving.arguments import parse_time, settings_for
+from serving.arguments import ConfigOption, parse_time, settings_for
 from serving.console import JsonOption, Screen
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def paths(
         str | None, typer.Option(help="As if it were this moment; default just after the last arrival.")
     ] = None,
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Write all rows to this file.")] = None,
-    config: Annotated[Path | None, typer.Option(help="Settings file; default ./leadlift.toml.")] = None,
+    config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Content paths with leads, conversions, rate with its 95 % interval and lift; all leads are in the denominator."""

@@ -11,7 +11,7 @@ from data.dataset import Dataset, consenting, open_dataset
 from data.errors import InputError, Verdict
 from data.files import replace_text
 from data.settings import Settings, load_settings
-from serving.arguments import parse_time, settings_for
+from serving.arguments import ConfigOption, parse_time, settings_for
 from serving.commands import rules_tables
 from serving.console import JsonOption, Screen
 
@@ -25,7 +25,6 @@ DatasetOption = Annotated[Path, typer.Option(help="A dataset folder.")]
 TargetOption = Annotated[str, typer.Option(help="Which outcome counts.")]
 AsOfOption = Annotated[str | None, typer.Option(help="As if it were this moment; default just after the last arrival.")]
 MarketOption = Annotated[str | None, typer.Option(help="Market; default the dataset's name.")]
-ConfigOption = Annotated[Path | None, typer.Option(help="Settings file; default ./leadlift.toml.")]
 
 
 def register(app: typer.Typer) -> None:

@@ -12,7 +12,7 @@ import typer
 
 from data.errors import UsageError
 from data.settings import Settings, load_settings
-from serving.arguments import TargetOption
+from serving.arguments import ConfigOption, TargetOption
 from serving.console import Screen
 
 
@@ -21,7 +21,7 @@ def serve(
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port; default 3000.")] = None,
     market: Annotated[str | None, typer.Option(help="Market; default the only one in the home.")] = None,
     target: TargetOption = None,
-    config: Annotated[Path | None, typer.Option(help="Settings file; default ./leadlift.toml.")] = None,
+    config: ConfigOption = None,
 ) -> None:
     """Answer POST /v1/score over HTTP with BentoML until stopped."""
     from serving.champion import market_of_environment, markets

@@ -9,6 +9,7 @@ import typer
 
 from data.dataset import DatasetInfo
 from data.settings import load_settings
+from serving.arguments import ConfigOption
 from serving.console import JsonOption, Screen
 
 RECORDS = ("leads", "events", "converted", "cancelled", "lost", "accepted", "rejected")
@@ -26,7 +27,7 @@ def simulate(
     name: Annotated[str, typer.Option(help="Name of the market.")] = "market",
     buckets: Annotated[int | None, typer.Option(min=1, help="Hash buckets; default from the settings.")] = None,
     truth: Annotated[int, typer.Option(min=0, help="Also compute the truth at this many snapshots and report it.")] = 0,
-    config: Annotated[Path | None, typer.Option(help="Settings file; default ./leadlift.toml.")] = None,
+    config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Simulate a B2B market with known truth and write it as a dataset."""
