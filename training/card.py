@@ -26,8 +26,10 @@ Credit, jobs, insurance, housing, or any verdict on a person. With fewer than 30
 {evidence}
 
 ## How bounds are made
-`probability_low` and `probability_high` span 90 % of what {refits} refits on halves of the leads say at that level of
-probability. Explanations are {explanation}; their sum is the uncalibrated log-odds.
+{refits} refits, each on half of the leads and by one part of the model, differ from the model by a deviation in log-odds
+that is taken {wider:g} times, since no refit sees what all of them overlook. `probability_low` and `probability_high` span
+90 % of what the truth may be, if the probability is its mean. In simulated markets they hold it that often; yours may
+differ. Explanations are {explanation}; their sum is the uncalibrated log-odds.
 
 ## What a won lead is worth
 {value}

@@ -29,6 +29,7 @@ class Judgement:
     rows: the judged rows as positions in the frame. said: per candidate (points first) its answers for these rows,
     and those of the release that serves and of the comparators. sampled: their measures draw by draw.
     chosen: the candidates of the last turn, best on its training rows first; fitted: the same, fitted there.
+    validation: what they were chosen on.
     """
 
     rows: I64
@@ -40,6 +41,7 @@ class Judgement:
     chosen: list[Candidate]
     fitted: list[FittedCandidate]
     points: Isotonic
+    validation: Validation
 
     @property
     def champion(self) -> str:
@@ -60,7 +62,8 @@ def judged(work: Work, advance: Callable[[], None]) -> Judgement:
     rows = np.concatenate([t.judge for t in split.turns])
     answers: dict[str, list[Judged]] = {}
     for turn in split.turns:
-        chosen, fitted, points = _one_turn(work, turn, advance)
+        validation = _validation(work, turn)
+        chosen, fitted, points = _one_turn(work, turn, validation, advance)
         weight = cold.weight_of(frame.conversions(turn.train))
         turn_said = _answers(table, turn, fitted, points, weight) | _serving(work, turn, points, weight)
         turn_said |= comparators.judged(table.comparators, frame.label, frame.weight, turn)
@@ -71,7 +74,7 @@ def judged(work: Work, advance: Callable[[], None]) -> Judgement:
     draws = bench.draws(work.settings.training.bootstrap, work.request.seed)
     sampled = {name: Sampled.of(j, bench, draws) for name, j in said.items()}
     metrics = {name: s.intervals() for name, s in sampled.items()}
-    return Judgement(rows, bench, said, sampled, metrics, draws, chosen, fitted, points)
+    return Judgement(rows, bench, said, sampled, metrics, draws, chosen, fitted, points, validation)
 
 
 def _serving(work: Work, turn: Turn, points: Isotonic, weight: float) -> dict[str, Judged]:
@@ -99,11 +102,11 @@ def _validation(work: Work, turn: Turn) -> Validation:
 
 
 def _one_turn(
-    work: Work, turn: Turn, advance: Callable[[], None]
+    work: Work, turn: Turn, validation: Validation, advance: Callable[[], None]
 ) -> tuple[list[Candidate], list[FittedCandidate], Isotonic]:
     request, threads = work.request, work.settings.training.threads
     rows = rows_of(work.frame, work.table, turn.train)
-    chosen = choose(rows, _validation(work, turn), request.trials, request.seed, threads, advance)
+    chosen = choose(rows, validation, request.trials, request.seed, threads, advance)
     points = fit_isotonic(work.table.points[turn.train].astype(np.float64), rows.label, rows.weight)
     return chosen, fit(chosen, rows, threads), points
 

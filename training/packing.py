@@ -9,7 +9,7 @@ from features.golden import DIGESTS
 from training import card, cold
 from training.bundle import Bundle, canary_text, make_bundle
 from training.calendar import Slice
-from training.calibration import Spread, to_json
+from training.calibration import WIDER, Spread, to_json
 from training.candidates import FittedCandidate
 from training.evidence import Evidence
 from training.judging import Judgement
@@ -69,7 +69,7 @@ def _card(work: Work, found: Judgement, plan: list[Slice], evidence: Evidence, v
     features = work.table.feature_set
     about = {
         "market": work.request.market, "target": work.request.target, "candidate": found.champion,
-        "horizon_days": work.question.policy.horizon_days, "refits": work.settings.training.refits,
+        "horizon_days": work.question.policy.horizon_days, "refits": work.settings.training.refits, "wider": WIDER,
         "features": len(features.columns), "families": len(features.names),
         "channels": features.channel_rules_version, "content": features.content_map.version,
         "explanation": _HOW[found.champion], "clusters": "\n".join(work.clusters.lines()), "value": card.value_text(value),

@@ -39,7 +39,7 @@ def _report(work: Work, training: Training) -> dict[str, Any]:
         "split": {"kind": training.split.kind, "slices": [vars(s) for s in training.calendar],
                   "notes": training.notes},
         "dataset": work.dataset.info.digest, "bundle": {"sha256": training.bundle.name},
-        "comparators": training.comparators(), **training.evidence.document(),
+        "comparators": training.comparators(), **training.choice(), **training.evidence.document(),
     }  # fmt: skip
 
 
@@ -55,6 +55,7 @@ def _params(work: Work, training: Training) -> dict[str, Any]:
 def _metrics(training: Training) -> dict[str, float]:
     """`<candidate>.<metric>` with its `_low` and `_high`, and the counts."""
     flat = {f"count_{name}": float(count) for name, count in training.counts.items()}
+    flat["interval_mean_width"] = training.mean_width
     serving = training.serving()
     rows = training.candidates() + ([{"name": "serving", "metrics": serving}] if serving else [])
     for row in rows:

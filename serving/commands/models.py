@@ -92,9 +92,8 @@ def _show(screen: Screen, training: Training) -> None:
     title = f"Judged on {judge:,} snapshots with {leads:,} converted leads; 90 % intervals by lead"
     screen.table(title, ("candidate", *(t for t, _ in TABLE)), rows)
     show_evidence(screen, training.evidence, training.judgement.champion)
-    screen.say(f"\nChosen on training rows: {training.judgement.champion}. Bundle {training.bundle.version}, "
-               f"MLflow version {training.number}.")  # fmt: skip
-    for line in training.clusters.lines():
+    screen.say(f"\nBundle {training.bundle.version}, MLflow version {training.number}.")
+    for line in [*training.choice_lines(), *training.clusters.lines()]:
         screen.say(line)
     if training.trouble:
         screen.say(f"The release that serves now could not be compared: {training.trouble}")
@@ -130,7 +129,7 @@ def _document(training: Training, request: Any, promoted: bool) -> dict[str, Any
                   "notes": training.notes},
         "bundle": {"path": str(training.folder), "sha256": training.bundle.name},
         "clusters": training.clusters.document(), "mlflow_version": training.number, "gate": training.verdict.document(), "promoted": promoted,
-        "serving": training.serving(), "comparators": training.comparators(), **training.evidence.document(),
+        "serving": training.serving(), "comparators": training.comparators(), **training.choice(), **training.evidence.document(),
     }  # fmt: skip
 
 
