@@ -22,15 +22,16 @@ from training.judging import POINTS
 from training.run import prepared, train
 from training.work import Request, Work
 
-LEADS, SNAPSHOTS, CONTINUATIONS = 20_000, 3000, 500
+LEADS, SNAPSHOTS = 20_000, 3000
+CONTINUATIONS = 4000  # the error of the truth itself must be small beside an interval
 F64 = NDArray[np.float64]
 
 
-def lines() -> Iterator[Line]:
-    """20,000 leads over 365 days, seed 7; the truth at 3,000 judging snapshots, 500 continuations each."""
+def lines(seed: int = 7) -> Iterator[Line]:
+    """20,000 leads over 365 days, seed 7; the truth at 3,000 judging snapshots, 4,000 continuations each."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "market"
-        write_market(path, Market(LEADS, 365, 7), DatasetInfo(name="market"))
+        write_market(path, Market(LEADS, 365, seed), DatasetInfo(name="market"))
         dataset, settings = open_dataset(path), load_settings(options={"home": folder})
         quiet = Request("market", "converted", None, 3, 0, lambda what, total: lambda by: None)
         training = train(dataset, settings, quiet)
