@@ -171,7 +171,7 @@ class Bundle:
         the means, of different refits.
         """
         known = self.value.of(self.feature_set.columns, self._values(table))
-        sure = value.Z90 * (np.nan if self.value.log_sd is None else self.value.log_sd)
+        sure = calibration.Z90 * (np.nan if self.value.log_sd is None else self.value.log_sd)
         mid = said.probability * known
         below, above = np.log(said.probability / said.low), np.log(said.high / said.probability)
         bounds = (mid, mid * np.exp(-np.hypot(below, sure)), mid * np.exp(np.hypot(above, sure)))

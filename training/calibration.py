@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 F64 = NDArray[np.float64]
 
 LOWEST, HIGHEST = 1e-4, 1.0 - 1e-4
-_Z90 = 1.6448536269514722
+Z90 = 1.6448536269514722  # half the width of a 90 % interval, in standard deviations
 WIDER = 2.0  # `make bench ONLY=market` prints how often intervals so made hold the truth
 _FLATTEST = 1e-3  # the smallest slope: order is kept
 
@@ -85,7 +85,7 @@ class Spread:
         centre = logit(probability)
         s = np.interp(centre, self.level, self.deviation)
         middle = centre - (1.0 - 2.0 * probability) * s**2 / 2.0
-        low, high = clip(expit(middle - _Z90 * s)), clip(expit(middle + _Z90 * s))
+        low, high = clip(expit(middle - Z90 * s)), clip(expit(middle + Z90 * s))
         return np.minimum(low, probability), np.maximum(high, probability)
 
     @staticmethod

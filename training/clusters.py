@@ -24,7 +24,7 @@ from features.clusters import Blocks, behaviour, columns, family, learn_cluster_
 from features.family import F64, Family, Fitted, Labels, Moment
 from features.path_odds import cross_fitted
 from features.source import GROUPS
-from training.calibration import clip, expit
+from training.calibration import Z90, clip, expit
 from training.models import Recipe, Rows
 from training.splits import FOLDS, I64, by_lead, fold_of
 
@@ -34,7 +34,6 @@ STARTS, RETRAININGS = 10, 3
 WEIGHTS = (1.0, 1.0, 0.5, 0.5)  # of the blocks: what leads look at says who is alike, more than how and how often
 LEAST_LEADS, LEAST_CONVERTED, LEAST_DISTINCT = 400, 40, 100
 OVER = 1.2  # a share this many times the average is worth a name
-_Z90 = 1.6448536269514722
 
 _WHY = {
     "times": "the table has no times and so no behaviour",
@@ -113,7 +112,7 @@ def clustering_of(feature_set: FeatureSet, moment: Moment, labels: Labels, hashe
     found = seen | found_in(blocks, k)
     found["names"] = names_of(found)
     gain, error = _gain(feature_set, family(found), moment, labels, hashes)
-    reason = "" if gain > _Z90 * error else "gain"
+    reason = "" if gain > Z90 * error else "gain"
     part = learn_cluster_log_odds(moment, labels, found)
     return Clustering(reason, len(who), k, agreed, gain, error, part)
 

@@ -17,6 +17,7 @@ from data.dataset import Dataset
 from data.errors import Verdict
 from training.assemble import Frame, Question, frame_of
 from training.calendar import day
+from training.calibration import Z90
 from training.content_paths import wilson
 from training.evaluate import Interval
 from training.rules import MQL, SALES_READY, Rules
@@ -28,7 +29,6 @@ I64 = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 FEW = 10
-_Z90 = 1.6448536269514722
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ class Past:
         hits = len(np.unique(lead[hit[among]]))
         if min(hits, leads - hits) < FEW:
             size = min(size, _one_fate(weight, lead))
-        low, high = wilson(p * size, size, _Z90)
+        low, high = wilson(p * size, size, Z90)
         return Interval(p, min(low, p), max(high, p))
 
 

@@ -23,7 +23,6 @@ Kind = Literal["mean", "segments", "boosted"]
 
 FILE, TREES = "value.json", "value_model.txt"
 ENOUGH = 50
-Z90 = 1.6448536269514722
 
 
 @dataclass(frozen=True)
