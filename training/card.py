@@ -25,6 +25,11 @@ Credit, jobs, insurance, housing, or any verdict on a person. With fewer than 30
 
 {evidence}
 
+## What the logistic regression says
+The largest effects of the candidate that can be read, all else equal. Columns that tell the same share theirs.
+
+{effects}
+
 ## How bounds are made
 {refits} refits, each on half of the leads and by one part of the model, differ from the model by a deviation in log-odds
 that is taken {wider:g} times, since no refit sees what all of them overlook. `probability_low` and `probability_high` span

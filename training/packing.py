@@ -6,7 +6,7 @@ import numpy as np
 import yaml
 
 from features.golden import DIGESTS
-from training import card, cold
+from training import card, coefficients, cold
 from training.bundle import Bundle, canary_text, make_bundle
 from training.calendar import Slice
 from training.calibration import WIDER, Spread, to_json
@@ -65,6 +65,12 @@ def canary_rows(values: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> np
     return np.vstack([quantiles, np.full(values.shape[1], np.nan)])
 
 
+def _effects(work: Work, found: Judgement) -> list[coefficients.Effect]:
+    """What the logistic candidate of the last turn says, on the rows it learned from."""
+    model = next(f.model for f in found.fitted if f.name == "logistic")
+    return coefficients.effects(model, work.table.feature_set.columns, work.table.values[work.split.turns[-1].train])
+
+
 def _card(work: Work, found: Judgement, plan: list[Slice], evidence: Evidence, value: Value) -> str:
     features = work.table.feature_set
     about = {
@@ -72,7 +78,7 @@ def _card(work: Work, found: Judgement, plan: list[Slice], evidence: Evidence, v
         "horizon_days": work.question.policy.horizon_days, "refits": work.settings.training.refits, "wider": WIDER,
         "features": len(features.columns), "families": len(features.names),
         "channels": features.channel_rules_version, "content": features.content_map.version,
-        "explanation": _HOW[found.champion], "clusters": "\n".join(work.clusters.lines()), "value": card.value_text(value),
+        "effects": coefficients.table(_effects(work, found)), "explanation": _HOW[found.champion], "clusters": "\n".join(work.clusters.lines()), "value": card.value_text(value),
         "evidence": card.evidence_text(evidence.document(), evidence.scan.lines(), [m.line() for m in evidence.mix]),
     }  # fmt: skip
     lines = [
