@@ -1,8 +1,8 @@
 """What the served bundle takes for one lead, in milliseconds of one core, everything warm.
 
-    row       the columns of one record -> encoding, features, model, calibration -> its probability
-    explain   the features of one row -> what each column adds
-    reply     a request as parsed JSON -> the bytes of the whole reply: points, stage, interval, reasons
+row       the columns of one record -> encoding, features, model, calibration -> its probability
+explain   the features of one row -> what each column adds
+reply     a request as parsed JSON -> the bytes of the whole reply: points, stage, interval, reasons
 """
 
 from __future__ import annotations
