@@ -102,7 +102,7 @@ class Encoded:
 
 def _nothing() -> Encoded:
     """No events."""
-    i64, i32, i8 = (np.zeros(0, dtype=kind) for kind in (np.int64, np.int32, np.int8))
+    i64, i32, i8 = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int8)
     return Encoded(
         lead=i64, known=i64, time=i64, type=i8, content=i32, channel=i8, campaign=i32, session_key=i32, page_view=i32,
         dwell=np.zeros(0), basis=i8, vocabulary=Vocabulary((), ()),

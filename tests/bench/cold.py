@@ -101,8 +101,8 @@ def _asked(
     if shortfall(frame, split) is not None:
         return Outcome(frame.conversions(turn.train), True, np.nan, 0.0)
     rules = Rules.from_yaml(dataset.rules_text() or "")
-    *fitted, clusters = assemble.fit_on(dataset, frame, turn.train, dataset.content_text(), kind == "time")
-    table = assemble.table_of(dataset, frame, (fitted[0], fitted[1]), rules, None, lambda rows: None)
+    features, crossed, clusters = assemble.fit_on(dataset, frame, turn.train, dataset.content_text(), kind == "time")
+    table = assemble.table_of(dataset, frame, (features, crossed), rules, None, lambda rows: None)
     asked = replace(request, trials=TRIALS.get(frame.conversions(turn.train), request.trials))
     work = Work(dataset, settings, asked, question, rules, frame, split, table, clusters, None, None)
     found = judged(work, lambda: None)

@@ -20,7 +20,8 @@ from tests.bench.line import Line
 from tests.bench.served import milliseconds
 
 MAPPINGS = Path("data/mappings")
-CASES = (
+Limits = dict[str, tuple[float | None, float | None]]  # metric -> at least, at most
+CASES: tuple[tuple[str, str, Limits], ...] = (
     ("x_education", "x_education_leads", {"log_loss": (None, 0.421), "auc": (0.870, None)}),
     ("online_shoppers", "uci_online_shoppers", {"log_loss": (None, 0.228)}),
     ("online_shoppers_no_pagevalues", "uci_online_shoppers", {"log_loss": (None, 0.36)}),
@@ -52,9 +53,7 @@ def lines() -> Iterator[Line]:
                 yield Line(f"{mapping} two trainings, one seed: the same bundle", float(same), low=1)
 
 
-def _quality(
-    mapping: str, found: dict[str, Any], limits: dict[str, tuple[float | None, float | None]]
-) -> Iterator[Line]:
+def _quality(mapping: str, found: dict[str, Any], limits: Limits) -> Iterator[Line]:
     for candidate in found["candidates"]:
         champion = candidate["name"] == found["champion"]
         own = limits | {"ece": (None, found["gate"]["ece_limit"])} if champion else {}

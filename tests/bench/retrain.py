@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from tests.bench.line import Line
 from tests.bench.models import leadlift
@@ -32,7 +33,7 @@ def lines() -> Iterator[Line]:
     yield Line(f"retrain, log loss of {found['champion']}", champion["metrics"]["log_loss"]["value"])
 
 
-def _trained(home: str, dataset: str) -> tuple[dict[str, object], float, float]:
+def _trained(home: str, dataset: str) -> tuple[dict[str, Any], float, float]:
     """What `leadlift train` says, its seconds, and the peak of its resident memory in GB (10^9 bytes)."""
     command = [sys.executable, "-m", "serving.cli", "train", dataset, "--json"]
     own = {"LEADLIFT_HOME": f"{home}/home", "LEADLIFT_TRAINING__THREADS": "2"}
