@@ -34,8 +34,8 @@ from training.work import Request, Work
 
 MARKETS, LEADS, POOL, DAYS = 50, 2_500, 14_000, 450
 NUMBERS = (0, 20, 100, 1_000)
-TRIALS = {1_000: 2}  # fewer than by default, which is never better: a search is long where conversions are many
-MOST_ROWS = 14_000  # of the training rows: [snapshots] max_snapshots of these trainings
+TRIALS = {1_000: 1}  # fewer than by default, which is no better: a search is long where conversions are many
+MOST_ROWS = 9_000  # of the training rows: [snapshots] max_snapshots of these trainings
 T95 = 1.677  # one-sided 95 % quantile of Student's t, 49 degrees of freedom
 I64 = NDArray[np.int64]
 
