@@ -50,6 +50,7 @@ class SnapshotSettings(_Section):
 
     policy: `weekly`, or `after_first_event` for one look at the first event + the delay (first_look_minutes).
     exclude_if_seen: contents by id; who saw one is not looked at any more (in the environment with commas between).
+    max_snapshots: what a training reads at most; its time and memory grow with it (100,000 leads have ten times as many).
     """
 
     policy: Literal["weekly", "after_first_event"] = "weekly"
@@ -61,7 +62,7 @@ class SnapshotSettings(_Section):
     horizon_days: int = Field(30, ge=1)
     reporting_delay_days: int = Field(2, ge=0)
     cancellation_window_days: int = Field(14, ge=0)
-    max_snapshots: int = Field(2_000_000, ge=1)
+    max_snapshots: int = Field(120_000, ge=1)
 
     @field_validator("exclude_if_seen", mode="before")
     @classmethod

@@ -100,6 +100,18 @@ class Encoded:
     vocabulary: Vocabulary
 
 
+def _nothing() -> Encoded:
+    """No events."""
+    i64, i32, i8 = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int8)
+    return Encoded(
+        lead=i64, known=i64, time=i64, type=i8, content=i32, channel=i8, campaign=i32, session_key=i32, page_view=i32,
+        dwell=np.zeros(0), basis=i8, vocabulary=Vocabulary((), ()),
+    )  # fmt: skip
+
+
+_NOTHING = _nothing()  # a table of leads has no events, and one row of it is to be quick
+
+
 def encode(events: Columns, content_map: ContentMap, categories: Mapping[str, str]) -> Encoded:
     """Turn event columns (data.records.EVENT with `lead` and `known_from`) into sorted codes.
 
@@ -107,6 +119,8 @@ def encode(events: Columns, content_map: ContentMap, categories: Mapping[str, st
     comes later changes nothing about earlier moments.
     """
     lead = ints(events["lead"])
+    if not len(lead):
+        return _NOTHING
     rows = np.flatnonzero((lead >= 0) & ~_is_outbound(events) & ~bools(events["is_bot"]))
     known = _seen_from(events)
     rows = _first_of_each_id(events, known, rows)

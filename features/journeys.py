@@ -318,6 +318,8 @@ def cut(encoded: Encoded, lead: I64, as_of: I64, handed_over: I64 | None = None)
         int64 (n,): when sales took the lead over (NULL_TIME = never). Calls from then on are sales at work, not the
         lead, and are left out.
     """
+    if not len(encoded.lead):
+        return _without_events(as_of, encoded)
     start, length = _events_of(encoded, lead)
     segment = np.repeat(np.arange(len(lead)), length)
     rows = _from_to(start, length, segment)
@@ -348,6 +350,15 @@ def cut(encoded: Encoded, lead: I64, as_of: I64, handed_over: I64 | None = None)
     )  # fmt: skip
     journeys.__dict__.update(segment=segment, age=age)  # their cached values: cutting knows them already
     return journeys
+
+
+def _without_events(as_of: I64, encoded: Encoded) -> Journeys:
+    """Segments in which nothing has happened; `encoded` holds no events."""
+    e = encoded
+    return Journeys(
+        as_of=as_of, offsets=np.zeros(len(as_of) + 1, dtype=np.int64), time=e.time, type=e.type, content=e.content,
+        channel=e.channel, campaign=e.campaign, session=e.time, dwell=e.dwell, basis=e.basis, vocabulary=e.vocabulary,
+    )  # fmt: skip
 
 
 def _events_of(encoded: Encoded, lead: I64) -> tuple[I64, I64]:

@@ -97,7 +97,9 @@ def _latest_before(owner: I64, valid_from: I64, source_row: I64, lead: I64, as_o
 def _take_numbers(column: NDArray[np.generic], rows: I64) -> F64:
     if not len(column):
         return np.full(len(rows), np.nan)
-    return np.where(rows >= 0, column[rows].astype(np.float64), np.nan)
+    values = column[rows].astype(np.float64)
+    values[rows < 0] = np.nan
+    return values
 
 
 def select(leads: Leads, rows: I64) -> Leads:

@@ -56,7 +56,9 @@ def test_few_conversions_only_need_not_be_worse_than_the_points() -> None:
 
 
 def test_the_ece_of_a_perfect_model_on_few_rows_is_allowed() -> None:
-    assert verdict(replace(GOOD, ece=0.04, ece_limit=0.05), SETTINGS).open
+    found = verdict(replace(GOOD, ece=0.04, ece_limit=0.05), SETTINGS)
+    assert found.open
+    assert (found.document()["ece_limit"], verdict(GOOD, SETTINGS).document()["ece_limit"]) == (0.05, 0.02)
 
 
 def test_a_column_that_holds_the_answer_is_named_also_when_only_its_absence_tells() -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from data.dataset import People
+from data.dataset import DatasetInfo, People, open_dataset
 from data.records import DAY, MICROS, NULL_TIME, Coded
 from data.settings import SnapshotSettings
+from data.simulate.market import Market
+from data.simulate.write import write_market
+from training.assemble import Question, frame_of
 from training.snapshots import conversions_of, policy_of, snapshots_of
 
 POLICY = policy_of(SnapshotSettings())
@@ -121,3 +127,20 @@ def test_what_we_sent_and_what_bots_did_keeps_nobody_open() -> None:
     late.events["received_at"][:] = [NULL_TIME, DAY0 + 300 * DAY]
     looks = [len(snapshots_of(p, POLICY, "converted", DAY0 + 400 * DAY)) for p in (kept, sent, bots, late)]
     assert looks[0] > looks[1] == looks[2] == looks[3]
+
+
+@pytest.mark.parametrize("share", [0.5, 0.05])
+def test_a_sample_stands_for_all_looks_also_where_conversions_alone_are_too_many(tmp_path: Path, share: float) -> None:
+    write_market(tmp_path / "m", Market(900, 300, 5), DatasetInfo(name="m", buckets=4))
+    dataset = open_dataset(tmp_path / "m")
+    assert dataset.info.latest_arrival is not None
+    question = Question("converted", POLICY, dataset.info.latest_arrival + 1, "s", 10**6)
+    whole = frame_of(dataset, question)
+    limit = int(share * len(whole))
+    some = frame_of(dataset, replace(question, max_snapshots=limit))
+    assert abs(len(some) - limit) < 4 * np.sqrt(limit)
+    assert len(some) + some.sampled_out == len(whole)
+    there, kept = whole.label == 1, some.label == 1
+    assert kept.sum() == there.sum() if there.sum() < limit / 2 else kept.sum() < there.sum()
+    for every, sampled in ((there, kept), (~there, ~kept)):
+        assert some.weight[sampled].sum() == pytest.approx(every.sum(), rel=4 / np.sqrt(sampled.sum()))

@@ -209,25 +209,22 @@ def _refuse_one_class(frame: Frame, dataset: Dataset, question: Question) -> Non
 
 
 def _sampled(frame: Frame, limit: int) -> Frame:
-    """At most `limit` rows: all positives and a hash sample of the others, weighted by the inverse of its rate."""
+    """About `limit` rows by hash, weighted by the inverse of their rate: all positives, or half of the limit where they
+    are more, and a sample of the others."""
     if len(frame) <= limit:
         return frame
     positive = frame.label == 1
-    room = limit - int(positive.sum())
-    if room < int(positive.sum()):
-        raise SettingsError(
-            f"[snapshots] max_snapshots: expected at least twice the {int(positive.sum())} converting snapshots, "
-            f"got {limit}. Raise it, or look at leads less often."
-        )
-    rate = room / int((~positive).sum())
+    positives = int(positive.sum())
+    room = min(positives, limit // 2)
+    rate = np.where(positive, room / max(positives, 1), min((limit - room) / (len(frame) - positives), 1.0))
     # Multiplied by a large odd number so that the sample has nothing to do with folds and judging leads.
     draw = (frame.hashes * 1_000_003.0 + frame.as_of % 9_973 / 9_973.0) % 1.0
-    keep = np.flatnonzero(positive | (draw < rate))
-    weight = np.where(positive[keep], 1.0, 1.0 / rate)
+    keep = np.flatnonzero(draw < rate)
     columns = ("lead", "as_of", "label", "cancelled", "hashes", "source_row", "first_look")
     return replace(
-        frame, weight=weight, sampled_out=len(frame) - len(keep), **{c: getattr(frame, c)[keep] for c in columns}
-    )
+        frame, weight=1.0 / rate[keep], sampled_out=len(frame) - len(keep),
+        **{c: getattr(frame, c)[keep] for c in columns},
+    )  # fmt: skip
 
 
 # -- second walk: the feature set ------------------------------------------------------------------------------

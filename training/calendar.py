@@ -79,8 +79,8 @@ def notes_of(frame: Frame, split: Split, question: Question) -> list[str]:
     lines.append(f"Cancelled within {policy.cancellation_window // DAY} days: {len(cancelled):,} snapshots of "
                  f"{len(np.unique(frame.lead[cancelled])):,} leads count as not converted.")  # fmt: skip
     if frame.sampled_out:
-        lines.append(f"Sampled: {frame.sampled_out:,} snapshots without conversion are left out, the others weigh "
-                     f"{frame.weight.max():.2f} ([snapshots] max_snapshots {question.max_snapshots:,}).")  # fmt: skip
+        lines.append(f"Sampled: {frame.sampled_out:,} snapshots are left out, those without conversion first; the others "
+                     f"weigh up to {frame.weight.max():.2f} ([snapshots] max_snapshots {question.max_snapshots:,}).")  # fmt: skip
     else:
         lines.append(f"Nothing was sampled: all {len(frame):,} snapshots are used.")
     return lines

@@ -41,23 +41,24 @@ class Findings:
 
 @dataclass(frozen=True)
 class GateVerdict:
-    """Open where there are no reasons against."""
+    """Open where there are no reasons against. ece_limit: what the ECE was held against."""
 
     reasons: tuple[str, ...]
+    ece_limit: float
 
     @property
     def open(self) -> bool:
         return not self.reasons
 
     def document(self) -> dict[str, Any]:
-        return {"open": self.open, "reasons": list(self.reasons)}
+        return {"open": self.open, "reasons": list(self.reasons), "ece_limit": self.ece_limit}
 
 
 def verdict(found: Findings, settings: GateSettings) -> GateVerdict:
     """All reasons against promotion, most telling first."""
     checks = (_leaks(found), _points(found, settings), _champion(found), _calibration(found, settings),
               _slices(found, settings), _size(found), _approval(found))  # fmt: skip
-    return GateVerdict(tuple(reason for reasons in checks for reason in reasons))
+    return GateVerdict(tuple(reason for reasons in checks for reason in reasons), _ece_limit(found, settings))
 
 
 def _points(found: Findings, settings: GateSettings) -> list[str]:
@@ -79,8 +80,13 @@ def _champion(found: Findings) -> list[str]:
 
 
 def _calibration(found: Findings, settings: GateSettings) -> list[str]:
-    limit = max(settings.ece_tolerance, found.ece_limit)
+    limit = _ece_limit(found, settings)
     return [f"not calibrated: ECE {found.ece:.4f}, limit {limit:.4f}"] if found.ece > limit else []
+
+
+def _ece_limit(found: Findings, settings: GateSettings) -> float:
+    """The tolerance, or what a perfect model would show on these rows where that is more."""
+    return max(settings.ece_tolerance, found.ece_limit)
 
 
 def _slices(found: Findings, settings: GateSettings) -> list[str]:

@@ -130,7 +130,8 @@ def rounds_and_predictions(
     """The number of rounds with the least held-out log loss, and the held-out log-odds at it, (n,); NaN = never held out."""
     import lightgbm as lgb
 
-    data = lgb.Dataset(rows.values, rows.label, weight=rows.weight, free_raw_data=False)
+    # Folds share the bins; a copy of their raw values (free_raw_data=False) would be five tables more.
+    data = lgb.Dataset(rows.values, rows.label, weight=rows.weight, free_raw_data=True)
     patience = round(_PATIENCE / recipe.settings["learning_rate"])
     result = lgb.cv(
         booster_parameters(recipe), data, num_boost_round=_ROUNDS, folds=list(folds), metrics="binary_logloss",
