@@ -62,7 +62,7 @@ class SnapshotSettings(_Section):
     horizon_days: int = Field(30, ge=1)
     reporting_delay_days: int = Field(2, ge=0)
     cancellation_window_days: int = Field(14, ge=0)
-    max_snapshots: int = Field(120_000, ge=1)
+    max_snapshots: int = Field(150_000, ge=1)
 
     @field_validator("exclude_if_seen", mode="before")
     @classmethod

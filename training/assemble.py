@@ -30,6 +30,7 @@ from features.path_odds import cross_fitted
 from training.bundle import Bundle
 from training.clusters import Clustering, clustering_of
 from training.rules import Rules, score_points
+from training.sampling import thinned
 from training.slices import Collector, slices_at
 from training.snapshots import Policy, Snapshots, conversions_of, snapshots_of
 from training.splits import FOLDS, fold_of, lead_hash
@@ -209,22 +210,12 @@ def _refuse_one_class(frame: Frame, dataset: Dataset, question: Question) -> Non
 
 
 def _sampled(frame: Frame, limit: int) -> Frame:
-    """About `limit` rows by hash, weighted by the inverse of their rate: all positives, or half of the limit where they
-    are more, and a sample of the others."""
-    if len(frame) <= limit:
-        return frame
-    positive = frame.label == 1
-    positives = int(positive.sum())
-    room = min(positives, limit // 2)
-    rate = np.where(positive, room / max(positives, 1), min((limit - room) / (len(frame) - positives), 1.0))
-    # Multiplied by a large odd number so that the sample has nothing to do with folds and judging leads.
-    draw = (frame.hashes * 1_000_003.0 + frame.as_of % 9_973 / 9_973.0) % 1.0
-    keep = np.flatnonzero(draw < rate)
+    """About `limit` rows, see `thinned`."""
+    keep, weight = thinned(frame.label, frame.hashes, frame.as_of, limit)
     columns = ("lead", "as_of", "label", "cancelled", "hashes", "source_row", "first_look")
     return replace(
-        frame, weight=1.0 / rate[keep], sampled_out=len(frame) - len(keep),
-        **{c: getattr(frame, c)[keep] for c in columns},
-    )  # fmt: skip
+        frame, weight=weight, sampled_out=len(frame) - len(keep), **{c: getattr(frame, c)[keep] for c in columns}
+    )
 
 
 # -- second walk: the feature set ------------------------------------------------------------------------------

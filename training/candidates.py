@@ -116,12 +116,13 @@ def fit(candidates: Sequence[Candidate], rows: Rows, threads: int) -> list[Fitte
     return [FittedCandidate(c.name, c.recipe, m, c.calibrator) for c, m in zip(candidates, models, strict=True)]
 
 
-def again(recipe: Recipe, rows: Rows, validation: Validation, threads: int) -> FittedCandidate:
-    """A recipe chosen earlier, fitted and calibrated on these rows."""
-    raw = np.full(len(rows), np.nan)
+def again(recipe: Recipe, rows: Rows, searched: tuple[Rows, Validation], threads: int) -> FittedCandidate:
+    """A recipe chosen earlier, fitted on these rows and calibrated as in a search."""
+    some, validation = searched
+    raw = np.full(len(some), np.nan)
     for train, held_out in validation.folds:
-        raw[held_out] = recipe.fit(rows.take(train), threads).raw(rows.values[held_out])
-    known = HeldOut.of(rows, validation)
+        raw[held_out] = recipe.fit(some.take(train), threads).raw(some.values[held_out])
+    known = HeldOut.of(some, validation)
     return fit([_candidate(recipe.kind, recipe, raw[known.rows], known)], rows, threads)[0]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,14 @@ from training.calibration import Isotonic, fit_isotonic
 from training.candidates import Candidate, FittedCandidate, again, choose, fit
 from training.evaluate import Bench, Draws, Interval, Judged, Sampled
 from training.models import Recipe, Rows
+from training.sampling import thinned
 from training.splits import Turn, Validation, validation_of
 from training.work import Work
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 POINTS, SERVING = "points", "serving"
+SEARCH_ROWS = 60_000  # settings are chosen on no more: their order does not change any more, their cost does
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,8 @@ def judged(work: Work, advance: Callable[[], None]) -> Judgement:
     rows = np.concatenate([t.judge for t in split.turns])
     answers: dict[str, list[Judged]] = {}
     for turn in split.turns:
-        validation = _validation(work, turn)
-        chosen, fitted, points = _one_turn(work, turn, validation, advance)
+        searched = _searched(work, turn)
+        chosen, fitted, points = _one_turn(work, turn, searched, advance)
         weight = cold.weight_of(frame.conversions(turn.train))
         turn_said = _answers(table, turn, fitted, points, weight) | _serving(work, turn, points, weight)
         turn_said |= comparators.judged(table.comparators, frame.label, frame.weight, turn)
@@ -74,7 +76,7 @@ def judged(work: Work, advance: Callable[[], None]) -> Judgement:
     draws = bench.draws(work.settings.training.bootstrap, work.request.seed)
     sampled = {name: Sampled.of(j, bench, draws) for name, j in said.items()}
     metrics = {name: s.intervals() for name, s in sampled.items()}
-    return Judgement(rows, bench, said, sampled, metrics, draws, chosen, fitted, points, validation)
+    return Judgement(rows, bench, said, sampled, metrics, draws, chosen, fitted, points, searched[1])
 
 
 def _serving(work: Work, turn: Turn, points: Isotonic, weight: float) -> dict[str, Judged]:
@@ -91,22 +93,27 @@ def _serving(work: Work, turn: Turn, points: Isotonic, weight: float) -> dict[st
     recipe = bundle.manifest["recipe"]
     rows = rows_of(work.frame, work.table, turn.train)
     known = Recipe(recipe["kind"], recipe["settings"], bundle.manifest["seed"])
-    fitted = again(known, rows, _validation(work, turn), work.settings.training.threads)
+    fitted = again(known, rows, _searched(work, turn), work.settings.training.threads)
     return {SERVING: _answer(fitted, work.table, turn, points, weight)}
 
 
-def _validation(work: Work, turn: Turn) -> Validation:
-    frame, rows = work.frame, turn.train
-    horizon = work.question.policy.horizon
-    return validation_of(work.split, frame.as_of[rows], frame.label[rows], frame.hashes[rows], horizon)
+def _searched(work: Work, turn: Turn) -> tuple[Rows, Validation]:
+    """The training rows that settings are chosen on, a sample where there are many, and how."""
+    frame, horizon = work.frame, work.question.policy.horizon
+    of = turn.train
+    keep, weight = thinned(frame.label[of], frame.hashes[of], frame.as_of[of], SEARCH_ROWS, turn=1)
+    of = of[keep]
+    rows = rows_of(frame, work.table, of)
+    rows = replace(rows, weight=rows.weight * weight)
+    return rows, validation_of(work.split, frame.as_of[of], rows.label, rows.hashes, horizon)
 
 
 def _one_turn(
-    work: Work, turn: Turn, validation: Validation, advance: Callable[[], None]
+    work: Work, turn: Turn, searched: tuple[Rows, Validation], advance: Callable[[], None]
 ) -> tuple[list[Candidate], list[FittedCandidate], Isotonic]:
     request, threads = work.request, work.settings.training.threads
     rows = rows_of(work.frame, work.table, turn.train)
-    chosen = choose(rows, validation, request.trials, request.seed, threads, advance)
+    chosen = choose(*searched, request.trials, request.seed, threads, advance)
     points = fit_isotonic(work.table.points[turn.train].astype(np.float64), rows.label, rows.weight)
     return chosen, fit(chosen, rows, threads), points
 
