@@ -1,6 +1,6 @@
 """`make bench`: the figures that are too slow for the suite. One line each: name, measured, limit, ok or short.
 
-`ONLY=models`, `ONLY=market` or `ONLY=features` runs one part. The last full run is kept in docs/results.md.
+`ONLY=models`, `ONLY=market`, `ONLY=paths` or `ONLY=features` runs one part. The last full run is kept in docs/results.md.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-PARTS = ("models", "market", "features")
+PARTS = ("models", "market", "paths", "features")
 
 
 def main(only: str | None) -> int:
