@@ -84,14 +84,12 @@ def _show(screen: Screen, report: PathReport, top: int) -> None:
 def _show_order(screen: Screen, order: OrderReport) -> None:
     """The pairs of content types whose order is claimed to matter."""
     if not order.claimed:
-        screen.say(f"Order: in none of {len(order.rows)} pairs of content types is it associated with conversions, "
-                   "with views and visits held equal.")  # fmt: skip
+        screen.say(f"Order matters in none of {len(order.rows)} pairs of content types, views and visits held equal.")  # fmt: skip
         return
     rows = [[r.text, f"{r.leads:,}", f"{r.conversions_in_order:,} of {r.looks_in_order:,}",
              f"{r.conversions - r.conversions_in_order:,} of {r.looks - r.looks_in_order:,}", f"{r.ratio:.2f}",
              f"{r.low:.2f} to {r.high:.2f}"] for r in order.claimed]  # fmt: skip
-    title = (f"Order that matters: conversions after visits in this order, times those of leads that saw both otherwise, "
-             f"with views and visits held equal; {len(order.rows)} pairs of content types, false discoveries 5 %")  # fmt: skip
+    title = f"Order that matters, of {len(order.rows)} pairs: conversions after visits of leads that had seen both"
     screen.table(title, ("order", "leads", "in order", "otherwise", "ratio", "95 % interval"), rows)
 
 
