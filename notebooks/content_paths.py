@@ -27,14 +27,14 @@ def _():
     from features.beside import Beside
     from features.build import journeys_at
     from serving.arguments import settings_for
-    from training import content_paths, figures
+    from training import content_paths, figures, path_order
     from training.rules_rows import encoder
     from training.run import moment_of
     from training.snapshots import policy_of
 
     return (
         Beside, DAY, DatasetInfo, Market, Path, consenting, content_paths, encoder, figures, joined, journeys_at, mo,
-        moment_of, np, open_dataset, os, pd, policy_of, settings_for, tempfile, write_market,
+        moment_of, np, open_dataset, os, path_order, pd, policy_of, settings_for, tempfile, write_market,
     )  # fmt: skip
 
 
@@ -155,6 +155,26 @@ def _(content_paths, dataset, figures, landmark, mo, now, pd, policy, steps, sup
         channels, figures.paths_figure({c: [r.document() for r in rows] for c, (_, rows) in by_channel.items()}),
     ])  # fmt: skip
     return by_channel, channels, taken
+
+
+@app.cell
+def _(dataset, mo, now, path_order, pd, policy, support):
+    order = path_order.path_order(dataset, policy, "converted", now, support)
+    mo.stop(not order.rows, mo.md("No pair of content types has enough leads and conversions in both orders yet."))
+    orders = pd.DataFrame([vars(r) | {"order": r.text} for r in order.rows]).set_index("order")
+    orders = orders.drop(columns=["before", "after"]).round(3)
+    mo.vstack([
+        mo.md(f"""
+    ## Does the order matter?
+
+    `case > pricing` compares leads that had seen both: some prices after the first case study, or none. After each of
+    {order.looks:,} visits we look whether the lead converts before its next one, {order.watch_days} days at most, with
+    views, visits, their recency and the age of the lead held equal. Of {len(order.rows)} pairs, {len(order.claimed)}
+    are claimed at a false-discovery rate of 5 %. Associated with, not caused by.
+    """),
+        orders.head(15),
+    ])  # fmt: skip
+    return order, orders
 
 
 if __name__ == "__main__":

@@ -72,6 +72,8 @@ def test_the_paths_notebook_shows_that_paths_cut_at_the_purchase_invent_lift(sho
     assert missing_1["cut at the purchase"] > 0.5
     assert missing_1["at a landmark"] <= 0.15
 
+    assert list(found["orders"].index) == [r.text for r in found["order"].rows]
+
     report, table = found["report"], found["table"]
     assert list(table.index) == [r.text for r in report.rows]
     assert table["leads"].sum() + report.below_support == report.leads

@@ -20,7 +20,7 @@ from data.simulate.market import START, Market
 from data.simulate.run import live
 from data.simulate.state import NEVER, OPEN, WON, State, fresh
 from data.simulate.touches import TOUCHES
-from data.simulate.write import records, write_market
+from data.simulate.write import read_market, records, write_market
 from features.channels import Touch, channel
 from features.content import ContentMap
 from serving.commands import simulate
@@ -237,6 +237,15 @@ def test_prices_after_a_case_study_are_not_prices_before_one() -> None:
     assert after.ordered_since[0] == 0
     assert before.ordered_since[0] == NEVER
     assert hazard.log_odds(after, 20)[0] - hazard.log_odds(before, 20)[0] == pytest.approx(hazard.ORDERED)
+
+
+def test_a_market_may_have_no_path_effect_and_says_so(tmp_path: Path) -> None:
+    assert effect(ordered_since=0, swayed=False) == 0.0
+    without = Market(60, 90, 0, path_effect=False)
+    write_market(tmp_path / "without", without, DatasetInfo(name="m", buckets=4))
+    assert read_market(tmp_path / "without") == (without, live(without).fingerprint)
+    assert live(without).people.state().swayed.any() is np.False_
+    assert live(MARKET).people.state().swayed.all()
 
 
 def test_an_odd_number_of_pages_on_the_last_day_counts() -> None:

@@ -260,6 +260,8 @@ def test_paths_are_printed_with_everybody_in_the_denominator(run: Any, dataset: 
     assert sum(r["leads"] for r in found["rows"]) + found["below_support"] == found["leads"]
     assert found["leads"] + found["censored"] + found["closed_before"] == len(_created(dataset))
     assert "95 % interval" in said
+    assert found["order"]["looks"] >= found["order"]["leads"] > 0
+    assert "Order " in said
     assert len((tmp_path / "paths.csv").read_text().splitlines()) == len(found["rows"]) + 1
 
 

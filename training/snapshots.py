@@ -331,15 +331,18 @@ def final_labels(conversions: Conversions, lead: I64, as_of: I64, policy: Policy
     return label, cancelled
 
 
-def labels_of(conversions: Conversions, lead: I64, as_of: I64, policy: Policy) -> tuple[F64, Mask]:
-    """1 where a conversion falls in [as_of, as_of + horizon) and is not cancelled within its window, else 0; and
-    where one fell but was cancelled."""
+def labels_of(
+    conversions: Conversions, lead: I64, as_of: I64, policy: Policy, until: I64 | None = None
+) -> tuple[F64, Mask]:  # fmt: skip
+    """1 where a conversion falls in [as_of, until) and is not cancelled within its window, else 0; and where one fell
+    but was cancelled. `until` is as_of + horizon where not given. `lead` must be sorted."""
+    until = as_of + policy.horizon if until is None else until
     label, cancelled = np.zeros(len(lead)), np.zeros(len(lead), dtype=np.bool_)
     in_window = conversions.cancelled_at != NULL_TIME
     in_window &= conversions.cancelled_at - conversions.at <= policy.cancellation_window
     for who, at, gone in zip(conversions.lead.tolist(), conversions.at.tolist(), in_window.tolist(), strict=True):
         first, last = np.searchsorted(lead, [who, who + 1])
-        hit = (as_of[first:last] <= at) & (at < as_of[first:last] + policy.horizon)
+        hit = (as_of[first:last] <= at) & (at < until[first:last])
         if gone:
             cancelled[first:last] |= hit
         else:

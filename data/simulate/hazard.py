@@ -8,7 +8,8 @@ For an open lead at the end of a day, from what is recorded of it by then (see `
               + SENIOR    * min(pricing, 3)                interaction: only for titles that decide
               + SECURITY  * [3 or more security views]     interaction: only for regulated industries
               + BUSY      * [active on 3 or more of the last 14 days]      threshold
-              + ORDERED   * exp(-days / 21)                ordered path: days since prices seen *after* a case study
+              + ORDERED   * exp(-days / 21)                ordered path: days since prices seen *after* a case study;
+                                                           0 in a market without the path effect
               + DEMO      * exp(-days / 14)                days since a demo request
               + DWELL     * log(1 + dwell / 60)            seconds of measured dwell, fading by exp(-1/20) per day
               + DOWNLOADS * min(downloads, 3)
@@ -102,7 +103,7 @@ def log_odds(s: State, day: int) -> F64:
         BASE + s.fit
         + np.where(s.senior, PRICING + SENIOR, PRICING) * pricing
         + BUSY * busy(s) + SECURITY * (s.regulated & (s.topics[:, 3] >= SECURITY_VIEWS))
-        + _ORDERED[s.ordered_since] + _DEMO[s.demo_since] + _IDLE[s.since]
+        + _ORDERED[s.ordered_since] * s.swayed + _DEMO[s.demo_since] + _IDLE[s.since]
         + DWELL * np.log1p(s.dwell / 60.0) + DOWNLOADS * np.minimum(s.downloads, 3)
         + np.where(s.odd, ODD, -ODD) + CAREERS * (s.careers & ~s.priced)
         + _CYCLE[np.clip(day - s.birth, 0, NEVER)] + CANCELLED * s.cancelled

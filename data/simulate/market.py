@@ -28,11 +28,15 @@ _OFFICE = ((10.5, 1.4, 0.5), (14.5, 1.9, 0.42))  # hour, spread, share; the rest
 
 @dataclass(frozen=True)
 class Market:
-    """What a market is made from: the same three numbers, the same market."""
+    """What a market is made from: the same values, the same market.
+
+    path_effect: prices seen after a case study count (`hazard.ORDERED`); False makes a market in which order is nothing.
+    """
 
     leads: int
     days: int = 365
     seed: int = 0
+    path_effect: bool = True
 
     def __post_init__(self) -> None:
         for name, least in (("leads", 1), ("days", LEAST_DAYS), ("seed", 0)):
@@ -85,7 +89,9 @@ class People:
         senior = np.isin(p.level, hazard.SENIOR_LEVELS)
         regulated = np.isin(p.industry, hazard.REGULATED)
         free = p.email_kind == "free"
-        return fresh(p.fit(), profiles.reach(p), senior, regulated, free, self.start, self.birth)
+        state = fresh(p.fit(), profiles.reach(p), senior, regulated, free, self.start, self.birth)
+        state.swayed[:] = self.market.path_effect
+        return state
 
 
 def draw_people(market: Market, rng: np.random.Generator) -> People:

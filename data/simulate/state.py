@@ -29,6 +29,8 @@ class State:
         Log-odds of the profile (`hazard.fit`) and factor of the visiting rate (`market.reach`); fixed.
     senior, regulated, free
         A title that decides; an industry under supervision; an address at a free mail host. Fixed.
+    swayed
+        The ordered path counts: the same for everybody of a market (`Market.path_effect`). Fixed.
     start, birth
         Day number of the first visit, and of the first day as a lead (a number beyond the market: never). Fixed.
     status
@@ -59,6 +61,7 @@ class State:
     senior: Mask
     regulated: Mask
     free: Mask
+    swayed: Mask
     start: I64
     birth: I64
     status: NDArray[np.int8]
@@ -92,7 +95,7 @@ class State:
 
 
 def fresh(fit: F64, reach: F64, senior: Mask, regulated: Mask, free: Mask, start: I64, birth: I64) -> State:
-    """Everybody before the first visit."""
+    """Everybody before the first visit, in a market where the ordered path counts."""
     n = len(fit)
 
     def flags() -> Mask:
@@ -102,7 +105,7 @@ def fresh(fit: F64, reach: F64, senior: Mask, regulated: Mask, free: Mask, start
         return np.full(n, NEVER, dtype=np.int64)
 
     return State(
-        fit, reach, senior, regulated, free, start, birth,
+        fit, reach, senior, regulated, free, np.ones(n, dtype=np.bool_), start, birth,
         status=np.zeros(n, dtype=np.int8), active=np.zeros(n, dtype=np.uint32),
         since=days(), ordered_since=days(), demo_since=days(), pricing=np.zeros(n), dwell=np.zeros(n),
         case=flags(), priced=flags(), warm=flags(), careers=flags(), topics=np.zeros((n, 4)),

@@ -77,6 +77,8 @@ def _counts(run: Run, written: Mapping[str, Columns]) -> dict[str, int]:
 
 def _described(run: Run) -> str:
     document = {**asdict(run.market), "hazard_version": hazard.VERSION, "fingerprint": run.fingerprint}
+    if run.market.path_effect:  # a file without it is a market with the effect, as all were once
+        del document["path_effect"]
     return json.dumps(document, indent=1, sort_keys=True) + "\n"
 
 
@@ -90,7 +92,7 @@ def read_market(path: Path) -> tuple[Market, str]:
     """
     try:
         document = json.loads((path / MARKET_FILE).read_text(encoding="utf-8"))
-        market = Market(document["leads"], document["days"], document["seed"])
+        market = Market(document["leads"], document["days"], document["seed"], document.get("path_effect", True))
     except (OSError, ValueError, KeyError, TypeError):
         raise InputError.of(
             where=str(path / MARKET_FILE), expected="a simulated market", got="none",

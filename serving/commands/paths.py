@@ -17,6 +17,7 @@ from serving.console import JsonOption, Screen
 
 if TYPE_CHECKING:
     from training.content_paths import PathReport
+    from training.path_order import OrderReport
 
 TARGETS = {"won": "converted", "converted": "converted", "accepted": "accepted"}
 BY = ("content", "type", "topic", "stage")
@@ -42,7 +43,7 @@ def paths(
     as_json: JsonOption = False,
 ) -> None:
     """Content paths with leads, conversions, rate with its 95 % interval and lift; all leads are in the denominator."""
-    from training import content_paths
+    from training import content_paths, path_order
     from training.run import moment_of
     from training.snapshots import policy_of
 
@@ -56,11 +57,14 @@ def paths(
     now = moment_of(opened, parse_time(as_of, "--as-of") if as_of else None)
     policy = policy_of(settings.snapshots)
     report = content_paths.content_paths(opened, policy, TARGETS[target], now, landmark, by, steps, support)  # type: ignore[arg-type]
+    order = path_order.path_order(opened, policy, TARGETS[target], now, support)
     _show(screen, report, top)
+    _show_order(screen, order)
     if csv_file is not None:
         _write_csv(csv_file, report)
         screen.say(f"{len(report.rows)} paths written to {csv_file}")
-    screen.result({**vars(report), "target": target, "by": by, "rows": [r.document() for r in report.rows]})
+    screen.result({**vars(report), "target": target, "by": by, "rows": [r.document() for r in report.rows],
+                   "order": order.document()})  # fmt: skip
     screen.next_steps(
         f"leadlift paths {dataset} --by content --csv paths.csv",
         "a rate is associated with a path, not caused by it: test before you rebuild",
@@ -75,6 +79,18 @@ def _show(screen: Screen, report: PathReport, top: int) -> None:
     screen.table(title, ("path", "leads", "converted", "rate", "95 % interval", "lift", "95 % interval"), rows)
     screen.say(f"{report.below_support:,} leads on rarer paths, {report.censored:,} not matured yet, "
                f"{report.closed_before:,} won or lost before day {report.landmark_days}.")  # fmt: skip
+
+
+def _show_order(screen: Screen, order: OrderReport) -> None:
+    """The pairs of content types whose order is claimed to matter."""
+    if not order.claimed:
+        screen.say(f"Order matters in none of {len(order.rows)} pairs of content types, views and visits held equal.")  # fmt: skip
+        return
+    rows = [[r.text, f"{r.leads:,}", f"{r.conversions_in_order:,} of {r.looks_in_order:,}",
+             f"{r.conversions - r.conversions_in_order:,} of {r.looks - r.looks_in_order:,}", f"{r.ratio:.2f}",
+             f"{r.low:.2f} to {r.high:.2f}"] for r in order.claimed]  # fmt: skip
+    title = f"Order that matters, of {len(order.rows)} pairs: conversions after visits of leads that had seen both"
+    screen.table(title, ("order", "leads", "in order", "otherwise", "ratio", "95 % interval"), rows)
 
 
 def _write_csv(file: Path, report: PathReport) -> None:
