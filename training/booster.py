@@ -78,10 +78,10 @@ class Booster:
         length = ctypes.c_int64()
         _check(
             _library().LGBM_BoosterPredictForMat(
-                self._handle, rows.ctypes.data_as(ctypes.c_void_p), ctypes.c_int(_FLOAT64),
+                self._handle, ctypes.c_void_p(rows.ctypes.data), ctypes.c_int(_FLOAT64),
                 ctypes.c_int32(len(rows)), ctypes.c_int32(self.width), ctypes.c_int(1), ctypes.c_int(kind),
                 ctypes.c_int(0), ctypes.c_int(-1), self._parameters, ctypes.byref(length),
-                out.ctypes.data_as(ctypes.POINTER(ctypes.c_double)),
+                ctypes.c_void_p(out.ctypes.data),
             )
         )  # fmt: skip
         if length.value != out.size:

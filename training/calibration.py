@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +77,10 @@ class Spread:
     level: tuple[float, ...]
     deviation: tuple[float, ...]
 
+    @cached_property
+    def _curve(self) -> tuple[F64, F64]:
+        return np.array(self.level), np.array(self.deviation)
+
     def bounds(self, probability: F64) -> tuple[F64, F64]:
         """The 90 % interval around each probability, inside the allowed range.
 
@@ -83,7 +88,7 @@ class Spread:
         their middle at logit(p) - (1 - 2 p) s**2 / 2 (the delta method), so that the interval lies lower where p is small.
         """
         centre = logit(probability)
-        s = np.interp(centre, self.level, self.deviation)
+        s = np.interp(centre, *self._curve)
         middle = centre - (1.0 - 2.0 * probability) * s**2 / 2.0
         low, high = clip(expit(middle - Z90 * s)), clip(expit(middle + Z90 * s))
         return np.minimum(low, probability), np.maximum(high, probability)

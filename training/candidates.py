@@ -23,7 +23,6 @@ I64 = NDArray[np.int64]
 Advance = Callable[[], None]
 
 _PICKS, _WORTH = 5, 1e-4
-_SEEDS, _MANY = 2, 20_000  # trees of a blend are fitted with several seeds, unless rows are many
 _LOGISTIC_C = (0.001, 0.03, 0.5)
 
 
@@ -164,13 +163,9 @@ def _mean_of(parts: list[Candidate], picked: list[int]) -> F64:
 
 
 def _mixed(parts: list[Candidate], picked: list[int]) -> Recipe:
-    """The blend of these parts; trees, which draw features by chance, are fitted with several seeds each."""
-    chosen, weights = [], []
-    for i, n in sorted(Counter(picked).items()):
-        few = parts[i].recipe.kind == "lightgbm" and len(parts[i].held_out) < _MANY
-        seeds = range(_SEEDS if few else 1)
-        chosen += [{"kind": parts[i].recipe.kind, "settings": dict(parts[i].recipe.settings), "seed": s} for s in seeds]
-        weights += [n / len(picked) / len(seeds) for _ in seeds]
+    counts = sorted(Counter(picked).items())
+    chosen = [{"kind": parts[i].recipe.kind, "settings": dict(parts[i].recipe.settings)} for i, _ in counts]
+    weights = [n / len(picked) for _, n in counts]
     return Recipe("blend", {"parts": chosen, "weights": weights}, parts[0].recipe.seed)
 
 

@@ -72,7 +72,7 @@ class Recipe:
         """The models that it is made of."""
         if self.kind != "blend":
             return [self]
-        return [Recipe(p["kind"], p["settings"], self.seed + p.get("seed", 0)) for p in self.settings["parts"]]
+        return [Recipe(p["kind"], p["settings"], self.seed) for p in self.settings["parts"]]
 
     def fit(self, rows: Rows, threads: int = 1) -> Predictor:
         return fit_all([self], rows, threads)[0]

@@ -7,6 +7,7 @@ and by the kind of model.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -34,9 +35,8 @@ def half(rows: Rows, seed: int) -> Rows:
 
 def recipes_of(recipe: Recipe, refits: int) -> list[Recipe]:
     """The recipe of each refit: the parts of the model in turn, trees with another seed each time."""
-    different = {(p.kind, str(p.settings)): p for p in recipe.parts}
-    parts = list(different.values())
-    return [Recipe(p.kind, p.settings, p.seed + i) for i, p in ((i, parts[i % len(parts)]) for i in range(refits))]
+    parts = recipe.parts
+    return [replace(parts[i % len(parts)], seed=recipe.seed + i) for i in range(refits)]
 
 
 def refit_log_odds(
