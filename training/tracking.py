@@ -49,6 +49,7 @@ def tracking_uri(configured: str | None, home: Path) -> str:
 def _client(uri: str, home: Path) -> Iterator[MlflowClient]:
     """MLflow at `uri`, without telemetry and without its chatter; the process's own address is put back afterwards."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     home.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
         # Warnings of MLflow about itself say nothing to the person who trains.
