@@ -214,7 +214,7 @@ def test_train_promote_stops_at_too_many_newly_ready_leads_unless_accepted(
     quiet = _calling_nobody_ready(training.bundle)
     registry.keep(again.home, quiet, {"gate": {"open": True, "reasons": []}, "bundle": {"sha256": quiet.name}})
     registry.promote(again.home, "market", "converted", quiet.version, "2026-01-01T00:00:00Z", lambda version: None)
-    monkeypatch.setattr(training_run, "train", lambda *asked: replace(training, verdict=GateVerdict(())))
+    monkeypatch.setattr(training_run, "train", lambda *asked: replace(training, verdict=GateVerdict((), 0.02)))
 
     words = ("train", str(dataset), "--trials", "1", "--seed", "5", "--promote")
     code, found, said = again(*words)
