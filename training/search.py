@@ -39,9 +39,9 @@ FIXED = (
     Trees(0.06, 20, 1.0, 0.5, extra=True),
     Trees(0.04, 100, 20.0, 0.3, extra=False),
     Trees(0.05, 20, 1.0, 0.5, extra=True, deep=True),
-    Trees(0.03, 20, 5.0, 0.3, extra=False, deep=True),
-    Trees(0.1, 10, 1.0, 0.5, extra=True),
     Trees(0.03, 20, 1.0, 0.4, extra=False, deep=True),
+    Trees(0.1, 10, 1.0, 0.5, extra=True),
+    Trees(0.03, 50, 10.0, 0.7, extra=False),
 )
 
 
