@@ -10,7 +10,7 @@ from features.build import FeatureSet
 from serving.openapi import inputs
 from serving.request import lead_model
 
-_SAME = ("type", "format", "enum", "items", "nullable", "maxLength", "minimum")
+_SAME = ("type", "format", "enum", "pattern", "items", "nullable", "maxLength", "minimum")
 
 
 def breaks(before: FeatureSet, after: FeatureSet) -> list[str]:

@@ -19,6 +19,7 @@ from serving.problem import MEDIA_TYPE
 from serving.reply import DETAIL_NUMBERS, KEYS, Kind
 from serving.routes import ROUTES
 
+ADDRESS = r"^\s*([^@\s]+@[^@\s.]+(\.[^@\s.]+)+\s*)?$"
 VERSION = "1.0.0"  # of the interface: the first number is the one in its paths
 Schema = dict[str, Any]
 
@@ -128,6 +129,7 @@ def inputs(lead: type[BaseModel]) -> dict[str, Schema]:
 def _requests(lead: type[BaseModel], limits: ServingSettings) -> dict[str, Schema]:
     found = inputs(lead)
     found["Lead"]["properties"]["events"]["maxItems"] = limits.max_events
+    found["Lead"]["properties"]["email"]["pattern"] = ADDRESS
     leads = {"type": "array", "items": _ref("Lead"), "maxItems": limits.max_batch}
     return found | {"Leads": _object({"leads": leads}, required=["leads"]) | {"additionalProperties": False}}
 
@@ -138,6 +140,8 @@ def _plain(schema: Schema) -> Schema:
     if "anyOf" in schema:
         (other,) = [s for s in schema["anyOf"] if s != {"type": "null"}]
         kept = {**_plain(other), **kept, "nullable": True}
+        if "enum" in kept:  # a list would have to name null, which not every reader takes
+            kept["pattern"] = f"^({'|'.join(kept.pop('enum'))})$"
     if "properties" in schema:
         kept["properties"] = {name: _plain(inner) for name, inner in schema["properties"].items()}
     return kept

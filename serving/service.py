@@ -206,6 +206,7 @@ def _settings() -> Settings:
 
 
 PAGES = {"/livez": FRONT.live, "/readyz": FRONT.ready, "/openapi.json": FRONT.openapi, "/metrics": FRONT.counts}
+POSTS = (SCORE, BATCH)
 LeadliftService.add_asgi_middleware(
-    Guard, pages=PAGES, posts=(SCORE, BATCH), limits=FRONT.limits, door=FRONT.door, metrics=FRONT.metrics
+    Guard, pages=PAGES, posts=POSTS, limits=FRONT.limits, door=FRONT.door, metrics=FRONT.metrics
 )

@@ -11,6 +11,7 @@ import typer
 from data.errors import UsageError
 from data.settings import load_settings
 from serving.arguments import ConfigOption, MarketOption, TargetOption
+from serving.console import JsonOption, Screen
 
 
 def register(app: typer.Typer) -> None:
@@ -22,6 +23,7 @@ def openapi(
     target: TargetOption = None,
     out: Annotated[Path | None, typer.Option(help="File to write; default standard output.")] = None,
     config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """The OpenAPI 3.0 document of what serves now, declared columns included: the bytes of /openapi.json."""
     from data.files import replace_text
@@ -39,4 +41,7 @@ def openapi(
         sys.stdout.buffer.flush()
         return
     replace_text(out, document.decode())
-    print(f"written to {out}")
+    screen = Screen(as_json)
+    screen.say(f"The interface of {name or 'no market yet'} is in {out}.")
+    screen.result({"out": str(out), "market": name})
+    screen.next_steps(f"give {out} to whoever builds the CRM's side; the service answers the same at /openapi.json")
