@@ -58,8 +58,10 @@ class Access:
 
     def _newcomer(self, request: Request) -> bool:
         """Bound to this machine, called through an address of this machine, and no key was ever made."""
+        if self._local and self._keys.exist():
+            self._local = False  # and stays so: a file that is deleted must not open what was closed
         server = request.get("server") or ("", 0)
-        return self._local and is_local(str(server[0])) and not self._keys.exist()
+        return self._local and is_local(str(server[0]))
 
 
 def is_local(host: str) -> bool:

@@ -153,6 +153,8 @@ def test_without_any_key_this_machine_alone_is_answered(tmp_path: Path) -> None:
     assert status(local) == 401
     keys.revoke(tmp_path, "crm", WHEN)
     assert status(local) == 401  # a key was made once
+    (tmp_path / keys.FILE).unlink()
+    assert status(local) == 401
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
