@@ -66,7 +66,7 @@ def train(
     if promote and training.verdict.open:
         broken = broken_inputs(screen, settings, training.bundle)
         change = look(screen, settings, training.bundle, dataset, request.as_of)
-        refused = refusal(settings, change, accept_change) or breaking_refusal(broken)
+        refused = refusal(settings, change, accept_change) or breaking_refusal(broken, training.bundle.version)
         if refused is None:
             put(settings, request.market, target, training.bundle.version, accept_change)
     elif promote:

@@ -60,7 +60,7 @@ def promote(
     bundle = registry.kept(settings.home, name, target, wanted)
     broken = broken_inputs(screen, settings, bundle)
     change = _looked_at(screen, settings, bundle, dataset, as_of, config)
-    reason = refusal(settings, change, accept_change) or breaking_refusal([] if breaking else broken)
+    reason = refusal(settings, change, accept_change) or breaking_refusal([] if breaking else broken, wanted)
     promoted = not dry_run and reason is None
     if promoted:
         put(settings, name, target, wanted, accept_change)
@@ -141,13 +141,13 @@ def broken_inputs(screen: Screen, settings: Settings, bundle: Bundle) -> list[st
     return found
 
 
-def breaking_refusal(broken: Sequence[str]) -> str | None:
+def breaking_refusal(broken: Sequence[str], version: str) -> str | None:
     """Why it cannot be promoted without --breaking, or None."""
     if not broken:
         return None
     return (
         f"promote: expected the inputs that callers send today, got {'; '.join(broken)}. Nothing was promoted; once no "
-        "caller depends on them: leadlift promote VERSION --breaking."
+        f"caller depends on them: leadlift promote {version} --breaking."
     )
 
 
