@@ -8,12 +8,16 @@ from pathlib import Path
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def replace_text(file: Path, text: str) -> None:
-    """Write a file so that readers see the old or the new one, also after a crash."""
+def replace_text(file: Path, text: str, mode: int = 0o666) -> None:
+    """Write a file so that readers see the old or the new one, also after a crash.
+
+    mode: its permissions, less what the umask takes; 0o600 is for the owner alone.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
     staging = file.with_name(f".{file.name}.{os.getpid()}")
+    staging.unlink(missing_ok=True)  # what a killed process of this number left behind has permissions of its own
     try:
-        with staging.open("w", encoding="utf-8", newline="\n") as out:
+        with open(staging, "x", encoding="utf-8", newline="\n", opener=lambda f, flags: os.open(f, flags, mode)) as out:
             out.write(text)
             out.flush()
             os.fsync(out.fileno())

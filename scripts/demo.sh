@@ -50,6 +50,8 @@ print("the same bytes without a server:", over_http == by_hand)
 sys.exit(over_http != by_hand)
 SCORE
 
+leadlift openapi | cmp - docs/openapi.json && echo "its interface is docs/openapi.json, also at $ADDRESS/openapi.json"
+
 step "5/6 Rescore every lead"
 leadlift rescore .demo/market --out .demo/scores --reasons ready
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from data.dataset import stored
 from data.settings import ServingSettings
-from serving import reply
+from serving import openapi, reply
 from serving.gather import gather
 from serving.known import Known
 from serving.problem import MEDIA_TYPE, Fault, Problem, RequestError, refuse
@@ -21,7 +21,7 @@ from serving.request import lead_model, parse
 from serving.scorer import ReasonsFor, Scorer, Scores, Wants
 
 LANGUAGES: tuple[Lang, ...] = get_args(Lang)
-_CHOICES = {"detail": ("flat", "full"), "reasons": get_args(ReasonsFor), "lang": LANGUAGES}
+CHOICES = {"detail": ("flat", "full"), "reasons": get_args(ReasonsFor), "lang": LANGUAGES}
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,11 @@ class Desk:
     def lead_model(self) -> type[BaseModel]:
         """The request type, with the declared columns of the scorer's feature set."""
         return lead_model(stored(self.scorer.feature_set.extra))
+
+    @cached_property
+    def openapi(self) -> bytes:
+        """The OpenAPI document of what is answered now."""
+        return openapi.describe(self.lead_model, self.limits, CHOICES, self.scorer.market, self.scorer.target)
 
     def score(self, document: object, wants: Wants, now: int) -> Answer:
         """One request object -> the reply.
@@ -134,12 +139,12 @@ def wants_of(query: Mapping[str, str], accept_language: str = "") -> Wants:
         for an unknown parameter or value.
     """
     for name, value in query.items():
-        if name not in _CHOICES:
-            nearest = get_close_matches(name, _CHOICES, n=1)
-            hint = f"did you mean {nearest[0]}?" if nearest else f"known are {', '.join(_CHOICES)}"
+        if name not in CHOICES:
+            nearest = get_close_matches(name, CHOICES, n=1)
+            hint = f"did you mean {nearest[0]}?" if nearest else f"known are {', '.join(CHOICES)}"
             raise refuse(f"A query parameter is not known: {hint}")
-        if value not in _CHOICES[name]:
-            fault = Fault(name, f"expected one of {', '.join(_CHOICES[name])}")
+        if value not in CHOICES[name]:
+            fault = Fault(name, f"expected one of {', '.join(CHOICES[name])}")
             raise refuse("A query parameter cannot be used.", [fault])
     lang = query.get("lang") or preferred_language(accept_language)
     return Wants(query.get("reasons", "all"), lang, query.get("detail") == "full")  # type: ignore[arg-type]

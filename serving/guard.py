@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 import traceback
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -19,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from data.settings import ServingSettings
 from serving import strict_json
 from serving.desk import Answer
+from serving.metrics import Metrics
 from serving.problem import Problem, RequestError, refuse
 
 DOCUMENT = "leadlift.document"
@@ -28,6 +30,7 @@ RETRY_AFTER_SECONDS = 1
 _log = logging.getLogger("leadlift")
 
 Page = Callable[[], Answer]
+Door = Callable[[Scope], Awaitable[Answer | None]]
 
 
 class Guard:
@@ -41,16 +44,22 @@ class Guard:
         paths of POST requests that pass to the application.
     limits
         gives the settings in force.
+    door
+        gives the answer to who may not pass, None to who may.
+    metrics
+        counts what was answered.
     """
 
     def __init__(
-        self, app: ASGIApp, *, pages: Mapping[str, Page], posts: Collection[str], limits: Callable[[], ServingSettings]
-    ) -> None:
+        self, app: ASGIApp, *, pages: Mapping[str, Page], posts: Collection[str],
+        limits: Callable[[], ServingSettings], door: Door, metrics: Metrics,
+    ) -> None:  # fmt: skip
         self.app = app
         self.pages = pages
         self.posts = posts
         self.limits = limits
-        self.active = 0
+        self.door = door
+        self.metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -58,56 +67,63 @@ class Guard:
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
         else:
-            await self._http(scope, receive, send)
+            await self._counted(scope, receive, send)
+
+    async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer and count; what goes wrong here or inside becomes an answer too."""
+        started, warnings = time.perf_counter(), ""
+        status: int | None = None
+
+        async def noted(message: Message) -> None:
+            nonlocal status, warnings
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                warnings = dict(message["headers"]).get(b"leadlift-warnings", b"").decode()
+            await send(message)
+
+        try:
+            await self._http(scope, receive, noted)
+        except Exception as error:
+            log_failure(error)
+            if status is None:
+                await _send(Answer.of(failure()), scope, noted)
+        finally:
+            self.metrics.count(scope["path"], status, time.perf_counter() - started, warnings)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         method, path = scope["method"], scope["path"]
-        if path in self.pages:
-            answer = self.pages[path]() if method in ("GET", "HEAD") else _not_allowed("GET, HEAD")
-            await _send(answer, scope, send)
-        elif path not in self.posts:
-            await _send(Answer.of(Problem(404, "See /v1/score, /v1/score/batch, /livez and /readyz.")), scope, send)
-        elif method != "POST":
-            await _send(_not_allowed("POST"), scope, send)
-        elif self.active >= self.limits().max_concurrent:
+        if path not in self.pages and path not in self.posts:
+            await _send(Answer.of(Problem(404, "See /openapi.json for the routes.")), scope, send)
+        elif method not in (allowed := ("GET", "HEAD") if path in self.pages else ("POST",)):
+            await _send(_not_allowed(", ".join(allowed)), scope, send)
+        elif refused := await self.door(scope):
+            await _send(refused, scope, send)
+        elif path in self.pages:
+            await _send(self.pages[path](), scope, send)
+        elif self.metrics.active >= self.limits().max_concurrent:
             await _send(_busy(), scope, send)
         else:
             await self._admitted(scope, receive, send)
 
     async def _admitted(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.active += 1
+        self.metrics.active += 1
         body = _Body(receive)
         try:
             _check_headers(scope, self.limits().max_body_bytes)
             scope[DOCUMENT] = strict_json.loads(await body.read(self.limits().max_body_bytes))
-            await self._pass(scope, send)
+            await self.app(scope, _nothing_more, send)
         except RequestError as refused:
             await self._refuse(refused.problem, body, scope, send)
         except _GoneError:
             pass
         finally:
-            self.active -= 1
+            self.metrics.active -= 1
 
     async def _refuse(self, problem: Problem, body: _Body, scope: Scope, send: Send) -> None:
         with contextlib.suppress(_GoneError):
             if not any(name == b"expect" for name, _ in scope["headers"]):
                 await body.drain()
             await _send(Answer.of(problem), scope, send)
-
-    async def _pass(self, scope: Scope, send: Send) -> None:
-        started = False
-
-        async def watched(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
-        try:
-            await self.app(scope, _nothing_more, watched)
-        except Exception as error:
-            log_failure(error)
-            if not started:
-                await _send(Answer.of(failure()), scope, send)
 
 
 class _GoneError(Exception):

@@ -17,6 +17,8 @@ SHOWN_FAULTS = 20
 
 _TITLES = {
     400: ("invalid-request", "The request cannot be used"),
+    401: ("key-required", "The route needs a key"),
+    403: ("wrong-scope", "The key is for other routes"),
     404: ("no-such-route", "There is no such route"),
     405: ("method-not-allowed", "The route has other methods"),
     408: ("too-slow", "The body took too long to arrive"),

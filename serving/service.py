@@ -26,15 +26,19 @@ from bentoml import IODescriptor
 from pydantic import create_model as make_model
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from data.errors import LeadliftError
 from data.settings import ServingSettings, Settings, load_settings
+from serving.access import Access
 from serving.champion import load_scorer, market_of_environment
 from serving.desk import Answer, Desk, wants_of
 from serving.guard import DOCUMENT, Guard, failure, log_failure
+from serving.metrics import MEDIA_TYPE, Metrics
 from serving.problem import Problem, RequestError
 from serving.reply import KEYS
 from serving.request import Lead
+from serving.routes import ROUTES
 from serving.scorer import Wants
 
 SCORE, BATCH = "/v1/score", "/v1/score/batch"
@@ -97,6 +101,8 @@ class _Front:
     """What is behind the counter now: read by the guard, set by the service. One assignment swaps it."""
 
     desk: Desk | None = None
+    access: Access | None = None
+    metrics = Metrics(ROUTES)
 
     def limits(self) -> ServingSettings:
         return self.desk.limits if self.desk else ServingSettings()
@@ -108,6 +114,21 @@ class _Front:
         if self.desk is None:
             return Answer.of(Problem(503, "Not ready yet."))
         return _page(200, self.desk.state())
+
+    def openapi(self) -> Answer:
+        if self.desk is None:
+            return Answer.of(Problem(503, "Not ready yet."))
+        return Answer(200, self.desk.openapi, {"Content-Type": "application/json"})
+
+    def counts(self) -> Answer:
+        if self.desk is None:
+            return Answer.of(Problem(503, "Not ready yet."))
+        return Answer(200, self.metrics.text(self.desk.state()), {"Content-Type": MEDIA_TYPE})
+
+    async def door(self, request: Scope) -> Answer | None:
+        if self.access is None:
+            return Answer.of(Problem(503, "Not ready yet."))
+        return await self.access.refusal(request)
 
 
 def _page(status: int, document: dict[str, Any]) -> Answer:
@@ -128,7 +149,9 @@ class LeadliftService:
     """Probability, points and reasons for one lead, or for up to 200."""
 
     def __init__(self) -> None:
-        FRONT.desk = open_desk()
+        settings = _settings()
+        FRONT.access = Access(settings.home, settings.serving.host)
+        FRONT.desk = open_desk(settings)
 
     @bentoml.api(route=SCORE, input_spec=LeadInput, output_spec=Reply)
     async def score(self, lead: Call, /) -> Response:
@@ -162,9 +185,8 @@ def _response(answer: Answer) -> Response:
     return Response(answer.body, answer.status, answer.headers)
 
 
-def open_desk() -> Desk:
-    """The desk for the settings and environment of this process. Never raises: BentoML would restart us for ever."""
-    settings = _settings()
+def open_desk(settings: Settings) -> Desk:
+    """The desk for these settings and the environment. Never raises: BentoML would restart us for ever."""
     market, target = market_of_environment(settings)
     scorer = load_scorer(settings, market, target)
     model = scorer.bundle.version if scorer.bundle else "none, points only"
@@ -173,14 +195,18 @@ def open_desk() -> Desk:
 
 
 def _settings() -> Settings:
+    """The settings; where they cannot be read the defaults, but to nobody without a key."""
     config = os.environ.get("LEADLIFT_CONFIG")
     try:
         return load_settings(Path(config) if config else None)
     except LeadliftError as wrong:
         _log.error("settings are not used: %s", wrong)
-        return Settings()
+        home = Path(os.environ.get("LEADLIFT_HOME") or ".leadlift")
+        return Settings(home=home, serving=ServingSettings(host="not known"))
 
 
+PAGES = {"/livez": FRONT.live, "/readyz": FRONT.ready, "/openapi.json": FRONT.openapi, "/metrics": FRONT.counts}
+POSTS = (SCORE, BATCH)
 LeadliftService.add_asgi_middleware(
-    Guard, pages={"/livez": FRONT.live, "/readyz": FRONT.ready}, posts=(SCORE, BATCH), limits=FRONT.limits
+    Guard, pages=PAGES, posts=POSTS, limits=FRONT.limits, door=FRONT.door, metrics=FRONT.metrics
 )

@@ -227,7 +227,7 @@ def client(market: Market) -> Iterator[Any]:
         with pytest.MonkeyPatch.context() as patch:  # read once, when the service starts; other tests have their own
             patch.setenv("LEADLIFT_HOME", str(market.settings.home))
             patch.setenv("LEADLIFT_MARKET", market.name)
-            testing = running.enter_context(TestClient(LeadliftService.to_asgi()))
+            testing = running.enter_context(TestClient(LeadliftService.to_asgi(), base_url="http://127.0.0.1"))
         yield testing
 
 

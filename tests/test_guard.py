@@ -12,7 +12,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from data.settings import ServingSettings
 from serving.desk import Answer
-from serving.guard import DOCUMENT, Guard
+from serving.guard import DOCUMENT, Door, Guard
+from serving.metrics import Metrics
 
 LIMITS = ServingSettings(max_body_bytes=1000, max_concurrent=2)
 SECRET = "jane.doe@example.com"
@@ -27,8 +28,18 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def guard(app: Any = echo) -> Guard:
-    return Guard(app, pages={"/readyz": lambda: Answer(200, b"ok")}, posts=("/v1/score",), limits=lambda: LIMITS)
+async def open_to_all(scope: Scope) -> Answer | None:
+    return None
+
+
+def guard(app: Any = echo, door: Door = open_to_all) -> Guard:
+    pages = {"/readyz": lambda: Answer(200, b"ok"), "/broken": broken_page}
+    metrics = Metrics(("/readyz", "/v1/score"))
+    return Guard(app, pages=pages, posts=("/v1/score",), limits=lambda: LIMITS, door=door, metrics=metrics)
+
+
+def broken_page() -> Answer:
+    raise RuntimeError(SECRET)
 
 
 async def call(
@@ -126,7 +137,7 @@ def test_a_caller_that_hangs_up_frees_its_place():
 
             scope = {"type": "http", "method": "POST", "path": "/v1/score", "headers": []}
             await wall(scope, receive, lambda message: asyncio.sleep(0))
-        return wall.active
+        return wall.metrics.active
 
     assert asyncio.run(gone()) == 0
 
@@ -138,6 +149,39 @@ def test_a_failure_inside_is_a_500_and_its_message_stays_inside(caplog):
     assert headers["content-type"] == "application/problem+json"
     assert SECRET not in body.decode() + caplog.text
     assert "RuntimeError at test_guard.py" in caplog.text
+
+
+def test_a_page_that_fails_is_a_500_too(caplog):
+    code, headers, body = asyncio.run(call(guard(), [], method="GET", path="/broken"))
+    assert (code, headers["content-type"]) == (500, "application/problem+json")
+    assert SECRET not in body.decode() + caplog.text
+
+
+def test_who_may_not_pass_reaches_neither_pages_nor_application():
+    async def shut(scope: Scope) -> Answer | None:
+        return Answer(401, b"no")
+
+    for method, path in (("POST", "/v1/score"), ("GET", "/readyz")):
+        assert asyncio.run(call(guard(door=shut), [b'"fail"'], method=method, path=path))[::2] == (401, b"no")
+    assert asyncio.run(call(guard(door=shut), [b"{}"], path="/v1/nothing"))[0] == 404
+
+
+def test_every_answer_is_counted_once_by_route_and_status():
+    wall = guard()
+
+    async def some() -> None:
+        for path in ("/v1/score", "/v1/score", "/readyz", "/of/jane.doe@example.com"):
+            await call(wall, [b"{}"], path=path)
+        await call(wall, [b"{"])
+
+    asyncio.run(some())
+    said = wall.metrics.text(
+        {"status": "ready", "market": None, "target": "t", "model_version": "m", "rules_version": "r"}
+    )
+    for line in ('{route="/v1/score",status="200"} 2', '{route="/v1/score",status="400"} 1',
+                 '{route="/readyz",status="405"} 1', '{route="other",status="404"} 1'):  # fmt: skip
+        assert f"leadlift_requests_total{line}\n" in said.decode()
+    assert SECRET not in said.decode()
 
 
 @pytest.mark.parametrize("body", [f'{{"a":"{SECRET}"', f'{{"{SECRET}":1,"{SECRET}":2}}', f'["{SECRET}",NaN]'])

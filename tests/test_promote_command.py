@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from data.dataset import ExtraColumn
 from data.files import replace_text
 from data.packaged import rules_text
 from serving.champion import load_scorer, scorer_of
@@ -52,6 +53,16 @@ def eager(market: Any) -> Bundle:
 def calm(market: Any) -> Bundle:
     """One column counts for more; the points stay."""
     return _variant(market.bundle, 0.5, column=market.bundle.feature_set.columns[0])
+
+
+@pytest.fixture(scope="module")
+def wider(market: Any) -> Bundle:
+    """The served bundle with one more input, a score that is judged and never a feature."""
+    texts = {n: t for n, t in market.bundle.files.items() if n != "manifest.json"}
+    features = market.bundle.feature_set
+    spare = ExtraColumn("spare_score", "number", "comparator")
+    texts["features.json"] = replace(features, extra=(*features.extra, spare)).to_json()
+    return make_bundle(texts, {k: v for k, v in market.bundle.manifest.items() if k not in ("files", "format")})
 
 
 def _change(market: Any, bundle: Bundle, as_of: int | None = None) -> Change:
@@ -110,11 +121,13 @@ def test_the_limit_is_a_share_of_the_ready_leads_or_a_number() -> None:
 
 # -- the commands ------------------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
-def registered(market: Any, eager: Bundle, calm: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home in which the market's bundle serves and two others are registered."""
+def registered(
+    market: Any, eager: Bundle, calm: Bundle, wider: Bundle, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A home in which the market's bundle serves and three others are registered."""
     home = tmp_path_factory.mktemp("registered") / "home"
     shutil.copytree(market.settings.home, home)
-    for bundle in (market.bundle, eager, calm):
+    for bundle in (market.bundle, eager, calm, wider):
         report = {
             "gate": {"open": True, "reasons": []}, "bundle": {"sha256": bundle.name}, "champion": "logistic",
             "candidates": [], "dataset_path": str(market.dataset.path),
@@ -157,6 +170,19 @@ def test_too_many_newly_ready_leads_are_refused_unless_accepted_with_a_reason(
     assert _serves(run.home, market) == eager.version
     assert registry.history(run.home, market.name, "converted")[-1]["accepted_change"] == "sales doubled"
     assert "sales doubled" in run("models")[2]
+
+
+def test_an_input_that_callers_may_send_is_not_taken_away_without_a_word(run: Any, market: Any, wider: Bundle) -> None:
+    code, found, _ = run("promote", wider.version)
+    assert (code, found["breaks"], _serves(run.home, market)) == (0, [], wider.version)
+    for options in ((), ("--accept-change", "sales doubled")):
+        code, found, said = run("promote", market.bundle.version, *options)
+        assert (code, found["promoted"], _serves(run.home, market)) == (3, False, wider.version)
+        assert found["breaks"] == ["Lead loses spare_score"]
+        assert "--breaking" in said
+    assert run("promote", market.bundle.version, "--dry-run")[1]["breaks"] == ["Lead loses spare_score"]
+    code, found, _ = run("promote", market.bundle.version, "--breaking")
+    assert (code, found["breaks"], _serves(run.home, market)) == (0, ["Lead loses spare_score"], market.bundle.version)
 
 
 def test_the_limit_is_a_setting(run: Any, market: Any, eager: Bundle) -> None:

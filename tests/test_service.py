@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import signal
-import socket
-import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from serving.reply import KEYS
+from tests.server import get, post, serving
 
 SECRETS = ("jane.doe@example.com", "Jane Doe", "+49 170 1234567", "192.0.2.7", "tok_4711")
 LEAD = {"title": "CEO", "country": "DE", "plan wish": "basic"}
@@ -56,9 +48,7 @@ def test_health_says_with_what_it_answers(client, market):
     assert ready.json()["model_version"] == market.bundle.version
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/docs.json", "/schema.json", "/metrics", "/healthz", "/static_content/index.css"]
-)
+@pytest.mark.parametrize("path", ["/", "/docs.json", "/schema.json", "/healthz", "/static_content/index.css"])
 def test_the_frameworks_own_pages_are_closed(client, path):
     assert client.get(path).status_code == 404
 
@@ -130,66 +120,16 @@ def test_nothing_of_a_request_reaches_log_or_error(client, caplog, capfd):
 
 
 # -- the real server -------------------------------------------------------------------------------------------
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _get(url: str) -> tuple[int, bytes]:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as response:
-            return response.status, response.read()
-    except urllib.error.HTTPError as answered:
-        return answered.code, answered.read()
-    except OSError:
-        return 0, b""
-
-
-def _post(url: str, document: object, **headers: str) -> tuple[int, bytes]:
-    body = json.dumps(document).encode()
-    request = urllib.request.Request(url, body, {"Content-Type": "application/json", **headers})
-    try:
-        with urllib.request.urlopen(request, timeout=5) as response:
-            return response.status, response.read()
-    except urllib.error.HTTPError as answered:
-        return answered.code, answered.read()
-
-
-@contextmanager
-def _serving(home: Path, log: Path) -> Iterator[str]:
-    """`leadlift serve` in its own process; the address once it is ready."""
-    port = _free_port()
-    env = {
-        **os.environ,
-        "LEADLIFT_HOME": str(home),
-        "PYTHONPATH": os.getcwd(),
-        "BENTOML_HOME": str(log.parent / "bentoml"),
-    }
-    command = [sys.executable, "-m", "serving.cli", "serve", "--port", str(port)]
-    with log.open("wb") as out, subprocess.Popen(command, env=env, stdout=out, stderr=out) as process:
-        try:
-            deadline = time.monotonic() + 40
-            while _get(f"http://127.0.0.1:{port}/readyz")[0] != 200:
-                assert process.poll() is None, log.read_text()
-                assert time.monotonic() < deadline, log.read_text()
-                time.sleep(0.1)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=20) == 0
-
-
 def test_leadlift_serve_answers_on_a_port_and_logs_no_values(market, client, tmp_path: Path):
     log = tmp_path / "log.txt"
-    with _serving(market.settings.home, log) as address:
+    with serving(market.settings.home, log) as address:
         asked = {**LEAD, "as_of": "2026-11-01T00:00:00Z"}
-        status, body = _post(f"{address}/v1/score?detail=full", asked)
+        status, body = post(f"{address}/v1/score?detail=full", asked)
         assert (status, body) == (200, client.post("/v1/score?detail=full", json=asked).content)
-        assert [_get(address + path)[0] for path in ("/", "/docs.json", "/metrics")] == [404] * 3
-        assert _post(f"{address}/v1/score", {"title": [SECRETS[0]], SECRETS[1]: 1})[0] == 400
-        assert _post(f"{address}/v1/score", {"title": "x" * 1_000_001})[0] == 413
-        assert _post(f"{address}/v1/score", LEAD, **{"Content-Encoding": "gzip"})[0] == 415
+        assert [get(address + path)[0] for path in ("/", "/docs.json")] == [404] * 2
+        assert post(f"{address}/v1/score", {"title": [SECRETS[0]], SECRETS[1]: 1})[0] == 400
+        assert post(f"{address}/v1/score", {"title": "x" * 1_000_001})[0] == 413
+        assert post(f"{address}/v1/score", LEAD, **{"Content-Encoding": "gzip"})[0] == 415
     said = log.read_text()
     assert f"{address}/v1/score" in said
     assert not any(secret in said for secret in SECRETS)

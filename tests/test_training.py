@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from data.dataset import DatasetInfo, open_dataset
+from data.dataset import DatasetInfo, ExtraColumn, open_dataset
 from data.simulate.market import Market
 from data.simulate.write import write_market
 from serving.change import ALWAYS_ALLOWED
@@ -225,6 +225,34 @@ def test_train_promote_stops_at_too_many_newly_ready_leads_unless_accepted(
     code, found, _ = again(*words, "--accept-change", "sales doubled")
     assert (code, found["promoted"], _serves(again.home)) == (0, True, training.bundle.version)
     assert registry.history(again.home, "market", "converted")[-1]["accepted_change"] == "sales doubled"
+
+
+def test_train_promote_stops_where_callers_would_lose_an_input(
+    leadlift_at: Callable[[], Any], run: Any, dataset: Path, trained: Found, trainings: list[Training],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """The training of this module again, where a release serves that takes one more column."""
+    (training,) = trainings
+    again = leadlift_at()
+    shutil.copytree(run.home, again.home, dirs_exist_ok=True)
+    wider = _with_a_column_more(training.bundle)
+    registry.keep(again.home, wider, {"gate": {"open": True, "reasons": []}, "bundle": {"sha256": wider.name}})
+    registry.promote(again.home, "market", "converted", wider.version, "2026-01-01T00:00:00Z", lambda version: None)
+    monkeypatch.setattr(
+        training_run, "train", lambda *asked: replace(training, verdict=replace(training.verdict, reasons=()))
+    )
+    code, found, said = again("train", str(dataset), "--trials", "1", "--seed", "5", "--promote")
+    assert (code, found["promoted"], _serves(again.home)) == (3, False, wider.version)
+    assert "Lead loses spare_score" in said
+    assert f"leadlift promote {training.bundle.version} --breaking" in said
+
+
+def _with_a_column_more(bundle: Bundle) -> Bundle:
+    texts = {n: t for n, t in bundle.files.items() if n != "manifest.json"}
+    spare = ExtraColumn("spare_score", "number", "comparator")
+    extra = (*bundle.feature_set.extra, spare)
+    texts["features.json"] = replace(bundle.feature_set, extra=extra).to_json()
+    return make_bundle(texts, {k: v for k, v in bundle.manifest.items() if k not in ("files", "format")})
 
 
 def _calling_nobody_ready(bundle: Bundle) -> Bundle:

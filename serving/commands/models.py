@@ -13,7 +13,7 @@ from data.dataset import open_dataset
 from data.errors import UsageError, Verdict
 from data.settings import Settings, load_settings
 from serving.arguments import ConfigOption, MarketOption, TargetOption, market_or_only, parse_time, settings_for
-from serving.commands.promote import AcceptOption, look, put, refusal, refuse_blank
+from serving.commands.promote import AcceptOption, breaking_refusal, broken_inputs, look, put, refusal, refuse_blank
 from serving.commands.train_report import show_evidence
 from serving.console import JsonOption, Screen
 
@@ -64,8 +64,9 @@ def train(
     _show(screen, training)
     change, refused = None, None
     if promote and training.verdict.open:
+        broken = broken_inputs(screen, settings, training.bundle)
         change = look(screen, settings, training.bundle, dataset, request.as_of)
-        refused = refusal(settings, change, accept_change)
+        refused = refusal(settings, change, accept_change) or breaking_refusal(broken, training.bundle.version)
         if refused is None:
             put(settings, request.market, target, training.bundle.version, accept_change)
     elif promote:

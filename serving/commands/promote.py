@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,6 +24,7 @@ SHOWN_MOVES = 10
 AcceptOption = Annotated[
     str | None, typer.Option(help="Promote beyond [gate] max_newly_ready; the reason is kept in the history.")
 ]
+BreakingOption = Annotated[bool, typer.Option(help="Promote although callers' requests would no longer fit.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -38,6 +39,7 @@ def promote(
     ] = None,
     as_of: Annotated[str | None, typer.Option(help="The moment compared; default just after the last arrival.")] = None,
     accept_change: AcceptOption = None,
+    breaking: BreakingOption = False,
     dry_run: Annotated[bool, typer.Option(help="Only show who would change.")] = False,
     market: MarketOption = None,
     target: TargetOption = None,
@@ -55,8 +57,10 @@ def promote(
     wanted = tracking.resolve(tracking.versions(uri, settings.home, name, target), version)
     if not dry_run:
         registry.refuse_closed(settings.home, name, target, wanted)
-    change = _looked_at(screen, settings, registry.kept(settings.home, name, target, wanted), dataset, as_of, config)
-    reason = refusal(settings, change, accept_change)
+    bundle = registry.kept(settings.home, name, target, wanted)
+    broken = broken_inputs(screen, settings, bundle)
+    change = _looked_at(screen, settings, bundle, dataset, as_of, config)
+    reason = refusal(settings, change, accept_change) or breaking_refusal([] if breaking else broken, wanted)
     promoted = not dry_run and reason is None
     if promoted:
         put(settings, name, target, wanted, accept_change)
@@ -64,12 +68,12 @@ def promote(
     serving = registry.current(settings.home, name, target)
     screen.result({
         "market": name, "target": target, "current": serving.version if serving else None, "promoted": promoted,
-        "change": change.document() if change else None,
+        "change": change.document() if change else None, "breaks": broken,
     })  # fmt: skip
     if promoted:
         screen.next_steps(f"leadlift serve --market {name}", f"leadlift rollback --market {name}")
     elif reason:
-        screen.next_steps(f"leadlift promote {wanted} --market {name} --accept-change REASON")
+        screen.next_steps(f"leadlift promote {wanted} --market {name} {_ways(reason)}")
         if not dry_run:
             raise Verdict(reason)
     else:
@@ -123,6 +127,32 @@ def refusal(settings: Settings, change: Change | None, accept_change: str | None
         f"{change.ready_before:,} are ready now), got {found:,}. Nothing was promoted; if sales can take them: "
         "--accept-change REASON."
     )
+
+
+def broken_inputs(screen: Screen, settings: Settings, bundle: Bundle) -> list[str]:
+    """What those who call the service now could no longer send, said and in words; nothing before the first release."""
+    from serving.champion import load_scorer
+    from serving.contract import breaks
+
+    serving = load_scorer(settings, bundle.market, bundle.target)
+    found = [] if "no_model" in serving.warnings else breaks(serving.feature_set, bundle.feature_set)
+    for line in found:
+        screen.say(f"Breaks callers: {line}.")
+    return found
+
+
+def breaking_refusal(broken: Sequence[str], version: str) -> str | None:
+    """Why it cannot be promoted without --breaking, or None."""
+    if not broken:
+        return None
+    return (
+        f"promote: expected the inputs that callers send today, got {'; '.join(broken)}. Nothing was promoted; once no "
+        f"caller depends on them: leadlift promote {version} --breaking."
+    )
+
+
+def _ways(reason: str) -> str:
+    return "--breaking" if "--breaking" in reason else "--accept-change REASON"
 
 
 def put(settings: Settings, market: str, target: str, version: str, accepted: str | None) -> None:

@@ -34,6 +34,7 @@ def serve(
     _refuse_taken(address, number)
     screen = Screen()
     screen.say(f"Leadlift answers for {name or 'no market yet: points only'} on http://{address}:{number} in a moment.")
+    screen.say(_who_may_call(settings))
     screen.next_steps(
         f"curl http://{address}:{number}/readyz",
         f"curl http://{address}:{number}/v1/score?detail=full -H 'Content-Type: application/json' "
@@ -47,6 +48,20 @@ def serve(
         [*command, "--host", address, "--port", str(number)],
         _environment(settings, name, target or settings.training.target, config),
     )
+
+
+def _who_may_call(settings: Settings) -> str:
+    from serving.access import is_local
+    from serving.keys import ever_created
+
+    if ever_created(settings.home):
+        return "Callers need a key: Authorization: Bearer KEY. See leadlift keys list."
+    if is_local(settings.serving.host):
+        return (
+            "No key was ever made: whoever is on this machine is answered. "
+            "leadlift keys create --name NAME --scope score ends that at once."
+        )
+    return "No key was ever made and others can reach the address: nobody is answered before leadlift keys create."
 
 
 def _refuse_taken(host: str, port: int) -> None:
@@ -65,6 +80,7 @@ def _environment(settings: Settings, market: str | None, target: str, config: Pa
     extra = {
         "LEADLIFT_HOME": str(settings.home.resolve()),
         "LEADLIFT_TARGET": target,
+        "LEADLIFT_SERVING__HOST": settings.serving.host,
         "BENTOML_DO_NOT_TRACK": "True",
         "PYTHONPATH": os.pathsep.join(filter(None, [checkout, os.environ.get("PYTHONPATH", "")])),
     }

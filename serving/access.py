@@ -1,0 +1,84 @@
+"""Who may use which route: one scope per route, a key that has it, and the one exception for newcomers.
+
+The exception: a service bound to this machine alone, in whose home no key was ever made, answers without one. With the
+first key, or bound to another address, keys are required on every route that is not open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Mapping
+from pathlib import Path
+
+from starlette.types import Scope as Request
+
+from serving.desk import Answer
+from serving.keys import Key, Keys
+from serving.problem import Problem
+from serving.routes import ROUTES
+
+
+class Access:
+    """The door of one service.
+
+    Parameters
+    ----------
+    home
+        where the keys are.
+    host
+        the address the service is bound to.
+    """
+
+    def __init__(self, home: Path, host: str) -> None:
+        self._keys = Keys(home)
+        self._local = is_local(host)
+        self._one_at_a_time = asyncio.Lock()
+
+    async def refusal(self, request: Request) -> Answer | None:
+        """None where the request may pass; else 401, or 403 for a key without the route's scope."""
+        path = request["path"]
+        if (path in ROUTES and ROUTES[path] is None) or self._newcomer(request):
+            return None
+        scope, token = ROUTES.get(path), _token(request)
+        if token is None:
+            return _denied(401, "Send a key: Authorization: Bearer KEY. leadlift keys create makes one.", "")
+        key = self._keys.remembered(token) or await self._found(token)
+        if key is None:
+            return _denied(401, "The key is not known, or was revoked.", ', error="invalid_token"')
+        if scope not in key.scopes:
+            wanted = f', error="insufficient_scope", scope="{scope}"'
+            return _denied(403, f"The route needs a key with the scope {scope}.", wanted)
+        return None
+
+    async def _found(self, token: str) -> Key | None:
+        """The slow way, beside the event loop and one at a time: guesses must not take the machine."""
+        async with self._one_at_a_time:
+            return await asyncio.to_thread(self._keys.find, token)
+
+    def _newcomer(self, request: Request) -> bool:
+        """Bound to this machine, called through an address of this machine, and no key was ever made."""
+        if self._local and self._keys.exist():
+            self._local = False  # and stays so: a file that is deleted must not open what was closed
+        server = request.get("server") or ("", 0)
+        return self._local and is_local(str(server[0]))
+
+
+def is_local(host: str) -> bool:
+    """Whether only this machine can reach the address."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _token(request: Request) -> str | None:
+    headers: Mapping[bytes, bytes] = dict(request["headers"])
+    kind, _, token = headers.get(b"authorization", b"").partition(b" ")
+    text = token.strip().decode("latin-1")
+    return text if kind.lower() == b"bearer" and text else None
+
+
+def _denied(status: int, detail: str, more: str) -> Answer:
+    answer = Answer.of(Problem(status, detail))
+    return Answer(status, answer.body, {**answer.headers, "WWW-Authenticate": f'Bearer realm="leadlift"{more}'})

@@ -1,0 +1,66 @@
+"""`leadlift serve` as a process of its own, and requests to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def get(url: str, **headers: str) -> tuple[int, bytes]:
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=5) as response:
+            return response.status, response.read()
+    except urllib.error.HTTPError as answered:
+        return answered.code, answered.read()
+    except OSError:
+        return 0, b""
+
+
+def post(url: str, document: object, **headers: str) -> tuple[int, bytes]:
+    body = json.dumps(document).encode()
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json", **headers})
+    try:
+        with urllib.request.urlopen(request, timeout=5) as response:
+            return response.status, response.read()
+    except urllib.error.HTTPError as answered:
+        return answered.code, answered.read()
+
+
+@contextmanager
+def serving(home: Path, log: Path, *options: str) -> Iterator[str]:
+    """The address on this machine once it is ready; what it says goes to `log`."""
+    port = free_port()
+    env = {
+        **os.environ,
+        "LEADLIFT_HOME": str(home),
+        "PYTHONPATH": os.getcwd(),
+        "BENTOML_HOME": str(log.parent / "bentoml"),
+    }
+    command = [sys.executable, "-m", "serving.cli", "serve", "--port", str(port), *options]
+    with log.open("wb") as out, subprocess.Popen(command, env=env, stdout=out, stderr=out) as process:
+        try:
+            deadline = time.monotonic() + 40
+            while get(f"http://127.0.0.1:{port}/readyz")[0] != 200:
+                assert process.poll() is None, log.read_text()
+                assert time.monotonic() < deadline, log.read_text()
+                time.sleep(0.1)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=20) == 0
