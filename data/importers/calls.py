@@ -8,7 +8,7 @@ from itertools import groupby
 
 from data import emails
 from data.importers import values
-from data.importers.cells import Identified, micros
+from data.importers.cells import FAR, LAST_TIME, Identified, micros
 from data.importers.rejects import RowError
 from data.importers.values import Value
 from data.records import DAY
@@ -34,6 +34,8 @@ def cleaned(call: Identified, key: bytes | None) -> Call:
     occurred, received = micros(call.occurred_at), None if call.received_at is None else micros(call.received_at)
     if received is not None and occurred - received > DAY:
         raise RowError("ahead_of_arrival", "received_at")
+    if not 0 <= occurred < LAST_TIME or not -FAR < (received or 0) < FAR:
+        raise RowError("bad_time", "occurred_at")
     traits = None if call.traits is None else _profile(dict(call.traits), key)
     return Call(max(occurred, received or occurred), call.event_id, call.visitor_id, call.lead_id, traits)
 
@@ -60,7 +62,9 @@ def _profile(traits: Traits, key: bytes | None) -> Traits:
         traits |= {"email_domain": email.domain, "email_kind": email.kind}
         traits |= {} if email.hash is None else {"email_hash": email.hash}
     if created is not None:
-        traits["created_at"] = micros(created)
+        traits["created_at"] = born = micros(created)
+        if not -FAR < born < FAR:
+            raise RowError("bad_time", "created_at")
     if size is not None:
         traits["employees"] = values.employees(str(size))
     return traits

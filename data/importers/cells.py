@@ -16,6 +16,8 @@ from data.importers.values import Value
 from data.records import MICROS
 
 LAST_TIME = 253_402_300_800 * MICROS  # the end of the year 9999
+FAR = 1 << 62  # what is farther is no time either, and fits into an array
+MOST_MINOR = 1 << 53  # what is more is no whole number in a float
 _UTC = times.TimeRule(times.zone_named("UTC"))
 _MICRO = timedelta(microseconds=1)
 
@@ -149,6 +151,8 @@ def minor(value: Any, currency: str | None, unit: str, own: str) -> float | None
         raise RowError("bad_number") from None
     if not found.is_finite() or found < 0:
         raise RowError("negative_value" if found.is_finite() else "bad_number")
+    if found > MOST_MINOR:
+        raise RowError("bad_number")
     if found != found.to_integral_value():
         raise RowError("fraction_of_minor_unit")
     return float(found)

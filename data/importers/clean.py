@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from data import bots
 from data.importers import urls
 from data.importers.batch import Batch, Cells, by_text
-from data.importers.cells import LAST_TIME, Broken, micros, minor
+from data.importers.cells import FAR, LAST_TIME, Broken, micros, minor
 from data.importers.rejects import RowError
 from data.importers.tracker_mapping import TrackerFile
 from data.records import DAY, NULL_TIME
@@ -34,7 +34,6 @@ SCHEMA = pa.schema(
         pa.field("is_bot", pa.bool_()),
     ]
 )
-_FAR = 1 << 62  # what is farther is no time either, and fits into an array
 _TEXT = pa.string()
 
 
@@ -164,7 +163,7 @@ class _Work:
         refused: dict[int, str] = {}
         for i, value in enumerate(values.to_pylist() if isinstance(values, pa.Array) else values):
             try:
-                found.append(None if value is None or value == "" else max(-_FAR, min(micros(value), _FAR)))
+                found.append(None if value is None or value == "" else max(-FAR, min(micros(value), FAR)))
             except RowError as bad:
                 refused[i] = bad.reason
                 found.append(None)
@@ -174,7 +173,7 @@ class _Work:
     def require(self) -> None:
         """An id, a time, a person; and no event a day ahead of its arrival."""
         null = {n: np.asarray(pc.is_null(self.get(n))) for n in ("event_id", "occurred_at", "visitor_id", "lead_id")}
-        at = np.clip(np.asarray(pc.fill_null(self.get("occurred_at"), 0)), -_FAR, _FAR)
+        at = np.clip(np.asarray(pc.fill_null(self.get("occurred_at"), 0)), -FAR, FAR)
         arrived = np.asarray(pc.fill_null(self.get("received_at"), LAST_TIME))
         self.refuse(null["event_id"], "missing_value", "event_id")
         self.refuse(null["occurred_at"], "missing_value", "occurred_at")

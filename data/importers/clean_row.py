@@ -8,7 +8,7 @@ from typing import Any
 
 from data import bots
 from data.importers import urls
-from data.importers.cells import LAST_TIME, micros, minor
+from data.importers.cells import FAR, LAST_TIME, micros, minor
 from data.importers.rejects import RowError
 from data.importers.tracker_mapping import TrackerFile
 from data.importers.values import Value
@@ -54,7 +54,7 @@ def _times(cells: Mapping[str, Any], ignore_arrival: bool) -> dict[str, Value]:
     for name in ("occurred_at",) if ignore_arrival else ("occurred_at", "received_at"):
         value = cells.get(name)
         try:
-            found[name] = None if value is None or value == "" else micros(value)
+            found[name] = None if value is None or value == "" else max(-FAR, min(micros(value), FAR))
         except RowError as bad:
             raise RowError(bad.reason, name) from None
     return found
