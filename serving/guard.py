@@ -66,7 +66,7 @@ class Guard:
             answer = self.pages[path]() if method in ("GET", "HEAD") else _not_allowed("GET, HEAD")
             await _send(answer, scope, send)
         elif path not in self.posts:
-            await _send(Answer.of(Problem(404, "See /v1/score, /v1/score/batch, /livez and /readyz.")), scope, send)
+            await _send(Answer.of(Problem(404, f"See {', '.join([*self.posts, *self.pages])}.")), scope, send)
         elif method != "POST":
             await _send(_not_allowed("POST"), scope, send)
         elif self.active >= self.limits().max_concurrent:

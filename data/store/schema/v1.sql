@@ -37,16 +37,22 @@ CREATE INDEX events_lead ON events (lead_id);
 CREATE INDEX events_visitor ON events (visitor_id);
 
 -- identify calls, one row per message_id: of several the one known first. traits: JSON of profile columns, the address
--- reduced; null where the call only links.
+-- reduced; null where the call only links. The columns after it repeat what finds the people of an account.
 CREATE TABLE identifies (
     message_id TEXT PRIMARY KEY,
     visitor_id TEXT,
     lead_id TEXT NOT NULL,
     known_from BIGINT NOT NULL,
-    traits TEXT
+    traits TEXT,
+    account_id TEXT,
+    email_domain TEXT,
+    email_hash TEXT
 );
 CREATE INDEX identifies_lead ON identifies (lead_id);
 CREATE INDEX identifies_visitor ON identifies (visitor_id);
+CREATE INDEX identifies_account ON identifies (account_id);
+CREATE INDEX identifies_domain ON identifies (email_domain);
+CREATE INDEX identifies_address ON identifies (email_hash);
 
 -- Whole profile rows that were imported, in the order of `line`; extra: JSON of the declared columns.
 CREATE TABLE leads (
@@ -70,6 +76,9 @@ CREATE TABLE leads (
     extra TEXT
 );
 CREATE INDEX leads_lead ON leads (lead_id);
+CREATE INDEX leads_account ON leads (account_id);
+CREATE INDEX leads_domain ON leads (lower(trim(email_domain)));
+CREATE INDEX leads_address ON leads (email_hash);
 
 CREATE TABLE outcomes (
     outcome_id TEXT PRIMARY KEY,
