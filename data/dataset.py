@@ -239,6 +239,13 @@ class Dataset(Protocol):
         ...
 
 
+def store_url(name: str | Path) -> str | None:
+    """The URL of the store that is named, itself or by its file; None for a folder."""
+    if isinstance(name, str) and "://" in name:
+        return name
+    return f"sqlite:///{Path(name).absolute()}" if Path(name).is_file() else None
+
+
 def open_dataset(name: str | Path) -> Dataset:
     """Open a dataset folder, or a store by its URL.
 
@@ -247,10 +254,11 @@ def open_dataset(name: str | Path) -> Dataset:
     InputError
         where the folder is missing or holds no `dataset.toml`; for a store that is missing or of another version.
     """
-    if isinstance(name, str) and "://" in name:
+    url = store_url(name)
+    if url is not None:
         from data.store.store import Store
 
-        return Store(name)
+        return Store(url)
     from data.lake import Lake
 
     return Lake(Path(name))

@@ -8,6 +8,7 @@ from pathlib import Path
 from data.dataset import DatasetInfo
 from data.errors import LeadliftError, UsageError
 from data.settings import Settings
+from data.store import schema
 from data.store.database import Database, Error, url_of
 from data.store.store import make
 from data.store.texts import info_of
@@ -26,15 +27,20 @@ def store_url(settings: Settings) -> str:
 
 
 def open_store(settings: Settings, market: str | None, currency: str | None = None) -> str:
-    """Make or migrate the store of a market; its URL.
+    """The URL of the store of a market, which is made where there is none.
 
     Raises
     ------
     LeadliftError
-        for a store of another market, of a later version, or a file of something else.
+        for a store of another market or version, or a file of something else.
     """
     url = store_url(settings)
-    make(url, DatasetInfo(name=market or UNNAMED, currency=currency or "EUR"))
+    with Database(url, create=True) as db:
+        new = schema.version_of(db) == 0
+        if not new:
+            schema.refuse_other(db)
+    if new:
+        make(url, DatasetInfo(name=market or UNNAMED, currency=currency or "EUR"))
     with Database(url) as db:
         found = info_of(db).name
     if market is not None and found != market:

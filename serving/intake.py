@@ -22,7 +22,8 @@ from data.importers.cells import LAST_TIME, minor, text
 from data.importers.clean_row import CleanEvent, clean_event
 from data.importers.rejects import RowError
 from data.importers.segment_rows import tell
-from data.importers.tracker_mapping import DatasetSpec, TrackerFile, tracker_file
+from data.importers.tracker_mapping import TrackerFile, tracker_file
+from data.mapping import DatasetSpec
 from data.records import DAY, OUTCOME_KINDS
 from data.store.database import Database, Error
 from data.store.texts import TRACKER, info_of, texts_of

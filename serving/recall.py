@@ -141,6 +141,7 @@ def _either(given: Any, stored: Any) -> Any:
 def _given(persons: I64) -> Columns:
     """Consents that always held."""
     purposes = [p for _ in persons for p in (SCORING, TRACKING)]
-    cells = {"purpose": purposes, "given_at": [NULL_TIME + 1] * len(purposes)}
-    columns = {c.name: filled(c.kind, cells.get(c.name, [None] * len(purposes))) for c in CONSENT.columns}
+    nothing: list[str | None] = [None] * len(purposes)
+    columns = {c.name: filled(c.kind, nothing) for c in CONSENT.columns}
+    columns |= {"purpose": filled("code", purposes), "given_at": filled("time", [NULL_TIME + 1] * len(purposes))}
     return {**columns, "lead": np.repeat(persons, 2)}

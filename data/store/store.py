@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data import dataset_file
-from data.dataset import DatasetInfo, People
+from data.dataset import DatasetInfo, People, store_url
 from data.store import schema
 from data.store.database import Database, path_of
 from data.store.texts import DATASET, TRACKER, info_of, put_texts, texts_of
@@ -65,6 +65,21 @@ class Store:
 
     def content_text(self) -> str | None:
         return self.lake.content_text()
+
+
+def open_lake(name: str | Path) -> Lake:
+    """A dataset folder, or the copy of a store that is named."""
+    from data.lake import Lake
+
+    url = store_url(name)
+    return Lake(Path(name)) if url is None else Store(url).lake
+
+
+def dataset_toml(url: str) -> str | None:
+    """What a store says of itself; None where it says nothing."""
+    with Database(url) as db:
+        schema.refuse_other(db)
+        return texts_of(db).get(DATASET)
 
 
 def make(url: str, info: DatasetInfo, mapping: TrackerMapping | None = None) -> tuple[int, int]:

@@ -1,0 +1,50 @@
+"""`leadlift import STORE_URL --to FOLDER`, and `leadlift import FOLDER --to STORE_URL`: the same data kept otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from data.errors import UsageError
+from serving.console import Screen
+
+
+def asked(files: Sequence[str], to: str) -> bool:
+    """Is a store among what is read or written?"""
+    return "://" in to or any("://" in f for f in files)
+
+
+def copy(files: Sequence[str], to: str, screen: Screen) -> None:
+    """Copy one dataset into another kind of place."""
+    if len(files) != 1 or ("://" in files[0]) == ("://" in to):
+        raise UsageError(
+            "import: expected one store and one folder, as in `import sqlite:///store.db --to FOLDER` or "
+            "`import FOLDER --to sqlite:///store.db`. Import files into a folder first."
+        )
+    counts = _fill(Path(files[0]), to) if "://" in to else _write(files[0], Path(to))
+    screen.table(f"copied to {to}", ("record", "rows"), [(name, f"{n:,}") for name, n in counts.items() if n])
+    screen.next_steps(f"leadlift check {to}", f"leadlift train {to} --promote")
+    screen.result({"to": to, "counts": counts})
+
+
+def _fill(folder: Path, url: str) -> dict[str, int]:
+    from data.lake import Lake
+    from data.store.copies import read_folder
+    from data.store.database import Database
+    from data.store.store import make
+
+    make(url, Lake(folder).info)
+    with Database(url) as db:
+        return read_folder(db, folder)
+
+
+def _write(url: str, folder: Path) -> dict[str, int]:
+    from data.lake import Lake
+    from data.store import schema
+    from data.store.copies import write_folder
+    from data.store.database import Database
+
+    with Database(url) as db:
+        schema.refuse_other(db)
+        write_folder(db, folder)
+    return Lake(folder).info.counts
