@@ -37,15 +37,20 @@ class Store:
 
     @cached_property
     def lake(self) -> Lake:
-        """The copy. It goes with this object."""
+        """The copy. Its folder goes with it."""
         from data.lake import Lake
         from data.store.copies import write_folder
 
         folder = Path(tempfile.mkdtemp(prefix="leadlift-store-"))
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        with Database(self.url) as db:
-            write_folder(db, folder / "dataset")
-        return Lake(folder / "dataset")
+        try:
+            with Database(self.url) as db:
+                write_folder(db, folder / "dataset")
+            lake = Lake(folder / "dataset")
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        weakref.finalize(lake, shutil.rmtree, folder, ignore_errors=True)
+        return lake
 
     @property
     def info(self) -> DatasetInfo:

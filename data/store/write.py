@@ -67,7 +67,7 @@ def _put_event(db: Database, event: CleanEvent) -> bool:
     new = tuple(event.row.get(n) for n in EVENT_COLUMNS)
     new = (*new[:-1], int(bool(new[-1])))  # is_bot
     held = db.rows(f"SELECT {','.join(EVENT_COLUMNS)} FROM events WHERE event_id = ?", [new[0]])
-    if not held or _rank_of_event(new) < _rank_of_event(held[0]):
+    if not held or _rank_of_event(new) < min(map(_rank_of_event, held)):
         db.run("DELETE FROM events WHERE event_id = ?", [new[0]])
         db.add("events", (*EVENT_COLUMNS, "posted"), [(*new, 1)])
         db.run("DELETE FROM outcomes WHERE outcome_id = ?", [_OF_EVENT + str(new[0])])

@@ -8,10 +8,10 @@ CREATE TABLE store_schema (version INTEGER NOT NULL);
 -- dataset.toml, tracker.toml (the mapping of POST /v1/events), rules.yaml, content.yaml, mapping.toml
 CREATE TABLE texts (name TEXT PRIMARY KEY, content TEXT NOT NULL);
 
--- One row per event_id: of several the one that could be seen first. posted: 1 = came by POST /v1/events, and links
--- its visitor to its lead where it names both.
+-- Of posted events with one event_id the one that could be seen first; what was imported is as it was in its folder.
+-- posted: 1 = came by POST /v1/events, and links its visitor to its lead where it names both.
 CREATE TABLE events (
-    event_id TEXT PRIMARY KEY,
+    event_id TEXT NOT NULL,
     visitor_id TEXT,
     lead_id TEXT,
     session_id TEXT,
@@ -33,6 +33,7 @@ CREATE TABLE events (
     posted SMALLINT NOT NULL,
     CHECK (visitor_id IS NOT NULL OR lead_id IS NOT NULL)
 );
+CREATE INDEX events_id ON events (event_id);
 CREATE INDEX events_lead ON events (lead_id);
 CREATE INDEX events_visitor ON events (visitor_id);
 
