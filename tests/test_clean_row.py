@@ -67,7 +67,7 @@ def by_columns(calls: list[dict[str, Any]], file: Path) -> list[tuple[Any, ...]]
 
 
 def _lines_of_the_good(lines: Any, columns: Any, bad: set[int]) -> list[int]:
-    apps = columns["app"] if "app" in columns else []
+    apps = columns.get("app", [])
     told = apps.to_pylist() if isinstance(apps, pa.Array) else apps
     return [line for line, app in zip(lines, told, strict=True) if app == "shop" and line not in bad]
 
