@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import InputError, UsageError
+from data.files import sync
 
 PREFIX = "sqlite:///"
 BUSY_SECONDS = 5.0  # how long a writer waits for another one
@@ -151,7 +152,9 @@ class Database:
             with closing(sqlite3.connect(part)) as copy:
                 self._connection.backup(copy)
                 copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a log beside it
+            sync(part)
             part.replace(target)
+            sync(target.absolute().parent)
         finally:
             part.unlink(missing_ok=True)
 

@@ -14,13 +14,17 @@ def asked(files: Sequence[str], to: str) -> bool:
     return "://" in to or any("://" in f for f in files)
 
 
-def copy(files: Sequence[str], to: str, screen: Screen) -> None:
-    """Copy one dataset into another kind of place."""
-    if len(files) != 1 or ("://" in files[0]) == ("://" in to):
+def copy(files: Sequence[str], to: str, screen: Screen, options: Sequence[object]) -> None:
+    """Copy one dataset into another kind of place; none of the `options` of an import means anything here."""
+    source = files[0]
+    from_store = "://" in source
+    if len(files) != 1 or from_store == ("://" in to) or not (from_store or Path(source).is_dir()):
         raise UsageError(
-            "import: expected one store and one folder, as in `import sqlite:///store.db --to FOLDER` or "
-            "`import FOLDER --to sqlite:///store.db`. Import files into a folder first."
+            "--to: expected a store and a dataset folder, as in `import sqlite:///store.db --to FOLDER` or "
+            "`import FOLDER --to sqlite:///store.db`, got others. Import files into a folder first."
         )
+    if any(option is not None for option in options):
+        raise UsageError("--to: expected no other option where a store is copied, got some. Leave them out.")
     counts = _fill(Path(files[0]), to) if "://" in to else _write(files[0], Path(to))
     screen.table(f"copied to {to}", ("record", "rows"), [(name, f"{n:,}") for name, n in counts.items() if n])
     screen.next_steps(f"leadlift check {to}", f"leadlift train {to} --promote")

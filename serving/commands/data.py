@@ -54,7 +54,7 @@ def import_(
         draft(files, to, mapping, screen)
         return
     if to is not None and copies.asked(files, to):
-        copies.copy(files, to, screen)
+        copies.copy(files, to, screen, options=(mapping, name, as_of, None if format_ == "table" else format_))
         return
     if to is None:
         raise UsageError("--to: expected the dataset folder to make or to append to, got none. Name one.")

@@ -35,7 +35,7 @@ CREATE TABLE events (
 );
 CREATE INDEX events_id ON events (event_id);
 CREATE INDEX events_lead ON events (lead_id);
-CREATE INDEX events_visitor ON events (visitor_id);
+CREATE INDEX events_visitor ON events (visitor_id, lead_id);
 
 -- identify calls, one row per message_id: of several the one known first. traits: JSON of profile columns, the address
 -- reduced; null where the call only links. The columns after it repeat what finds the people of an account.
