@@ -1,6 +1,6 @@
 """One interface to a dataset, whatever it is kept in.
 
-    dataset = open_dataset(path)         a lake folder (later also a store URL)
+    dataset = open_dataset(name)         a lake folder or a store URL
     for people in dataset.people():      groups of whole buckets, bounded in memory
         people.leads, people.events ...
 
@@ -239,14 +239,26 @@ class Dataset(Protocol):
         ...
 
 
-def open_dataset(path: str | Path) -> Dataset:
-    """Open a dataset folder.
+def store_url(name: str | Path) -> str | None:
+    """The URL of the store that is named, itself or by its file; None for a folder."""
+    if isinstance(name, str) and "://" in name:
+        return name
+    return f"sqlite:///{Path(name).absolute()}" if Path(name).is_file() else None
+
+
+def open_dataset(name: str | Path) -> Dataset:
+    """Open a dataset folder, or a store by its URL.
 
     Raises
     ------
     InputError
-        where the folder is missing or holds no `dataset.toml`.
+        where the folder is missing or holds no `dataset.toml`; for a store that is missing or of another version.
     """
+    url = store_url(name)
+    if url is not None:
+        from data.store.store import Store
+
+        return Store(url)
     from data.lake import Lake
 
-    return Lake(Path(path))
+    return Lake(Path(name))

@@ -23,11 +23,11 @@ from data.accounts import Accounts
 from data.dataset import DatasetInfo, People
 from data.errors import InputError
 from data.identity import assign
-from data.lake_accounts import GROUP_COLUMNS, Source, read_accounts
 from data.lake_parts import read_parts
 from data.lake_write import LakeWriter, write_lake
 from data.merges import handed_on, merges_into, with_merged
-from data.records import NULL_TIME, RECORDS, Coded, Column, Columns, bucket_of, concat, take
+from data.read_accounts import GROUP_COLUMNS, Source, read_accounts
+from data.records import LEAD, NULL_TIME, RECORDS, Coded, Column, Columns, bucket_of, concat, take
 
 __all__ = ["Lake", "LakeWriter", "write_lake"]
 
@@ -110,11 +110,19 @@ class Lake:
     def _source(self) -> Source:
         everywhere = range(self.info.buckets)
         return Source(
-            lambda: pa.concat_tables([self._read("leads", [b]).select(list(GROUP_COLUMNS)) for b in everywhere]),
-            self._events,
-            lambda ids: self._outcomes(everywhere, ids),
-            lambda ids: self._of_leads("consents", everywhere, ids),
-        )  # fmt: skip
+            self._group_columns,
+            lambda ids: self._events(_texts(ids)),
+            lambda ids: self._outcomes(everywhere, _texts(ids)),
+            lambda ids: self._of_leads("consents", everywhere, _texts(ids)),
+        )
+
+    def _group_columns(self) -> tuple[list[str], Columns]:
+        """Everybody, and the part of their profile rows that says who belongs together."""
+        parts = [self._read("leads", [b]).select(list(GROUP_COLUMNS)) for b in range(self.info.buckets)]
+        table = pa.concat_tables(parts)
+        lead_ids = pc.unique(table.column("lead_id").combine_chunks())
+        columns = arrow.from_arrow(table, tuple(c for c in LEAD.columns if c.name in GROUP_COLUMNS[1:]))
+        return lead_ids.to_pylist(), {**columns, "lead": _numbers_of(table.column("lead_id"), lead_ids)}
 
     def _people_in(self, buckets: Sequence[int]) -> People:
         leads = _sorted_leads([self._read("leads", [b]) for b in buckets])
@@ -178,10 +186,13 @@ class Lake:
 
     def _events(self, lead_ids: pa.Array) -> Columns:
         """The events of these leads, and from each merge on those of the leads that were merged into them."""
-        merges = merges_into(self._links, lead_ids)
-        ids = with_merged(lead_ids, merges) if merges else lead_ids
-        events = self._events_of(ids)
-        return handed_on(events, ids, merges, len(lead_ids)) if merges else events
+        told = _merges(self._links)
+        own = lead_ids.to_pylist() if told else []
+        merges = merges_into(told, own)
+        if not merges:
+            return self._events_of(lead_ids)
+        ids = with_merged(own, merges)
+        return handed_on(self._events_of(_texts(ids)), ids, merges, len(own))
 
     def _events_of(self, lead_ids: pa.Array) -> Columns:
         links = _Links.of(self._links, lead_ids)
@@ -239,6 +250,17 @@ class _Links:
         """Lead number (-1 = none of ours) and since when that is known, for each event."""
         rank, since = assign(visitor, occurred_at, self._visitor, self._rank, self._known_from)
         return np.append(self._lead_of_rank, -1)[rank], since
+
+
+def _merges(links: pa.Table) -> list[tuple[str, str, int]]:
+    """(lead that went, lead that stayed, moment) of the merges among all links."""
+    table = links.filter(pc.equal(links.column("kind").cast(pa.string()), "merge"))
+    moments = arrow.micros(table.column("known_from")).tolist()
+    return list(zip(table.column("visitor_id").to_pylist(), table.column("lead_id").to_pylist(), moments, strict=True))
+
+
+def _texts(ids: Sequence[str]) -> pa.Array:
+    return pa.array(ids, pa.string())
 
 
 def _of_people(events: pa.Table, lead_ids: pa.Array, visitors: pa.Array) -> pa.Table:

@@ -7,14 +7,11 @@ A link of kind `merge` names the lead that went (`visitor_id`), the lead that st
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from data import arrow
 from data.records import Columns, concat, take
 
 
@@ -27,16 +24,15 @@ class Merge:
     at: int
 
 
-def merges_into(links: pa.Table, lead_ids: pa.Array) -> list[Merge]:
-    """The merges, chains included, by which something counts for one of these leads."""
-    table = links.filter(pc.equal(links.column("kind").cast(pa.string()), "merge"))
-    if not len(table):
-        return []
+def merges_into(told: Iterable[tuple[str, str, int]], lead_ids: Collection[str]) -> list[Merge]:
+    """The merges, chains included, by which something counts for one of these leads.
+
+    told: (lead that went, lead that stayed, moment) of each link of kind `merge`.
+    """
     after: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    columns = (table.column("visitor_id").to_pylist(), table.column("lead_id").to_pylist())
-    for gone, stayed, at in zip(*columns, arrow.micros(table.column("known_from")).tolist(), strict=True):
+    for gone, stayed, at in told:
         after[gone].append((stayed, at))
-    ours = set(lead_ids.to_pylist())
+    ours = set(lead_ids) if after else set()
     return [Merge(gone, stayed, at) for gone in sorted(after) for stayed, at in _reached(gone, after) if stayed in ours]
 
 
@@ -52,16 +48,15 @@ def _reached(gone: str, after: dict[str, list[tuple[str, int]]]) -> list[tuple[s
     return sorted(since.items())
 
 
-def with_merged(lead_ids: pa.Array, merges: Sequence[Merge]) -> pa.Array:
+def with_merged(lead_ids: Sequence[str], merges: Sequence[Merge]) -> list[str]:
     """These leads, then those that went into them and are not among them."""
-    known = set(lead_ids.to_pylist())
-    more = [gone for gone in dict.fromkeys(m.gone for m in merges) if gone not in known]
-    return pa.array([*lead_ids.to_pylist(), *more], pa.string())
+    known = set(lead_ids)
+    return [*lead_ids, *(gone for gone in dict.fromkeys(m.gone for m in merges) if gone not in known)]
 
 
-def handed_on(events: Columns, ids: pa.Array, merges: Sequence[Merge], n: int) -> Columns:
+def handed_on(events: Columns, ids: Sequence[str], merges: Sequence[Merge], n: int) -> Columns:
     """The events of the first `n` of `ids`, with those of merged leads once more for who stayed, known since then."""
-    number = {lead_id: i for i, lead_id in enumerate(ids.to_pylist())}
+    number = {lead_id: i for i, lead_id in enumerate(ids)}
     lead, known_from = (np.asarray(events[c], dtype=np.int64) for c in ("lead", "known_from"))
     order = np.argsort(lead, kind="stable")
     parts = [take(events, np.flatnonzero(lead < n))]

@@ -205,6 +205,19 @@ def bucket_of(key: str, buckets: int) -> int:
     return int.from_bytes(hashlib.blake2b(key.encode()).digest()[:8], "big") % buckets
 
 
+def filled(kind: Kind, cells: Sequence[str | float | None]) -> Coded | Array:
+    """Plain values as a column; None is null (flags false, integers 0)."""
+    if kind in ("text", "code"):
+        return Coded.of([None if c is None else str(c) for c in cells])
+    if kind == "time":
+        return np.array([NULL_TIME if c is None else c for c in cells], dtype=np.int64)
+    if kind == "flag":
+        return np.array([bool(c) for c in cells], dtype=np.bool_)
+    if kind == "integer":
+        return np.array([0 if c is None else c for c in cells], dtype=np.int64)
+    return np.array([np.nan if c is None else c for c in cells], dtype=np.float64)
+
+
 def take(columns: Columns, rows: NDArray[np.int64]) -> Columns:
     """The given rows of every column."""
     return {name: c.take(rows) if isinstance(c, Coded) else c[rows] for name, c in columns.items()}

@@ -105,10 +105,11 @@ class GateSettings(_Section):
 
 
 class ServingSettings(_Section):
-    """The service and its limits."""
+    """The service and its limits. store: the URL of the store; null = store.db in the home."""
 
     host: str = "127.0.0.1"
     port: int = Field(3000, ge=1, le=65_535)
+    store: str | None = Field(None, min_length=1)
     max_body_bytes: int = Field(1_000_000, ge=1)
     max_events: int = Field(10_000, ge=1)
     max_batch: int = Field(200, ge=1)

@@ -9,10 +9,12 @@ from typing import Annotated
 
 import typer
 
+from data.dataset import store_url
 from data.errors import UsageError
 from data.settings import Settings, load_settings
 
 ConfigOption = Annotated[Path | None, typer.Option(help="Settings file; default ./leadlift.toml.")]
+DatasetArgument = Annotated[str, typer.Argument(help="A dataset folder, or a store's URL.")]
 MarketOption = Annotated[
     str | None, typer.Option(help="Market; default the dataset's name, or the only one in the home.")
 ]
@@ -41,12 +43,20 @@ def parse_time(text: str, option: str, assume_utc: bool = False) -> int:
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
-def settings_for(dataset: Path, config: Path | None) -> Settings:
+def settings_for(dataset: str | Path, config: Path | None) -> Settings:
     """The settings, with what the dataset itself says ranking above the defaults only."""
-    file = dataset / "dataset.toml"
-    return load_settings(
-        config, dataset_toml=tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else None
-    )
+    text = _dataset_toml(dataset)
+    return load_settings(config, dataset_toml=tomllib.loads(text) if text is not None else None)
+
+
+def _dataset_toml(dataset: str | Path) -> str | None:
+    url = store_url(dataset)
+    if url is not None:
+        from data.store.store import dataset_toml
+
+        return dataset_toml(url)
+    file = Path(dataset) / "dataset.toml"
+    return file.read_text(encoding="utf-8") if file.exists() else None
 
 
 def market_or_only(settings: Settings, market: str | None) -> str:

@@ -16,7 +16,7 @@ os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
 def build_app() -> typer.Typer:
     """The application with all its commands."""
-    from serving.commands import check, content, data, features, keys, models, openapi, paths, promote, rules, scores
+    from serving.commands import check, content, data, features, keys, models, openapi, paths, promote, rules, scores, store
 
     app = typer.Typer(
         name="leadlift",
@@ -25,7 +25,7 @@ def build_app() -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
     )
-    for module in (data, check, content, rules, features, models, promote, scores, paths, keys, openapi):
+    for module in (data, check, content, rules, features, models, promote, scores, paths, keys, openapi, store):
         module.register(app)
     return app
 

@@ -11,14 +11,17 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from data.dataset import stored
+from data.errors import InputError
 from data.settings import ServingSettings
 from serving import openapi, reply
 from serving.gather import gather
+from serving.intake import Intake
 from serving.known import Known
 from serving.problem import MEDIA_TYPE, Fault, Problem, RequestError, refuse
 from serving.reasons import Lang
+from serving.recall import Recall, StoreError
 from serving.request import lead_model, parse
-from serving.scorer import ReasonsFor, Scorer, Scores, Wants
+from serving.scorer import STORE_UNAVAILABLE, ReasonsFor, Scorer, Scores, Wants
 
 LANGUAGES: tuple[Lang, ...] = get_args(Lang)
 CHOICES = {"detail": ("flat", "full"), "reasons": get_args(ReasonsFor), "lang": LANGUAGES}
@@ -39,10 +42,15 @@ class Answer:
 
 @dataclass(frozen=True)
 class Desk:
-    """Answers with one scorer; made anew where the scorer changes, so that each answer is of one version."""
+    """Answers with one scorer; made anew where the scorer changes, so that each answer is of one version.
+
+    recall, intake: the store that completes requests and takes what is told; None where there is none.
+    """
 
     scorer: Scorer
     limits: ServingSettings = field(default_factory=ServingSettings)
+    recall: Recall | None = None
+    intake: Intake | None = None
 
     @cached_property
     def lead_model(self) -> type[BaseModel]:
@@ -63,19 +71,31 @@ class Desk:
             where the request cannot be used.
         """
         lead = parse(document, self.lead_model, self.limits.max_events)
-        return self.score_known(self._gather([lead], now), wants)
+        return _reply(self._scores([lead], wants, now), wants)
 
     def score_known(self, known: Known, wants: Wants) -> Answer:
         """The reply for the one person of `known`."""
-        scores = self.scorer.score(known, wants)
-        warnings = () if wants.detail else scores.warnings(0)
-        return Answer(200, reply_bytes(scores, 0), _headers(wants, warnings))
+        return _reply(self.scorer.score(known, wants), wants)
+
+    def take_events(self, document: object, wants: Wants, now: int) -> Answer:
+        """Calls of a tracker into the store."""
+        return _taken(self._intake.events(document))
+
+    def take_outcomes(self, document: object, wants: Wants, now: int) -> Answer:
+        """Outcomes into the store."""
+        return _taken(self._intake.outcomes(document, now))
+
+    @property
+    def _intake(self) -> Intake:
+        if self.intake is None:
+            raise RequestError(Problem(503, "There is no store that can be used. Nothing was stored."))
+        return self.intake
 
     def score_batch(self, document: object, wants: Wants, now: int) -> Answer:
         """`{"leads": [...]}` -> `{"results": [...]}` in order; one bad lead does not stop the others."""
         results = [self._parsed(one) for one in self._batch(document)]
         good = [r for r in results if isinstance(r, BaseModel)]
-        scores = self.scorer.score(self._gather(good, now), wants) if good else None
+        scores = self._scores(good, wants, now) if good else None
         parts: list[tuple[bool, bytes]] = []
         warnings: dict[str, None] = {}
         at = 0
@@ -101,8 +121,17 @@ class Desk:
             "warnings": list(scorer.warnings),
         }
 
-    def _gather(self, leads: Sequence[BaseModel], now: int) -> Known:
-        return gather(leads, stored(self.scorer.feature_set.extra), now)
+    def _scores(self, leads: Sequence[BaseModel], wants: Wants, now: int) -> Scores:
+        """With what the store knows of them; where it does not answer, with what they bring, and a warning."""
+        extra, context = stored(self.scorer.feature_set.extra), self.scorer.feature_set.context
+        known = gather(leads, extra, now)
+        if self.recall is None:
+            return self.scorer.score(known, wants)
+        try:
+            known = self.recall.complete(known, extra, context)
+        except (StoreError, InputError):
+            return self.scorer.warned(STORE_UNAVAILABLE).score(known, wants)
+        return self.scorer.score(known, wants)
 
     def _batch(self, document: object) -> list[object]:
         if not isinstance(document, dict) or list(document) != ["leads"] or not isinstance(document["leads"], list):
@@ -117,6 +146,15 @@ class Desk:
             return parse(document, self.lead_model, self.limits.max_events)
         except RequestError as refused:
             return refused.problem
+
+
+def _reply(scores: Scores, wants: Wants) -> Answer:
+    warnings = () if wants.detail else scores.warnings(0)
+    return Answer(200, reply_bytes(scores, 0), _headers(wants, warnings))
+
+
+def _taken(body: bytes) -> Answer:
+    return Answer(200, body, {"Content-Type": "application/json"})
 
 
 def reply_bytes(scores: Scores, row: int) -> bytes:

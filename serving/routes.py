@@ -12,4 +12,6 @@ ROUTES: dict[str, Scope | None] = {
     "/metrics": "admin",
     "/v1/score": "score",
     "/v1/score/batch": "score",
+    "/v1/events": "ingest",
+    "/v1/outcomes": "ingest",
 }

@@ -28,6 +28,7 @@ Mask = NDArray[np.bool_]
 ReasonsFor = Literal["none", "ready", "all"]
 
 AGREEMENTS = ("both_cold", "points_only", "model_only", "both_hot")
+STORE_UNAVAILABLE = "store_unavailable"
 QUALITIES = ("none", "profile_only", "partial", "full")
 
 
@@ -82,6 +83,10 @@ class Scorer:
     bundle: Bundle | None = None
     warnings: tuple[str, ...] = ()
     market: str | None = None
+
+    def warned(self, code: str) -> Scorer:
+        """The same scorer with one more warning."""
+        return replace(self, warnings=(*self.warnings, code))
 
     def score(self, known: Known, wants: Wants) -> Scores:
         """Score n people in one pass. Row i depends on the records of person i alone, bit for bit."""
@@ -187,7 +192,7 @@ class Scorer:
     def _quality(self, moment: Moment) -> Coded:
         profile, behaviour = self._known(moment)
         code = np.where(profile, np.where(behaviour, 3, 1), np.where(behaviour, 2, 0))
-        if self.bundle is None:
+        if self.bundle is None or STORE_UNAVAILABLE in self.warnings:
             code = np.where(code == 3, 2, code)
         return Coded(code.astype(np.int32), QUALITIES)
 

@@ -32,8 +32,10 @@ from data.errors import LeadliftError
 from data.settings import ServingSettings, Settings, load_settings
 from serving.access import Access
 from serving.champion import load_scorer, market_of_environment
+from serving.counter import desk_with_store
 from serving.desk import Answer, Desk, wants_of
 from serving.guard import DOCUMENT, Guard, failure, log_failure
+from serving.intake import Outcome
 from serving.metrics import MEDIA_TYPE, Metrics
 from serving.problem import Problem, RequestError
 from serving.reply import KEYS
@@ -41,7 +43,7 @@ from serving.request import Lead
 from serving.routes import ROUTES
 from serving.scorer import Wants
 
-SCORE, BATCH = "/v1/score", "/v1/score/batch"
+SCORE, BATCH, EVENTS, OUTCOMES = "/v1/score", "/v1/score/batch", "/v1/events", "/v1/outcomes"
 HEAVY_EVENTS = 500
 _log = logging.getLogger("leadlift")
 
@@ -85,7 +87,20 @@ class LeadsInput(_Handed):
     leads: list[Lead]
 
 
-LeadInput.__root_input__ = LeadsInput.__root_input__ = True  # the bare object, not {"lead": {...}}
+class EventsInput(_Handed):
+    """Calls as Segment's clients send them: identify, page, track."""
+
+    batch: list[dict[str, Any]]
+
+
+class OutcomesInput(_Handed):
+    """What became of leads: converted, lost, cancelled, accepted, rejected."""
+
+    outcomes: list[Outcome]
+
+
+for _input in (LeadInput, LeadsInput, EventsInput, OutcomesInput):
+    _input.__root_input__ = True  # the bare object, not {"lead": {...}}
 
 _TYPES: dict[str, Any] = {"text": str, "number": float, "integer": int, "flag": bool, "time": str}
 Reply = make_model("Reply", __base__=IODescriptor, **{k: (_TYPES[kind] | None, None) for k, kind in KEYS.items()})
@@ -95,6 +110,17 @@ class Replies(IODescriptor):
     """One result per lead, in order: {"status": "ok", "reply"} or {"status": "error", "error"}."""
 
     results: list[dict[str, Any]]
+
+
+class Taken(IODescriptor):
+    """read = accepted + duplicate + rejected + passed_over; rejects name index, reason and field of each bad row."""
+
+    read: int
+    accepted: int
+    duplicate: int
+    rejected: int
+    passed_over: int
+    rejects: list[dict[str, Any]]
 
 
 class _Front:
@@ -163,6 +189,16 @@ class LeadliftService:
         """Up to 200 leads: {"leads": [...]} in, {"results": [{"status", "reply"|"error"}]} out, in order."""
         return await _answer(leads, Desk.score_batch, True)
 
+    @bentoml.api(route=EVENTS, input_spec=EventsInput, output_spec=Taken)
+    async def events(self, events: Call, /) -> Response:
+        """Segment-style calls: {"batch": [...]}. Idempotent by messageId; after the answer they count."""
+        return await _answer(events, Desk.take_events, True)
+
+    @bentoml.api(route=OUTCOMES, input_spec=OutcomesInput, output_spec=Taken)
+    async def outcomes(self, outcomes: Call, /) -> Response:
+        """Outcomes: {"outcomes": [...]}, the labels of the next training. One told again counts once."""
+        return await _answer(outcomes, Desk.take_outcomes, True)
+
 
 async def _answer(call: Call, act: Callable[[Desk, Any, Wants, int], Answer], heavy: bool) -> Response:
     """Whatever happens becomes an answer here: an exception would reach the framework's log with its message."""
@@ -191,7 +227,7 @@ def open_desk(settings: Settings) -> Desk:
     scorer = load_scorer(settings, market, target)
     model = scorer.bundle.version if scorer.bundle else "none, points only"
     _log.warning("market %s, target %s, model %s, rules %s", market, target, model, scorer.rules.version)
-    return Desk(scorer, settings.serving)
+    return desk_with_store(scorer, settings)
 
 
 def _settings() -> Settings:
@@ -206,7 +242,7 @@ def _settings() -> Settings:
 
 
 PAGES = {"/livez": FRONT.live, "/readyz": FRONT.ready, "/openapi.json": FRONT.openapi, "/metrics": FRONT.counts}
-POSTS = (SCORE, BATCH)
+POSTS = (SCORE, BATCH, EVENTS, OUTCOMES)
 LeadliftService.add_asgi_middleware(
     Guard, pages=PAGES, posts=POSTS, limits=FRONT.limits, door=FRONT.door, metrics=FRONT.metrics
 )

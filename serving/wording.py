@@ -18,6 +18,10 @@ _WARNINGS = {
         "Die neueste Punktedatei ist nicht lesbar; eine andere wird verwendet",
     ),
     "rules_packaged": ("The packaged points file is used", "Die mitgelieferte Punktedatei wird verwendet"),
+    "store_unavailable": (
+        "The store could not be read; only what the request brings was used",
+        "Der Speicher war nicht lesbar; nur die Angaben der Anfrage wurden verwendet",
+    ),
     "no_market": ("No market is chosen", "Kein Markt gewählt"),
     "events_not_before_as_of": (
         "Events at or after as_of were not used",

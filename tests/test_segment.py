@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -72,3 +73,16 @@ def test_warehouse_tables_are_read_too(track: Callable[..., Any], tmp_path: Path
     assert (view["url"], view["source"], view["medium"]) == ("https://www.example.com/pricing", "newsletter", "email")
     assert [(r["lead_id"], r["email_domain"], r["company"]) for r in found.leads] == [("L9", "example.com", "Example")]
     assert [(k["visitor_id"], k["lead_id"], k["kind"]) for k in found.links] == [("v9", "L9", "identify")]
+
+
+def test_a_visitor_who_is_somebody_else_for_a_while_is_the_first_again(
+    track: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Events name L1 at 10 and 12 o'clock, an identify call in between names L2."""
+    view = {"type": "page", "anonymousId": "v", "userId": "L1"}
+    calls = [{**view, "messageId": f"m{hour}", "timestamp": f"2026-03-02T{hour}:00:00Z"} for hour in (10, 12)]
+    calls.append({"type": "identify", "messageId": "i", "anonymousId": "v", "userId": "L2",
+                  "timestamp": "2026-03-02T11:00:00Z"})  # fmt: skip
+    (tmp_path / "calls.jsonl").write_text("".join(json.dumps(c) + "\n" for c in calls), encoding="utf-8")
+    links = track("segment", [tmp_path / "calls.jsonl"]).links
+    assert sorted((f"{k['known_from']:%H}", k["lead_id"]) for k in links) == [("10", "L1"), ("11", "L2"), ("12", "L1")]

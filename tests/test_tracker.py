@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from data.bots import is_crawler, too_fast
 from data.errors import InputError, MappingError, UsageError
-from data.importers.clean import micros
+from data.importers.cells import micros
 from data.importers.json_lines import objects
 from data.importers.tracker_mapping import tracker_mapping
 

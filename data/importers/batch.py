@@ -1,4 +1,4 @@
-"""What a tracker's reader hands over: columns of raw cells, a batch of rows at a time; and the small readers of cells."""
+"""What a tracker's reader hands over: columns of raw cells, a batch of rows at a time."""
 
 from __future__ import annotations
 
@@ -9,37 +9,15 @@ from typing import Any
 
 import pyarrow as pa
 
+from data.importers.cells import Broken, Identified, Told
 from data.importers.json_lines import objects
 from data.importers.rejects import RowError
 from data.importers.tracker_mapping import TrackerSpec
-from data.importers.values import Value
 
 ROWS = 50_000
 Advance = Callable[[int], None]
 Reader = Callable[[Path, TrackerSpec, Advance], Iterator["Batch"]]
 Cells = list[Any] | pa.Array
-
-
-@dataclass(frozen=True)
-class Broken:
-    """A row that could not be read: where, and a reason of data.importers.rejects."""
-
-    line: int
-    reason: str
-    column: str = ""
-
-
-@dataclass(frozen=True)
-class Identified:
-    """Who a visitor said to be: a link if there is a visitor, a profile row if there are traits (may be empty)."""
-
-    line: int
-    event_id: str
-    visitor_id: str | None
-    lead_id: str
-    occurred_at: Value
-    received_at: Value
-    traits: Mapping[str, Value] | None = None
 
 
 @dataclass
@@ -57,14 +35,6 @@ class Batch:
     columns: Mapping[str, Cells] = field(default_factory=dict)
     broken: list[Broken] = field(default_factory=list)
     people: list[Identified] = field(default_factory=list)
-
-
-@dataclass
-class Told:
-    """What one JSON object tells."""
-
-    events: list[dict[str, Any]] = field(default_factory=list)
-    person: Identified | None = None
 
 
 def batches(
@@ -101,73 +71,3 @@ def _filled(batch: Batch, rows: list[dict[str, Any]], lines: list[int]) -> Batch
     batch.lines = lines
     batch.columns = {name: [row.get(name) for row in rows] for name in sorted(names)}
     return batch
-
-
-def text(row: Mapping[str, Any], *names: str) -> str | None:
-    """The first of these cells that holds a text or a whole number, trimmed; a cell of another kind is rejected."""
-    for name in names:
-        value = row.get(name)
-        if isinstance(value, str):
-            if clean := value.strip():
-                return _encodable(clean, name)
-        elif isinstance(value, int) and not isinstance(value, bool):
-            return str(value)
-        elif value is not None:
-            raise RowError("bad_text", name)
-    return None
-
-
-def _encodable(value: str, name: str) -> str:
-    if not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise RowError("bad_encoding", name) from None
-    return value
-
-
-def part(row: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
-    """The object at a path; empty where there is none."""
-    for name in names:
-        inner = row.get(name)
-        if not isinstance(inner, dict):
-            return {}
-        row = inner
-    return row
-
-
-def moment(row: Mapping[str, Any], *names: str) -> Value:
-    """The first of these times: text, a number of the tracker's own (as text), or a datetime's microseconds."""
-    for name in names:
-        value = row.get(name)
-        if value is None or value == "":
-            continue
-        if isinstance(value, (str, int)) and not isinstance(value, bool):
-            return value
-        if hasattr(value, "tzinfo"):  # a time column of Parquet
-            return value.isoformat()  # type: ignore[no-any-return]
-        raise RowError("bad_time", name)
-    return None
-
-
-def number(row: Mapping[str, Any], name: str) -> float | None:
-    """A number that is not negative; null where there is none."""
-    value = row.get(name)
-    if value is None or value == "":
-        return None
-    try:
-        found = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else float("nan")
-    except (ValueError, OverflowError):
-        found = float("nan")
-    if not 0 <= found < float("inf"):
-        raise RowError("negative_value" if found < 0 else "bad_number", name)
-    return found
-
-
-def converted(spec: TrackerSpec, name: str | None, properties: Mapping[str, Any]) -> dict[str, Any]:
-    """The value and currency cells of a conversion; nothing for other events."""
-    rule = spec.converted
-    if rule is None or name not in rule.events:
-        return {}
-    cells = {"value": properties.get(rule.value) if rule.value else None}
-    return cells | ({"currency": text(properties, rule.currency)} if rule.currency else {})

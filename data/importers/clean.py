@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import numpy as np
@@ -16,14 +14,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from data import bots, times
-from data.currency import exponent_of
+from data import bots
 from data.importers import urls
-from data.importers.batch import Batch, Broken, Cells, by_text
+from data.importers.batch import Batch, Cells, by_text
+from data.importers.cells import FAR, LAST_TIME, Broken, micros, minor
 from data.importers.rejects import RowError
 from data.importers.tracker_mapping import TrackerFile
-from data.importers.values import Value
-from data.records import DAY, MICROS, NULL_TIME
+from data.records import DAY, NULL_TIME
 
 TEXTS = (
     "event_id", "visitor_id", "lead_id", "session_id", "type", "url", "referrer_host", "source", "medium", "campaign",
@@ -37,11 +34,7 @@ SCHEMA = pa.schema(
         pa.field("is_bot", pa.bool_()),
     ]
 )
-LAST_TIME = 253_402_300_800 * MICROS  # the end of the year 9999
-_FAR = 1 << 62  # what is farther is no time either, and fits into an array
 _TEXT = pa.string()
-_UTC = times.TimeRule(times.zone_named("UTC"))
-_MICRO = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -72,38 +65,21 @@ def clean(batch: Batch, file: TrackerFile, first_row: int) -> Cleaned:
     work.read_times()
     work.require()
     work.clean_urls()
-    minor = work.read_values()
+    values = work.read_values()
     work.mark_bots()
     rejects = sorted([*batch.broken, *work.broken()], key=lambda b: b.line)
     good = np.flatnonzero(work.why < 0)
     table = work.table(good, first_row)
-    return Cleaned(table, rejects, _conversions(table, good, minor, first_row), skipped)
+    return Cleaned(table, rejects, _conversions(table, good, values, first_row), skipped)
 
 
 def _conversions(
-    table: pa.Table, good: NDArray[np.int64], minor: dict[int, float | None], first_row: int
+    table: pa.Table, good: NDArray[np.int64], values: dict[int, float | None], first_row: int
 ) -> list[Conversion]:
-    at = np.searchsorted(good, np.array(sorted(minor), dtype=np.int64))
+    at = np.searchsorted(good, np.array(sorted(values), dtype=np.int64))
     told = table.select(["lead_id", "visitor_id", "occurred_at"]).take(pa.array(at)).to_pylist()
-    return [Conversion(first_row + row, **who, value=minor[i])
-            for row, i, who in zip(at.tolist(), sorted(minor), told, strict=True)]  # fmt: skip
-
-
-def micros(value: Value) -> int:
-    """A time of a tracker, which is UTC where it names no zone, in microseconds; a RowError for anything else."""
-    if isinstance(value, int):
-        return value
-    text = str(value)
-    try:
-        if len(text) > 18 and text[10] in " T":
-            found = datetime.fromisoformat(text)
-            return ((found if found.tzinfo else found.replace(tzinfo=UTC)) - times.EPOCH) // _MICRO
-    except ValueError:
-        pass
-    try:
-        return times.parse(text.strip(), _UTC)
-    except times.TimeError as bad:
-        raise RowError(bad.reason) from None
+    return [Conversion(first_row + row, **who, value=values[i])
+            for row, i, who in zip(at.tolist(), sorted(values), told, strict=True)]  # fmt: skip
 
 
 def _uniform(values: Cells) -> pa.Array | None:
@@ -187,7 +163,7 @@ class _Work:
         refused: dict[int, str] = {}
         for i, value in enumerate(values.to_pylist() if isinstance(values, pa.Array) else values):
             try:
-                found.append(None if value is None or value == "" else max(-_FAR, min(micros(value), _FAR)))
+                found.append(None if value is None or value == "" else max(-FAR, min(micros(value), FAR)))
             except RowError as bad:
                 refused[i] = bad.reason
                 found.append(None)
@@ -197,7 +173,7 @@ class _Work:
     def require(self) -> None:
         """An id, a time, a person; and no event a day ahead of its arrival."""
         null = {n: np.asarray(pc.is_null(self.get(n))) for n in ("event_id", "occurred_at", "visitor_id", "lead_id")}
-        at = np.clip(np.asarray(pc.fill_null(self.get("occurred_at"), 0)), -_FAR, _FAR)
+        at = np.clip(np.asarray(pc.fill_null(self.get("occurred_at"), 0)), -FAR, FAR)
         arrived = np.asarray(pc.fill_null(self.get("received_at"), LAST_TIME))
         self.refuse(null["event_id"], "missing_value", "event_id")
         self.refuse(null["occurred_at"], "missing_value", "occurred_at")
@@ -243,7 +219,7 @@ class _Work:
         refused: dict[int, str] = {}
         for i, value, currency in zip(rows, self._cells("value", rows), self._cells("currency", rows), strict=True):
             try:
-                found[i] = self._minor(value, currency, rule.unit)
+                found[i] = minor(value, currency, rule.unit, self.file.dataset.currency)
             except RowError as bad:
                 refused[i] = bad.reason
         self.refuse_each(refused, np.arange(self.n), rule.value or "")
@@ -255,22 +231,6 @@ class _Work:
         if isinstance(column, pa.Array):
             return column.take(pa.array(rows, pa.int64())).to_pylist()  # type: ignore[no-any-return]
         return [None if column is None else column[i] for i in rows]
-
-    def _minor(self, value: Any, currency: str | None, unit: str) -> float | None:
-        own = self.file.dataset.currency
-        if currency is not None and currency.upper() != own:
-            raise RowError("other_currency")
-        if value is None or value == "":
-            return None
-        try:
-            minor = Decimal(str(value)).scaleb(exponent_of(own) if unit == "major" else 0)
-        except InvalidOperation:
-            raise RowError("bad_number") from None
-        if not minor.is_finite() or minor < 0:
-            raise RowError("negative_value" if minor.is_finite() else "bad_number")
-        if minor != minor.to_integral_value():
-            raise RowError("fraction_of_minor_unit")
-        return float(minor)
 
     def mark_bots(self) -> None:
         """Flags by user agent and by what the tracker found."""

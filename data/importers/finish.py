@@ -18,7 +18,7 @@ from data.arrow import coded, micros
 from data.bots import too_fast
 from data.importers.clean import SCHEMA, TEXTS, seen_from
 from data.lake_manifest import DAY_COLUMN
-from data.records import EVENT, Coded, Columns
+from data.records import EVENT, Coded, Columns, concat
 
 Link = tuple[str, str, int]  # visitor_id, lead_id, known_from
 
@@ -68,16 +68,24 @@ def links(table: pa.Table, identified: Iterable[Link]) -> list[Link]:
     """Whom each visitor was known as, from when; one link at each change, by the moment it was known."""
     visitor, lead = coded(table["visitor_id"]), coded(table["lead_id"])
     rows = np.flatnonzero((visitor.codes >= 0) & (lead.codes >= 0))
-    seen = seen_from(table)
-    rows = rows[np.lexsort((lead.codes[rows], seen[rows], visitor.codes[rows]))]
-    who, whom = visitor.codes[rows], lead.codes[rows]
-    change = np.append(True, (who[1:] != who[:-1]) | (whom[1:] != whom[:-1]))[: len(rows)]
-    told = [(visitor.values[visitor.codes[r]], lead.values[lead.codes[r]], int(seen[r])) for r in rows[change].tolist()]
-    kept: list[Link] = []
-    for link in sorted({*told, *identified}, key=lambda x: (x[0], x[2], x[1])):
-        if not kept or kept[-1][:2] != link[:2]:
-            kept.append(link)
-    return kept
+    told = list(identified)
+    both = concat([
+        {"visitor": visitor.take(rows), "lead": lead.take(rows), "since": seen_from(table)[rows]},
+        {"visitor": Coded.of(v for v, _, _ in told), "lead": Coded.of(w for _, w, _ in told),
+         "since": np.array([at for _, _, at in told], dtype=np.int64)},
+    ])  # fmt: skip
+    visitors, leads, since = both["visitor"], both["lead"], np.asarray(both["since"])
+    assert isinstance(visitors, Coded)
+    assert isinstance(leads, Coded)
+    rank = leads.recode({lead_id: i for i, lead_id in enumerate(sorted(leads.values))})
+    order = np.lexsort((rank, since, visitors.codes))
+    who, whom = visitors.codes[order], leads.codes[order]
+    change = np.append(True, (who[1:] != who[:-1]) | (whom[1:] != whom[:-1]))[: len(order)]
+    kept = [
+        (visitors.values[visitors.codes[r]], leads.values[leads.codes[r]], int(since[r]))
+        for r in order[change].tolist()
+    ]
+    return sorted(kept, key=lambda link: (link[0], link[2], link[1]))
 
 
 def _columns(table: pa.Table) -> Columns:

@@ -19,7 +19,8 @@ import pyarrow.json as pjson
 import pyarrow.parquet as pq
 
 from data.errors import InputError
-from data.importers.batch import Advance, Broken
+from data.importers.batch import Advance
+from data.importers.cells import Broken
 from data.importers.json_lines import is_parquet, parse
 from data.importers.streams import ByteFile, broken_archive, line_blocks
 

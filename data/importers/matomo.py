@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from data.importers.batch import Advance, Batch, Told, batches, converted, moment, number, text
+from data.importers.batch import Advance, Batch, batches
+from data.importers.cells import Told, converted, moment, number, text
 from data.importers.rejects import RowError
 from data.importers.tracker_mapping import TrackerSpec
 from data.records import MICROS

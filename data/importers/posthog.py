@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from data.importers.batch import Advance, Batch, Identified, Told, batches, converted, moment, number, part, text
+from data.importers.batch import Advance, Batch, batches
+from data.importers.cells import Identified, Told, converted, moment, number, part, text
 from data.importers.rejects import RowError
 from data.importers.tracker_mapping import TrackerSpec
 from data.importers.urls import CLICK_IDS

@@ -32,6 +32,8 @@ REASONS: dict[str, tuple[str, str]] = {
     "same_lead": ("a lead merged with itself", "Leave the row out"),
     "no_person": ("neither visitor nor lead", "Map visitor_id or lead_id"),
     "bad_id": ("no id of this system", "Export ids of 15 or 18 characters as text"),
+    "unknown_field": ("a field that nobody knows", "Leave it out, or correct its name"),
+    "bad_code": ("a reason that is no code", "Send a short code such as no_budget, no free text"),
     "unknown_key": ("a key that is in no row of the table it points to", 'Export that table whole, or set missing = "skip"'),
     "unknown_session": ("a session that is in no session table", "Add that session, or leave the row out"),
 }  # fmt: skip

@@ -6,7 +6,6 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-import numpy as np
 import pyarrow as pa
 
 from data.arrow import columns_of
@@ -15,7 +14,7 @@ from data.importers.values import Value
 from data.lake_manifest import DAY_COLUMN, SourceState
 from data.lake_merge import MARKS
 from data.lake_write import LakeWriter
-from data.records import NULL_TIME, RECORDS, Array, Coded, Column
+from data.records import RECORDS, Column, filled
 
 BATCH = 50_000
 # Columns that say how a row came in; see LakeWriter.add.
@@ -92,7 +91,10 @@ class Sink:
         rows = self._held.pop(record, [])
         if rows:
             further = [c for c in FURTHER.get(record, ()) if any(c.name in row for row in rows)]
-            self._writer.add(record, {c.name: _column(c, rows) for c in (*self._columns[record], *further)})
+            self._writer.add(
+                record,
+                {c.name: filled(c.kind, [row.get(c.name) for row in rows]) for c in (*self._columns[record], *further)},
+            )
 
     def _write_rejects(self) -> None:
         if self._rejects:
@@ -104,16 +106,3 @@ class Sink:
 def fingerprint(key: tuple[Value, ...]) -> int:
     """64 bits of a key: among ten million keys two would fall together once in a few hundred thousand imports."""
     return int.from_bytes(hashlib.blake2b(repr(key).encode(), digest_size=8).digest(), "big")
-
-
-def _column(column: Column, rows: Sequence[Mapping[str, Value]]) -> Coded | Array:
-    cells = [row.get(column.name) for row in rows]
-    if column.kind in ("text", "code"):
-        return Coded.of([None if c is None else str(c) for c in cells])
-    if column.kind == "time":
-        return np.array([NULL_TIME if c is None else c for c in cells], dtype=np.int64)
-    if column.kind == "flag":
-        return np.array([bool(c) for c in cells])
-    if column.kind == "integer":
-        return np.array([0 if c is None else c for c in cells], dtype=np.int64)
-    return np.array([np.nan if c is None else c for c in cells], dtype=np.float64)

@@ -17,7 +17,8 @@ import pyarrow.compute as pc
 import pyarrow.csv as pcsv
 
 from data.errors import InputError
-from data.importers.batch import Advance, Batch, Broken, Cells, by_text
+from data.importers.batch import Advance, Batch, Cells, by_text
+from data.importers.cells import Broken
 from data.importers.rows import TableFile
 from data.importers.streams import ByteFile, broken_archive, line_blocks
 from data.importers.tracker_mapping import TrackerSpec

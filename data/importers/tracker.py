@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from data.dataset import DatasetInfo
 from data.errors import InputError
 from data.importers import ga4, matomo, posthog, segment, snowplow
-from data.importers.batch import Advance, Broken, Reader
+from data.importers.batch import Advance, Reader
+from data.importers.cells import Broken
 from data.importers.clean import Conversion, clean, seen_from
 from data.importers.files import given_files
 from data.importers.finish import Link, finish

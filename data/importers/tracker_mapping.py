@@ -122,3 +122,13 @@ def _keys(location: Location) -> list[str]:
         "dataset": DatasetSpec, "tracker": TrackerSpec, "converted": Converted,
     }  # fmt: skip
     return list((models.get(parents[-1], TrackerFile) if parents else TrackerFile).model_fields)
+
+
+def tracker_file(text: str, name: str) -> TrackerFile | None:
+    """The mapping of a tracker from its text, of the market `name` where it names none; None for one of tables."""
+    try:
+        document = tomllib.loads(text)
+        document.setdefault("dataset", {}).setdefault("name", name)
+        return TrackerFile.model_validate(document)
+    except (tomllib.TOMLDecodeError, ValidationError, AttributeError):
+        return None

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from data.errors import Verdict
-from serving.arguments import ConfigOption, TargetOption, settings_for
+from serving.arguments import ConfigOption, DatasetArgument, TargetOption, settings_for
 from serving.console import JsonOption, Screen
 
 if TYPE_CHECKING:
@@ -24,16 +23,16 @@ def register(app: typer.Typer) -> None:
 
 
 def check(
-    dataset: Annotated[Path, typer.Argument(help="The dataset folder.")],
+    dataset: DatasetArgument,
     target: TargetOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """What the data can carry, and the three repairs that would help most. Exit 3 if nothing can be trained."""
-    from data.lake import Lake
+    from data.store.store import open_lake
     from training.checkup import RULE, checkup, repairs
 
-    screen, lake = Screen(as_json), Lake(dataset)
+    screen, lake = Screen(as_json), open_lake(dataset)
     settings = settings_for(dataset, config)
     found = checkup(lake, settings, target or settings.training.target)
     _show(found, screen)

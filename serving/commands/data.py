@@ -10,7 +10,7 @@ import typer
 from data.errors import UsageError
 from data.settings import Settings, load_settings, origins
 from serving.arguments import ConfigOption, parse_time
-from serving.commands import tracker
+from serving.commands import copies, tracker
 from serving.commands.suggest import draft
 from serving.console import JsonOption, Screen
 
@@ -52,6 +52,9 @@ def import_(
     screen = Screen(as_json)
     if suggest:
         draft(files, to, mapping, screen)
+        return
+    if to is not None and copies.asked(files, to):
+        copies.copy(files, to, screen, options=(mapping, name, as_of, None if format_ == "table" else format_))
         return
     if to is None:
         raise UsageError("--to: expected the dataset folder to make or to append to, got none. Name one.")

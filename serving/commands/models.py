@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,7 +11,15 @@ import typer
 from data.dataset import open_dataset
 from data.errors import UsageError, Verdict
 from data.settings import Settings, load_settings
-from serving.arguments import ConfigOption, MarketOption, TargetOption, market_or_only, parse_time, settings_for
+from serving.arguments import (
+    ConfigOption,
+    DatasetArgument,
+    MarketOption,
+    TargetOption,
+    market_or_only,
+    parse_time,
+    settings_for,
+)
 from serving.commands.promote import AcceptOption, breaking_refusal, broken_inputs, look, put, refusal, refuse_blank
 from serving.commands.train_report import show_evidence
 from serving.console import JsonOption, Screen
@@ -30,7 +37,7 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
-    dataset: Annotated[Path, typer.Argument(help="A dataset folder.")],
+    dataset: DatasetArgument,
     as_of: Annotated[
         str | None, typer.Option(help="Train as if it were this moment; default just after the last arrival.")
     ] = None,
@@ -111,7 +118,7 @@ def _cell(interval: Any) -> str:
     return f"{interval.value:.{digits}f} ({interval.low:.{digits}f}-{interval.high:.{digits}f})"
 
 
-def _next(screen: Screen, training: Training, dataset: Path, promoted: bool) -> None:
+def _next(screen: Screen, training: Training, dataset: str, promoted: bool) -> None:
     market = training.bundle.market
     if promoted:
         moment = "" if training.calendar[0].first else " --as-of 2026-01-01T00:00:00Z"

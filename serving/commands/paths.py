@@ -12,7 +12,7 @@ import typer
 from data.dataset import consenting, open_dataset
 from data.errors import UsageError
 from data.files import replace_text, safe_cell
-from serving.arguments import ConfigOption, parse_time, settings_for
+from serving.arguments import ConfigOption, DatasetArgument, parse_time, settings_for
 from serving.console import JsonOption, Screen
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 
 def paths(
-    dataset: Annotated[Path, typer.Argument(help="A dataset folder.")],
+    dataset: DatasetArgument,
     target: Annotated[str, typer.Option(help="won (net of cancellations) or accepted.")] = "won",
     landmark: Annotated[int, typer.Option(min=0, help="Days after the lead came at which its path is taken.")] = 7,
     by: Annotated[str, typer.Option(help="content, type, topic or stage.")] = "type",

@@ -35,7 +35,7 @@ def register(app: typer.Typer) -> None:
 def promote(
     version: Annotated[str, typer.Argument(help="Version (first digits) or MLflow's number.")],
     dataset: Annotated[
-        Path | None, typer.Option(help="Leads to compare on; default the dataset it was trained on.")
+        str | None, typer.Option(help="Leads to compare on; default the dataset it was trained on.")
     ] = None,
     as_of: Annotated[str | None, typer.Option(help="The moment compared; default just after the last arrival.")] = None,
     accept_change: AcceptOption = None,
@@ -100,7 +100,7 @@ def refuse_blank(accept_change: str | None) -> None:
         raise UsageError("--accept-change: expected a reason, got none. Say why so many leads may become ready.")
 
 
-def look(screen: Screen, settings: Settings, bundle: Bundle, dataset: Path, moment: int | None) -> Change:
+def look(screen: Screen, settings: Settings, bundle: Bundle, dataset: str | Path, moment: int | None) -> Change:
     """Compare the bundle with what serves, on every lead of the dataset, and show it."""
     from serving.champion import load_scorer, scorer_of
     from serving.change import change_of
@@ -163,7 +163,7 @@ def put(settings: Settings, market: str, target: str, version: str, accepted: st
 
 
 def _looked_at(
-    screen: Screen, settings: Settings, bundle: Bundle, dataset: Path | None, as_of: str | None, config: Path | None
+    screen: Screen, settings: Settings, bundle: Bundle, dataset: str | None, as_of: str | None, config: Path | None
 ) -> Change | None:
     """The change on --dataset, else on the dataset of the training; None, said, where that is gone."""
     from training import registry

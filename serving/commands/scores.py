@@ -14,7 +14,7 @@ import typer
 from data.dataset import Dataset, consenting, open_dataset
 from data.errors import InputError, UsageError
 from data.settings import Settings, load_settings
-from serving.arguments import ConfigOption, MarketOption, TargetOption, parse_time, settings_for
+from serving.arguments import ConfigOption, DatasetArgument, MarketOption, TargetOption, parse_time, settings_for
 from serving.commands.serve import serve
 from serving.console import JsonOption, Screen
 
@@ -37,7 +37,7 @@ def register(app: typer.Typer) -> None:
 def score(
     file: Annotated[Path | None, typer.Option(help="A request as JSON; - for standard input.")] = None,
     lead_id: Annotated[str | None, typer.Option(help="A lead of --dataset.")] = None,
-    dataset: Annotated[Path | None, typer.Option(help="The dataset that knows the lead.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="The dataset that knows the lead.")] = None,
     market: MarketOption = None,
     target: TargetOption = None,
     as_of: Annotated[str | None, typer.Option(help="The moment asked about; default now.")] = None,
@@ -141,7 +141,7 @@ def _now() -> int:
 
 # -- rescore ---------------------------------------------------------------------------------------------------
 def rescore(
-    dataset: Annotated[Path, typer.Argument(help="A dataset folder.")],
+    dataset: DatasetArgument,
     out: Annotated[Path, typer.Option(help="A folder for sets of Parquet, or a .csv file.")],
     as_of: Annotated[str | None, typer.Option(help="The moment; default just after the last arrival.")] = None,
     market: MarketOption = None,

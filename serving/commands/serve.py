@@ -21,15 +21,18 @@ def serve(
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port; default 3000.")] = None,
     market: Annotated[str | None, typer.Option(help="Market; default the only one in the home.")] = None,
     target: TargetOption = None,
+    store: Annotated[str | None, typer.Option(help="URL of the store; default store.db in the home.")] = None,
     config: ConfigOption = None,
 ) -> None:
     """Answer POST /v1/score over HTTP with BentoML until stopped."""
     from serving.champion import market_of_environment, markets
+    from serving.counter import open_store
 
-    settings = load_settings(config, options={"serving.host": host, "serving.port": port})
+    settings = load_settings(config, options={"serving.host": host, "serving.port": port, "serving.store": store})
     name = market or market_of_environment(settings)[0]
     if name is None and markets(settings.home):
         raise UsageError(f"--market: expected one of {', '.join(markets(settings.home))}, got none.")
+    url = open_store(settings, name)
     address, number = settings.serving.host, settings.serving.port
     _refuse_taken(address, number)
     screen = Screen()
@@ -46,7 +49,7 @@ def serve(
     os.execve(
         sys.executable,
         [*command, "--host", address, "--port", str(number)],
-        _environment(settings, name, target or settings.training.target, config),
+        _environment(settings, name, target or settings.training.target, config, url),
     )
 
 
@@ -74,13 +77,16 @@ def _refuse_taken(host: str, port: int) -> None:
             raise UsageError(f"--host {host} --port {port}: cannot listen there: {bad.strerror}.") from None
 
 
-def _environment(settings: Settings, market: str | None, target: str, config: Path | None) -> dict[str, str]:
+def _environment(
+    settings: Settings, market: str | None, target: str, config: Path | None, store: str
+) -> dict[str, str]:
     """What the service process reads; the checkout is on its path wherever it is started from."""
     checkout = str(Path(__file__).resolve().parents[2])
     extra = {
         "LEADLIFT_HOME": str(settings.home.resolve()),
         "LEADLIFT_TARGET": target,
         "LEADLIFT_SERVING__HOST": settings.serving.host,
+        "LEADLIFT_SERVING__STORE": store,
         "BENTOML_DO_NOT_TRACK": "True",
         "PYTHONPATH": os.pathsep.join(filter(None, [checkout, os.environ.get("PYTHONPATH", "")])),
     }

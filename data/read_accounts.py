@@ -1,4 +1,4 @@
-"""The accounts of a lake: read once for all groups of leads, kept as a few spans for each person who shares one."""
+"""The accounts of a dataset: read once for all groups of leads, kept as a few spans for each person who shares one."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from data import arrow
 from data.accounts import MEMBER_COLUMNS, Accounts, Behaviour, accounts_of, active_spans, shared
-from data.records import LEAD, Column, Columns, concat
+from data.records import Columns, concat
 from data.spans import Spans
 
 I64 = NDArray[np.int64]
@@ -21,12 +18,16 @@ GROUP_COLUMNS = ("lead_id", *MEMBER_COLUMNS, "source_row")
 
 @dataclass(frozen=True)
 class Source:
-    """How a lake is read: profile rows of everybody (GROUP_COLUMNS), and what some leads did, numbered as asked."""
+    """How a dataset is read.
 
-    leads: Callable[[], pa.Table]
-    events: Callable[[pa.Array], Columns]
-    outcomes: Callable[[pa.Array], Columns]
-    consents: Callable[[pa.Array], Columns]
+    leads: the ids of everybody, and their profile rows (GROUP_COLUMNS without the id) with `lead`, a place among them.
+    events, outcomes, consents: what some leads did, numbered as asked.
+    """
+
+    leads: Callable[[], tuple[Sequence[str], Columns]]
+    events: Callable[[Sequence[str]], Columns]
+    outcomes: Callable[[Sequence[str]], Columns]
+    consents: Callable[[Sequence[str]], Columns]
 
 
 def read_accounts(source: Source, chunk: int, only: Sequence[str] | None = None) -> Accounts | None:
@@ -39,25 +40,23 @@ def read_accounts(source: Source, chunk: int, only: Sequence[str] | None = None)
     only
         lead ids: what they need alone, for a question about few.
     """
-    table = source.leads()
-    lead_ids = pc.unique(table.column("lead_id").combine_chunks())
-    columns = arrow.from_arrow(table, tuple(_column(n) for n in GROUP_COLUMNS[1:]))
-    columns["lead"] = pc.index_in(table.column("lead_id"), value_set=lead_ids).to_numpy().astype(np.int64)
+    lead_ids, columns = source.leads()
     member, address = shared(columns)
     if only is not None:
-        asked = np.flatnonzero(pc.is_in(lead_ids, value_set=pa.array(only, pa.string())).to_numpy(zero_copy_only=False))
+        wanted = set(only)
+        asked = np.array([i for i, lead_id in enumerate(lead_ids) if lead_id in wanted], dtype=np.int64)
         member, address = member.around(asked), address.around(asked)
     people = np.union1d(member.spans.owner, address.spans.owner)
     if not len(people):
         return None
-    return accounts_of(lead_ids.to_pylist(), member, address, _behaviour(source, lead_ids, people, chunk))
+    return accounts_of(lead_ids, member, address, _behaviour(source, lead_ids, people, chunk))
 
 
-def _behaviour(source: Source, lead_ids: pa.Array, people: I64, chunk: int) -> Behaviour:
+def _behaviour(source: Source, lead_ids: Sequence[str], people: I64, chunk: int) -> Behaviour:
     spans, outcomes, consents = [], [], []
     for start in range(0, len(people), chunk):
         some = people[start : start + chunk]
-        ids = lead_ids.take(pa.array(some))
+        ids = [lead_ids[i] for i in some.tolist()]
         active = active_spans(source.events(ids))
         spans.append(Spans(some[active.owner], active.since, active.until))
         outcomes.append(_numbered(source.outcomes(ids), some))
@@ -70,9 +69,3 @@ def _numbered(columns: Columns, people: I64) -> Columns:
     lead = columns["lead"]
     assert isinstance(lead, np.ndarray)
     return {**columns, "lead": people[lead.astype(np.int64)]}
-
-
-def _column(name: str) -> Column:
-    column = LEAD.column(name)
-    assert column is not None
-    return column

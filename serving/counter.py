@@ -1,0 +1,59 @@
+"""The store behind the desk: found, made where there is none, and left out where it cannot be used."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from data.dataset import DatasetInfo
+from data.errors import LeadliftError, UsageError
+from data.settings import Settings
+from data.store import schema
+from data.store.database import Database, Error, url_of
+from data.store.store import make
+from data.store.texts import info_of
+from serving.desk import Desk
+from serving.intake import Intake
+from serving.recall import Recall
+from serving.scorer import STORE_UNAVAILABLE, Scorer
+
+UNNAMED = "leads"  # the market of a store that is made before there is any
+_log = logging.getLogger("leadlift")
+
+
+def store_url(settings: Settings) -> str:
+    """The store's URL: as set, else `store.db` in the home."""
+    return settings.serving.store or url_of(Path(settings.home) / "store.db")
+
+
+def open_store(settings: Settings, market: str | None, currency: str | None = None) -> str:
+    """The URL of the store of a market, which is made where there is none.
+
+    Raises
+    ------
+    LeadliftError
+        for a store of another market or version, or a file of something else.
+    """
+    url = store_url(settings)
+    with Database(url, create=True) as db:
+        new = schema.version_of(db) == 0
+        if not new:
+            schema.refuse_other(db)
+    if new:
+        make(url, DatasetInfo(name=market or UNNAMED, currency=currency or "EUR"))
+    with Database(url) as db:
+        found = info_of(db).name
+    if market is not None and found != market:
+        raise UsageError(f"--store: expected a store of market {market}, got one of {found}. Give another URL.")
+    return url
+
+
+def desk_with_store(scorer: Scorer, settings: Settings) -> Desk:
+    """The desk with its store. Never raises: without a store it answers from what requests bring, and says so."""
+    limits = settings.serving
+    try:
+        url = open_store(settings, scorer.market, scorer.currency)
+    except (LeadliftError, Error, OSError) as broken:
+        _log.error("the store is not used: %s", broken)
+        return Desk(scorer.warned(STORE_UNAVAILABLE), limits)
+    return Desk(scorer, limits, Recall(url, settings.privacy.require_consent), Intake(url, limits.max_events))
