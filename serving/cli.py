@@ -16,7 +16,20 @@ os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
 def build_app() -> typer.Typer:
     """The application with all its commands."""
-    from serving.commands import check, content, data, features, keys, models, openapi, paths, promote, rules, scores, store
+    from serving.commands import (
+        check,
+        content,
+        data,
+        features,
+        keys,
+        models,
+        openapi,
+        paths,
+        promote,
+        rules,
+        scores,
+        store,
+    )
 
     app = typer.Typer(
         name="leadlift",
