@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 from data.settings import ServingSettings
+from serving.intake import Outcome
 from serving.problem import MEDIA_TYPE
 from serving.reply import DETAIL_NUMBERS, KEYS, Kind
 from serving.routes import ROUTES
@@ -38,6 +39,16 @@ class Operation:
 OPERATIONS = (
     Operation("/v1/score", "score", "Probability, points, grade and reasons for one lead.", "Reply", "Lead"),
     Operation("/v1/score/batch", "scoreBatch", "The same for many leads, in order.", "Replies", "Leads"),
+    Operation(
+        "/v1/events",
+        "events",
+        "Calls as Segment's clients send them: they count from the answer on.",
+        "Taken",
+        "Events",
+    ),
+    Operation(
+        "/v1/outcomes", "outcomes", "What became of leads: the labels of the next training.", "Taken", "Outcomes"
+    ),
     Operation("/livez", "livez", "Whether the process is up.", "Health"),
     Operation("/readyz", "readyz", "With which model and points it answers.", "Health"),
 )
@@ -89,7 +100,7 @@ def _document(
         "servers": [{"url": "/"}],
         "paths": {o.path: {"post" if o.body else "get": _operation(o, parameters)} for o in OPERATIONS},
         "components": {
-            "schemas": _requests(lead, limits) | _replies() | _PROBLEM,
+            "schemas": _requests(lead, limits) | _told() | _replies() | _PROBLEM,
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "leadlift keys create"}},
         },
     }
@@ -101,7 +112,8 @@ def _operation(operation: Operation, parameters: list[Schema]) -> Schema:
     found: Schema = {"operationId": operation.id, "summary": operation.summary}
     if operation.body:
         found["description"] = f"Needs a key with the scope {scope}."
-        found["parameters"] = parameters
+        if operation.reply in ("Reply", "Replies"):
+            found["parameters"] = parameters
         found["requestBody"] = {"required": True, "content": _content(operation.body)}
     found["responses"] = {"200": {"description": "Answered.", "content": _content(operation.reply)}}
     for status, text in _FAILURES.items():
@@ -132,6 +144,28 @@ def _requests(lead: type[BaseModel], limits: ServingSettings) -> dict[str, Schem
     found["Lead"]["properties"]["email"]["pattern"] = ADDRESS
     leads = {"type": "array", "items": _ref("Lead"), "maxItems": limits.max_batch}
     return found | {"Leads": _object({"leads": leads}, required=["leads"]) | {"additionalProperties": False}}
+
+
+def _told() -> dict[str, Schema]:
+    """What is told to the store, and what became of it."""
+    texts = {name: _nullable("text") for name in ("messageId", "anonymousId", "userId", "timestamp", "event", "name")}
+    objects = dict.fromkeys(("properties", "traits", "context"), _ref("Fields"))
+    kinds: Schema = {"type": "string", "enum": ["identify", "page", "track"]}
+    reject = _texts("reason", "field") | {"index": {"type": "integer"}}
+    counts: dict[str, Schema] = {
+        n: {"type": "integer"} for n in ("read", "accepted", "duplicate", "rejected", "passed_over")
+    }
+    return {
+        "Events": _object({"batch": _list("Call", "in any order; the same messageId counts once")}, required=["batch"]),
+        "Call": _object({"type": kinds} | texts | objects, required=["type"]),
+        "Fields": {"type": "object", "properties": {}, "additionalProperties": True},
+        "Outcomes": _object({"outcomes": _list("Outcome", "one told again counts once")}, required=["outcomes"]),
+        "Outcome": _plain(TypeAdapter(Outcome).json_schema()),
+        "Taken": _object(
+            counts | {"rejects": _list("Reject", "rows that were refused")}, required=[*counts, "rejects"]
+        ),
+        "Reject": _object(reject, required=["index", "reason"]),
+    }
 
 
 def _plain(schema: Schema) -> Schema:
