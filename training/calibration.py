@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 F64 = NDArray[np.float64]
 
 LOWEST, HIGHEST = 1e-4, 1.0 - 1e-4
-Z90 = 1.6448536269514722  # half the width of a 90 % interval, in standard deviations
+Z90, Z95 = 1.6448536269514722, 1.959963984540054  # half of a 90 and a 95 % interval, in standard deviations
 WIDER = 2.0  # `make bench ONLY=market` prints how often intervals so made hold the truth
 _FLATTEST = 1e-3  # the smallest slope: order is kept
 
