@@ -18,8 +18,10 @@ from features.beside import NOBODY, Beside, hand_over, past_at
 from features.catalog import CONTEXT, families_for
 from features.channels import CHANNEL_RULES_VERSION
 from features.content import ContentMap
+from features.cutting import cut
+from features.encode import Encoded, encode
 from features.family import Family, Fitted, Labels, Moment
-from features.journeys import Encoded, Journeys, cut, encode
+from features.journeys import Journeys
 from features.leads import Leads, leads_at, select
 
 F64 = NDArray[np.float64]

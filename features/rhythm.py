@@ -6,8 +6,9 @@ import numpy as np
 
 from data.records import DAY, NULL_TIME
 from features.arrays import F64, I32, Mask, merge_repeats, per_segment, ratio, rows_where
+from features.encode import TYPE
 from features.family import Family, Fitted, Moment
-from features.journeys import TYPE, Journeys
+from features.journeys import Journeys
 
 HOUR = DAY // 24
 OFFLINE = ("call", "meeting", "webinar", "fair")

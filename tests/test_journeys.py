@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from data.records import DAY, MICROS, Coded
 from features.channels import CHANNELS, Touch, channel
 from features.content import ContentMap
-from features.journeys import NO_SESSION, Encoded, Journeys, cut, encode
+from features.cutting import cut
+from features.encode import Encoded, encode
+from features.journeys import NO_SESSION, Journeys
 from tests.cases import CATEGORIES, CONTENT, MINUTE, NOW, Row, event, event_columns
 
 MAP = ContentMap.of(CONTENT)

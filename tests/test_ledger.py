@@ -14,8 +14,9 @@ from data.packaged import rules_text
 from data.records import DAY, EVENT_TYPES, Coded
 from features.channels import CHANNELS
 from features.content import STAGES, Content
+from features.encode import Vocabulary
 from features.family import Moment
-from features.journeys import Journeys, Vocabulary
+from features.journeys import Journeys
 from features.leads import Leads
 from training.rules import HIGHEST, LOWEST, Rules, ledger, score_points
 

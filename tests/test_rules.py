@@ -17,8 +17,9 @@ from data.packaged import content_text, rules_text
 from data.records import DAY, EVENT_TYPES, NULL_TIME, PROFILE_NUMBER, PROFILE_TEXT, Coded
 from features.channels import CHANNELS
 from features.content import Content, ContentMap
+from features.encode import Vocabulary
 from features.family import Moment
-from features.journeys import Journeys, Vocabulary
+from features.journeys import Journeys
 from features.leads import Leads
 from training.rules import MQL, SALES_READY, PointsTable, Rules, Standing, ledger, score_points
 
