@@ -63,12 +63,14 @@ class Coded:
     def __len__(self) -> int:
         return len(self.codes)
 
-    def take(self, rows: NDArray[np.int64]) -> Coded:
-        """Rows by position; a position of -1 gives null."""
+    def take(self, rows: NDArray[np.int64], unknown: NDArray[np.int64] | None = None) -> Coded:
+        """Rows by position; a position of -1 gives null. unknown: where these are, for callers who have many columns."""
         if not len(self.codes):
             return Coded.nulls(len(rows))
-        codes = self.codes[rows]  # a copy; written into, for one row that is three times as quick as np.where
-        codes[rows < 0] = -1
+        codes = self.codes[rows]
+        missing = (rows < 0).nonzero()[0] if unknown is None else unknown
+        if len(missing):
+            codes[missing] = -1
         return Coded(codes, self.values)
 
     def known(self) -> NDArray[np.bool_]:

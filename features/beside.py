@@ -63,6 +63,8 @@ class Beside:
 
 def past_at(beside: Beside, lead: I64, as_of: I64) -> Past:
     """The past of lead[i] at as_of[i]; a lead of -1 has none."""
+    if beside.accounts is None and not beside.outcomes:
+        return Past.none(len(lead))
     outcomes = rows_of(beside.outcomes, lead)
     won = won_spans(outcomes).at(lead, as_of)
     lost = before(*times_of(outcomes, "lost"), lead, as_of)

@@ -170,14 +170,9 @@ def build_features(leads: Leads, journeys: Journeys, feature_set: FeatureSet) ->
 
 def _by_column(moment: Moment, feature_set: FeatureSet) -> F64:
     """The table transposed, (k, n): each column is written in one go."""
+    parts = [f.compute(moment, feature_set.fitted.get(f.name, {})) for f in feature_set.families]
     values = np.empty((len(feature_set.columns), len(moment)))
-    at = 0
-    for family in feature_set.families:
-        part = family.compute(moment, feature_set.fitted.get(family.name, {}))
-        width = 1 if part.ndim == 1 else part.shape[1]
-        values[at : at + width] = part.T
-        at += width
-    return values
+    return np.concatenate([p.T if p.ndim > 1 else p[np.newaxis] for p in parts], out=values)
 
 
 def features_at(

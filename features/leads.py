@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from data.records import NULL_TIME, Coded, Columns, take
+from data.records import NULL_TIME, Array, Coded, Columns, take
+from features.arrays import rows_where
 from features.past import Past
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
+_NOT_PROFILE = frozenset({"lead", "valid_from", "created_at", "source_row"})
 
 
 @dataclass(frozen=True)
@@ -58,11 +60,8 @@ def leads_at(columns: Columns, lead: I64, created_at: I64, as_of: I64) -> Leads:
     assert isinstance(owner, np.ndarray)
     valid_from = _valid_from(columns)
     rows = _latest_before(owner.astype(np.int64), valid_from, _source_row(columns), lead, as_of)
-    chosen: Columns = {}
-    for name, column in columns.items():
-        if name in ("lead", "valid_from", "created_at", "source_row"):
-            continue
-        chosen[name] = column.take(rows) if isinstance(column, Coded) else _take_numbers(column, rows)
+    unknown = rows_where(rows < 0)
+    chosen: Columns = {name: _pick(columns[name], rows, unknown) for name in columns if name not in _NOT_PROFILE}
     return Leads(as_of, created_at, chosen)
 
 
@@ -94,11 +93,15 @@ def _latest_before(owner: I64, valid_from: I64, source_row: I64, lead: I64, as_o
     return np.where((found >= 0) & (owner[rows] == lead), rows, -1)
 
 
-def _take_numbers(column: NDArray[np.generic], rows: I64) -> F64:
+def _pick(column: Coded | Array, rows: I64, unknown: I64) -> Coded | F64:
+    """Rows of a column; null in the `unknown` ones, of which most calls have none."""
+    if isinstance(column, Coded):
+        return column.take(rows, unknown)
     if not len(column):
         return np.full(len(rows), np.nan)
     values = column[rows].astype(np.float64)
-    values[rows < 0] = np.nan
+    if len(unknown):
+        values[unknown] = np.nan
     return values
 
 

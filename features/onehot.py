@@ -60,10 +60,8 @@ def text_parts(fitted: Fitted) -> tuple[str, ...]:
 
 def one_hot_texts(texts: Coded, fitted: Fitted) -> F64:
     """float64 (n, k): 1 in the part of each row's text, never null."""
-    vocabulary = tuple(fitted.get("values", ()))
-    find = _positions if len(texts.values) <= FEW else _positions.__wrapped__
-    values = np.zeros((len(texts), len(vocabulary) + 2))
-    values[np.arange(len(texts)), find(texts.values, vocabulary)[texts.codes]] = 1.0
+    rows_of = _row_of_each if len(texts.values) <= FEW else _row_of_each.__wrapped__
+    values: F64 = rows_of(texts.values, tuple(fitted.get("values", ())))[texts.codes]
     return values
 
 
@@ -95,9 +93,9 @@ def numbers_in(values: Sequence[str], vocabulary: Iterable[str]) -> NDArray[np.i
 
 
 @lru_cache(maxsize=256)
-def _positions(values: tuple[str, ...], vocabulary: tuple[str, ...]) -> NDArray[np.int64]:
-    """The part of each value, and at the end that of code -1."""
+def _row_of_each(values: tuple[str, ...], vocabulary: tuple[str, ...]) -> F64:
+    """The row of each value, and at the end that of code -1: looked up, not made anew for each lead."""
     number = {fold(word): i for i, word in enumerate(vocabulary)}
     other, missing = len(number), len(number) + 1
     of_value = [number.get(fold(v), other) if v and not v.isspace() else missing for v in values]
-    return np.array([*of_value, missing], dtype=np.int64)
+    return np.eye(len(vocabulary) + 2)[[*of_value, missing]]

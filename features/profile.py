@@ -45,10 +45,9 @@ def title_department(m: Moment, _: Fitted) -> F64:
 
 def form_completeness(m: Moment, _: Fitted) -> F64:
     """Share of the columns a form asks for that are known."""
-    known = (~np.isnan(m.leads.number("employees"))).astype(np.float64)
-    for name in FORM_COLUMNS:
-        known += m.leads.text(name).known()
-    return known / (len(FORM_COLUMNS) + 1.0)
+    known = [m.leads.text(name).known() for name in FORM_COLUMNS]
+    known.append(~np.isnan(m.leads.number("employees")))
+    return np.asarray(np.add.reduce(known, axis=0, dtype=np.float64) / len(known))
 
 
 def lead_age_days(m: Moment, _: Fitted) -> F64:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import lightgbm as lgb
@@ -46,6 +47,13 @@ def test_one_row_and_many_give_the_same_bits(model: Predictor) -> None:
     many = model.raw(ROWS.values)
     one = np.array([model.raw(ROWS.values[i : i + 1])[0] for i in range(200)])
     assert np.array_equal(many[:200], one)
+
+
+def test_threads_that_ask_one_model_at_once_get_their_own_rows_answers(model: Predictor) -> None:
+    many = model.raw(ROWS.values)
+    with ThreadPoolExecutor(4) as threads:
+        each = list(threads.map(lambda i: model.raw(ROWS.values[i : i + 1])[0], [*range(len(many))] * 3))
+    assert np.array_equal(np.tile(many, 3), each)
 
 
 def test_contributions_add_up_to_the_log_odds(model: Predictor) -> None:

@@ -45,6 +45,7 @@ class Booster:
         self.text = text
         self._parameters = f"num_threads={threads} predict_disable_shape_check=false".encode()
         self._handle = ctypes.c_void_p()
+        self._single: dict[int, ctypes.c_void_p] = {}
         iterations = ctypes.c_int()
         _check(
             _library().LGBM_BoosterLoadModelFromString(
@@ -72,23 +73,43 @@ class Booster:
         rows = np.ascontiguousarray(values, dtype=np.float64)
         if rows.ndim != 2 or rows.shape[1] != self.width:
             raise ValueError(f"expected rows of {self.width} features, got an array of shape {rows.shape}")
-        out = np.empty((len(rows), columns))
-        if not len(rows):
-            return out
-        length = ctypes.c_int64()
-        _check(
-            _library().LGBM_BoosterPredictForMat(
-                self._handle, ctypes.c_void_p(rows.ctypes.data), ctypes.c_int(_FLOAT64),
-                ctypes.c_int32(len(rows)), ctypes.c_int32(self.width), ctypes.c_int(1), ctypes.c_int(kind),
-                ctypes.c_int(0), ctypes.c_int(-1), self._parameters, ctypes.byref(length),
-                ctypes.c_void_p(out.ctypes.data),
-            )
-        )  # fmt: skip
+        out, length = np.empty((len(rows), columns)), ctypes.c_int64()
+        given, answer = ctypes.c_void_p(rows.ctypes.data), ctypes.c_void_p(out.ctypes.data)
+        if len(rows) == 1:  # half the time of one row in the call for many, and the same bits
+            ready = self._ready(kind)
+            _check(_library().LGBM_BoosterPredictForMatSingleRowFast(ready, given, ctypes.byref(length), answer))
+        elif len(rows):
+            _check(
+                _library().LGBM_BoosterPredictForMat(
+                    self._handle, given, ctypes.c_int(_FLOAT64), ctypes.c_int32(len(rows)), ctypes.c_int32(self.width),
+                    ctypes.c_int(1), *_all_trees(kind), self._parameters, ctypes.byref(length), answer,
+                )
+            )  # fmt: skip
         if length.value != out.size:
             raise RuntimeError(f"LightGBM answered {length.value} numbers where {out.size} were due")
         return out
 
+    def _ready(self, kind: int) -> ctypes.c_void_p:
+        """What LightGBM keeps between calls with one row."""
+        if kind not in self._single:
+            ready = ctypes.c_void_p()
+            _check(
+                _library().LGBM_BoosterPredictForMatSingleRowFastInit(
+                    self._handle, *_all_trees(kind), ctypes.c_int(_FLOAT64), ctypes.c_int32(self.width),
+                    self._parameters, ctypes.byref(ready),
+                )
+            )  # fmt: skip
+            self._single[kind] = ready
+        return self._single[kind]
+
     def __del__(self) -> None:
+        for ready in getattr(self, "_single", {}).values():
+            _library().LGBM_FastConfigFree(ready)
         if getattr(self, "_handle", None):
             _library().LGBM_BoosterFree(self._handle)
             self._handle = ctypes.c_void_p()
+
+
+def _all_trees(kind: int) -> tuple[ctypes.c_int, ctypes.c_int, ctypes.c_int]:
+    """What to predict, from the first tree on, to the last."""
+    return ctypes.c_int(kind), ctypes.c_int(0), ctypes.c_int(-1)

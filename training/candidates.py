@@ -90,7 +90,6 @@ def _tried(
     rows: Rows, validation: Validation, known: HeldOut, trials: int, seed: int, threads: int, advance: Advance
 ) -> tuple[list[Candidate], list[Candidate]]:
     """Every setting of the logistic regression, and of LightGBM."""
-    _ = rows.design  # once, before the fits that share it
     kept = [np.full(len(rows), np.nan) for _ in _LOGISTIC_C]
     task = partial(_trees, rows, validation, known, seed, advance)
     fixed = search.FIXED[:trials]

@@ -6,7 +6,9 @@ from a low value of the column to a high one, all else equal.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,8 +37,7 @@ def effects(model: Predictor, columns: tuple[str, ...], values: F64) -> list[Eff
 
     Low and high are the 10 % and 90 % quantiles of the known values; their least and greatest where these are equal.
     """
-    low, high = (_known(values, at) for at in (LOW, HIGH))
-    least, most = (_known(values, at) for at in (0.0, 1.0))
+    least, low, high, most = known_quantiles(values, (0.0, LOW, HIGH, 1.0), "nearest")
     same = low == high
     low, high = np.where(same, least, low), np.where(same, most, high)
     parts, _ = model.contributions(np.vstack([low, high]))
@@ -51,7 +52,7 @@ def table(found: list[Effect]) -> str:
     return head + "\n".join(e.line() for e in found[:SHOWN])
 
 
-def _known(values: F64, at: float) -> F64:
-    """A quantile of each column's known values, (k,); 0 where none is known."""
+def known_quantiles(values: F64, at: Sequence[float], method: Literal["linear", "nearest"] = "linear") -> F64:
+    """Quantiles of each column's known values, (quantiles, k); 0 where none is known."""
     nothing = np.isnan(values).all(axis=0)
-    return np.asarray(np.nanquantile(np.where(nothing, 0.0, values), at, axis=0, method="nearest"), dtype=np.float64)
+    return np.asarray(np.nanquantile(np.where(nothing, 0.0, values), at, axis=0, method=method), dtype=np.float64)

@@ -26,6 +26,7 @@ from features.beside import Beside
 from features.build import FeatureSet, journeys_at
 from features.channels import CHANNELS
 from features.journeys import Journeys
+from training.calibration import Z95
 from training.snapshots import Policy, conversions_of, is_open, labels_of
 
 F64 = NDArray[np.float64]
@@ -33,7 +34,6 @@ I64 = NDArray[np.int64]
 By = Literal["content", "type", "topic", "stage"]
 NO_PATH = "(no page view)"
 MAX_STEPS, USUAL_STEPS = 5, 3
-_Z95 = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -97,16 +97,21 @@ def content_paths(
     Verdict
         where no lead has matured yet.
     """
-    if not dataset.info.has_times:
-        raise InputError.of(
-            where=str(dataset.path), expected="events with times", got="a table without times",
-            remedy="Paths need a tracker's events: leadlift import.",
-        )  # fmt: skip
+    refuse_without_times(dataset)
     taken, censored, before = taken_at_landmark(dataset, policy, target, now, landmark_days, by, steps)
     if not taken:
         raise Verdict(f"paths: no lead has matured {landmark_days} + {policy.horizon_days} days after it came. Wait, or "
                       "shorten --landmark.")  # fmt: skip
     return _report(taken, support, censored, before, landmark_days, policy.horizon_days)
+
+
+def refuse_without_times(dataset: Dataset) -> None:
+    """A table without times has no paths: an InputError."""
+    if not dataset.info.has_times:
+        raise InputError.of(
+            where=str(dataset.path), expected="events with times", got="a table without times",
+            remedy="Paths need a tracker's events: leadlift import.",
+        )  # fmt: skip
 
 
 def taken_at_landmark(
@@ -186,7 +191,7 @@ def _row(path: tuple[str, ...], leads: int, conversions: int, base: float) -> Pa
     return PathRow(path, leads, conversions, rate, low, high, *lift)
 
 
-def wilson(hits: float, n: float, z: float = _Z95) -> tuple[float, float]:
+def wilson(hits: float, n: float, z: float = Z95) -> tuple[float, float]:
     """Wilson's score interval for a rate of `hits` in `n` > 0 (Wilson 1927), 95 % by default."""
     centre = (hits + z * z / 2) / (n + z * z)
     half = z / (n + z * z) * float(np.sqrt(hits * (n - hits) / n + z * z / 4))

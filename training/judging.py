@@ -20,6 +20,7 @@ from training.work import Work
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
+Searched = tuple[Rows, Validation]
 POINTS, SERVING = "points", "serving"
 SEARCH_ROWS = 60_000  # settings are chosen on no more: their order does not change any more, their cost does
 
@@ -64,10 +65,12 @@ def judged(work: Work, advance: Callable[[], None]) -> Judgement:
     rows = np.concatenate([t.judge for t in split.turns])
     answers: dict[str, list[Judged]] = {}
     for turn in split.turns:
-        searched = _searched(work, turn)
-        chosen, fitted, points = _one_turn(work, turn, searched, advance)
+        learned = rows_of(frame, table, turn.train)
+        searched = _searched(work, turn, learned)
+        chosen, fitted, points = _one_turn(work, turn, learned, searched, advance)
         weight = cold.weight_of(frame.conversions(turn.train))
-        turn_said = _answers(table, turn, fitted, points, weight) | _serving(work, turn, points, weight)
+        turn_said = _answers(table, turn, fitted, points, weight)
+        turn_said |= _serving(work, turn, learned, searched, points, weight)
         turn_said |= comparators.judged(table.comparators, frame.label, frame.weight, turn)
         for name, one in turn_said.items():
             answers.setdefault(name, []).append(one)
@@ -79,7 +82,9 @@ def judged(work: Work, advance: Callable[[], None]) -> Judgement:
     return Judgement(rows, bench, said, sampled, metrics, draws, chosen, fitted, points, searched[1])
 
 
-def _serving(work: Work, turn: Turn, points: Isotonic, weight: float) -> dict[str, Judged]:
+def _serving(
+    work: Work, turn: Turn, learned: Rows, searched: Searched, points: Isotonic, weight: float
+) -> dict[str, Judged]:
     """The release that serves now, on the judged rows.
 
     Its own answers where it was trained without the leads that are held out here; else its recipe, fitted and
@@ -91,31 +96,30 @@ def _serving(work: Work, turn: Turn, points: Isotonic, weight: float) -> dict[st
     if len(work.split.turns) == 1 and bundle.manifest.get("held_out") == work.held_out:
         return {SERVING: Judged(said[0][turn.judge], said[1][turn.judge])}
     recipe = bundle.manifest["recipe"]
-    rows = rows_of(work.frame, work.table, turn.train)
     known = Recipe(recipe["kind"], recipe["settings"], bundle.manifest["seed"])
-    fitted = again(known, rows, _searched(work, turn), work.settings.training.threads)
+    fitted = again(known, learned, searched, work.settings.training.threads)
     return {SERVING: _answer(fitted, work.table, turn, points, weight)}
 
 
-def _searched(work: Work, turn: Turn) -> tuple[Rows, Validation]:
+def _searched(work: Work, turn: Turn, learned: Rows) -> Searched:
     """The training rows that settings are chosen on, a sample where there are many, and how."""
     frame, horizon = work.frame, work.question.policy.horizon
-    of = turn.train
-    keep, weight = thinned(frame.label[of], frame.hashes[of], frame.as_of[of], SEARCH_ROWS, turn=1)
-    of = of[keep]
-    rows = rows_of(frame, work.table, of)
-    rows = replace(rows, weight=rows.weight * weight)
-    return rows, validation_of(work.split, frame.as_of[of], rows.label, rows.hashes, horizon)
+    as_of = frame.as_of[turn.train]
+    keep, weight = thinned(learned.label, learned.hashes, as_of, SEARCH_ROWS, turn=1)
+    some = learned
+    if len(keep) < len(learned):
+        some = rows_of(frame, work.table, turn.train[keep])
+        some = replace(some, weight=some.weight * weight)
+    return some, validation_of(work.split, as_of[keep], some.label, some.hashes, horizon)
 
 
 def _one_turn(
-    work: Work, turn: Turn, searched: tuple[Rows, Validation], advance: Callable[[], None]
+    work: Work, turn: Turn, learned: Rows, searched: Searched, advance: Callable[[], None]
 ) -> tuple[list[Candidate], list[FittedCandidate], Isotonic]:
     request, threads = work.request, work.settings.training.threads
-    rows = rows_of(work.frame, work.table, turn.train)
     chosen = choose(*searched, request.trials, request.seed, threads, advance)
-    points = fit_isotonic(work.table.points[turn.train].astype(np.float64), rows.label, rows.weight)
-    return chosen, fit(chosen, rows, threads), points
+    points = fit_isotonic(work.table.points[turn.train].astype(np.float64), learned.label, learned.weight)
+    return chosen, fit(chosen, learned, threads), points
 
 
 def _answers(

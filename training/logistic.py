@@ -45,12 +45,11 @@ class Design:
     def of(columns: tuple[str, ...], values: F64) -> Design:
         """The design of features (n, k)."""
         squeezed = squeeze(values)
-        unknown = np.isnan(values)
         knots = _knots(squeezed)
         q, column = np.nonzero(np.isfinite(knots))
-        lines, hinges = _standard(squeezed), _standard(np.maximum(squeezed[:, column] - knots[q, column], 0.0))
-        indicators, indicator = _indicators(unknown)
         bent = np.maximum(squeezed[:, column] - knots[q, column], 0.0)
+        lines, hinges = _standard(squeezed), _standard(bent)
+        indicators, indicator = _indicators(np.isnan(values))
         whole = np.hstack([_applied(squeezed, lines), indicators, _applied(bent, hinges)])
         return Design(columns, whole, lines, indicator, knots, hinges)
 

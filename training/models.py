@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from threading import RLock
 from typing import Any, Literal
 
 import numpy as np
@@ -26,6 +27,7 @@ Kind = Literal["logistic", "lightgbm", "blend"]
 
 # The table that bounds the trees: with as many as these an explanation of one row stays within 0.8 ms.
 MAX_TREES, MAX_LEAVES, MAX_DEPTH = 3000, 31, 8
+_ONE_DESIGN = RLock()  # fits beside each other wait for the design that they share
 _ROUNDS, _PATIENCE = 1000, 2.4  # rounds without gain: as many as this divided by the learning rate
 
 
@@ -47,9 +49,14 @@ class Rows:
         own = (self.values[rows], self.label[rows], self.weight[rows], self.hashes[rows])
         return Rows(self.columns, *own, part_of=(self, rows))
 
-    @cached_property
+    @property
     def design(self) -> Design:
         """The columns of the logistic regression; parts share the standardisation of the whole, which knows no label."""
+        with _ONE_DESIGN:
+            return self._design
+
+    @cached_property
+    def _design(self) -> Design:
         if self.part_of:
             whole, rows = self.part_of
             return whole.design.take(rows)
@@ -84,8 +91,6 @@ class Recipe:
 def fit_all(recipes: Sequence[Recipe], rows: Rows, threads: int) -> list[Predictor]:
     """The recipes fitted on the same rows; a part that several of them share is fitted once."""
     parts = {str(part): part for recipe in recipes for part in recipe.parts}
-    if any(part.kind == "logistic" for part in parts.values()):
-        _ = rows.design  # once, before the fits that share it
     tasks = [partial(_FIT[part.kind], part, rows) for part in parts.values()]
     fitted = dict(zip(parts, in_parallel(tasks, threads), strict=True))
     return [_assembled(recipe, [fitted[str(part)] for part in recipe.parts]) for recipe in recipes]

@@ -60,8 +60,7 @@ def canary_rows(values: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> np
     tuple[int, int], np.dtype[np.float64]
 ]:  # fmt: skip
     """Quantiles of each column and a row of unknowns: they reach every part of a model and are nobody's."""
-    known = np.where(np.isnan(values).all(axis=0), 0.0, values)
-    quantiles = np.nanquantile(known, [0.0, 0.25, 0.5, 0.75, 1.0], axis=0)
+    quantiles = coefficients.known_quantiles(values, (0.0, 0.25, 0.5, 0.75, 1.0))
     return np.vstack([quantiles, np.full(values.shape[1], np.nan)])
 
 

@@ -25,7 +25,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.dataset import Dataset, People
-from data.errors import InputError
 from data.records import DAY, NULL_TIME
 from features.arrays import rows_where
 from features.beside import Beside
@@ -34,6 +33,8 @@ from features.content import OTHER, ContentMap
 from features.encode import Encoded
 from features.journeys import NO_SESSION, SESSION_GAP, Journeys
 from features.onehot import numbers_in
+from training.calibration import Z95
+from training.content_paths import refuse_without_times
 from training.rules_rows import encoder
 from training.snapshots import Conversions, Policy, conversions_of, is_open, labels_of
 
@@ -47,7 +48,6 @@ EXPECTED = 10.0  # fewest conversions to be expected on each side of a pair, wer
 HALF_LIFE_DAYS = 7.0
 PART_OF_A_FORM = "thanks"  # type of the pages after forms: nobody chooses when to see them
 PENALTY = 1.0  # of what is held equal, in standard units: a column that says nothing must not make a fit impossible
-_Z95 = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -123,11 +123,7 @@ def path_order(dataset: Dataset, policy: Policy, target: str, now: int, support:
     InputError
         for a table without times: it has no order.
     """
-    if not dataset.info.has_times:
-        raise InputError.of(
-            where=str(dataset.path), expected="events with times", got="a table without times",
-            remedy="Paths need a tracker's events: leadlift import.",
-        )  # fmt: skip
+    refuse_without_times(dataset)
     types, looks = looks_of(dataset, policy, target, now)
     return order_report(looks, types, support)
 
@@ -284,7 +280,7 @@ def _judged(found: list[tuple[dict[str, Any], float, float]]) -> tuple[OrderRow,
     effect, error = np.array([f[1] for f in found]), np.array([f[2] for f in found])
     p = 2 * norm.sf(np.abs(effect / error))
     q = false_discovery_control(p)
-    ratio, low, high = (np.exp(np.clip(effect + z * error, -50, 50)) for z in (0, -_Z95, _Z95))
+    ratio, low, high = (np.exp(np.clip(effect + z * error, -50, 50)) for z in (0, -Z95, Z95))
     figures = zip(ratio, low, high, p, q, strict=True)
     rows = [
         OrderRow(

@@ -43,7 +43,6 @@ def refit_log_odds(
     fitted: FittedCandidate, rows: Rows, values: F64, refits: int, seed: int, threads: int, advance: Callable[[], None]
 ) -> F64:
     """Calibrated log-odds of `values` (m, k) by models on halves of the leads, (refits, m)."""
-    _ = rows.design  # once, before the fits that share it
 
     def one(i: int, recipe: Recipe) -> F64:
         raw = recipe.fit(half(rows, seed + 1 + i)).raw(values)
