@@ -55,7 +55,8 @@ def _(Request, dataset, load_settings, run):
 
 @app.cell
 def _(mo, pd, training):
-    rows = {c["name"]: {m: round(i["value"], 4) for m, i in c["metrics"].items()} for c in training.candidates()}
+    metrics = training.judgement.metrics
+    rows = {name: {m: round(i.value, 4) for m, i in measured.items()} for name, measured in metrics.items()}
     table = pd.DataFrame(rows).T
     mo.vstack([mo.md(f"## Chosen: {training.judgement.champion}"), table])
     return (table,)

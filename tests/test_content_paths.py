@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 from data.dataset import DatasetInfo, open_dataset
 from data.errors import InputError, Verdict
 from data.lake import write_lake
-from data.records import DAY, NULL_TIME, Coded
+from data.records import DAY, Coded
 from data.settings import SnapshotSettings
+from tests.visits import write_visits
 from training.content_paths import MAX_STEPS, NO_PATH, PathReport, content_paths, wilson
 from training.snapshots import policy_of
 
 POLICY = policy_of(SnapshotSettings())
 DAY0 = 20_000 * DAY
+MINUTE = 60_000_000
 LEADS = 300
 
 
@@ -26,32 +28,9 @@ LEADS = 300
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Lead i saw: 0 nothing, 1 home twice then prices, 2 the long way; every fifth converts on day 20, a few on day 3."""
     urls = {0: [], 1: ["/", "/", "/pricing"], 2: ["/", "/pricing", "/", "/pricing", "/", "/pricing"]}
-    events = [(i, k, u) for i in range(LEADS) for k, u in enumerate(urls[i % 3])]
-    won = [(i, 20) for i in range(0, LEADS, 5)] + [(i, 3) for i in range(1, 31, 10)]
-    leads = {
-        "lead_id": Coded.of([f"l{i}" for i in range(LEADS)]),
-        "created_at": np.full(LEADS, DAY0), "valid_from": np.full(LEADS, DAY0), "source_row": np.arange(1, LEADS + 1),
-    }  # fmt: skip
-    records = {
-        "leads": leads,
-        "events": {
-            "event_id": Coded.of([f"e{i}-{k}" for i, k, _ in events]),
-            "lead_id": Coded.of([f"l{i}" for i, _, _ in events]),
-            "occurred_at": np.array([DAY0 + k * 60_000_000 for _, k, _ in events]),
-            "received_at": np.full(len(events), NULL_TIME),
-            "type": Coded.of(["page_view"] * len(events)),
-            "url": Coded.of([f"https://www.example.com{u}" for _, _, u in events]),
-            "is_bot": np.zeros(len(events), dtype=bool),
-        },
-        "outcomes": {
-            "lead_id": Coded.of([f"l{i}" for i, _ in won]),
-            "occurred_at": np.array([DAY0 + d * DAY for _, d in won]),
-            "kind": Coded.of(["converted"] * len(won)),
-        },
-    }
-    path = tmp_path_factory.mktemp("paths") / "dataset"
-    write_lake(path, DatasetInfo(name="paths", buckets=8), records, {})
-    return path
+    seen = [(i, u, DAY0 + k * MINUTE) for i in range(LEADS) for k, u in enumerate(urls[i % 3])]
+    won = [(i, DAY0 + 20 * DAY) for i in range(0, LEADS, 5)] + [(i, DAY0 + 3 * DAY) for i in range(1, 31, 10)]
+    return write_visits(tmp_path_factory.mktemp("paths") / "dataset", LEADS, DAY0, seen, won)
 
 
 def _report(folder: Path, now: int = DAY0 + 200 * DAY, **options: object) -> PathReport:

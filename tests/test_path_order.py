@@ -12,8 +12,9 @@ import pytest
 from data.dataset import DatasetInfo, open_dataset
 from data.errors import InputError
 from data.lake import write_lake
-from data.records import DAY, MICROS, NULL_TIME, Coded
+from data.records import DAY, MICROS, Coded
 from data.settings import SnapshotSettings
+from tests.visits import write_visits
 from training.path_order import WATCH_DAYS, Looks, OrderReport, in_order, looks_of, path_order
 from training.snapshots import policy_of
 
@@ -45,28 +46,8 @@ def market(seed: int, in_order: float, otherwise: float = 0.06) -> tuple[Visits,
 
 def write(path: Path, visits: Visits, won: Won) -> Path:
     """A lake of these visits; the first one makes the lead, and who converts does so a day after the visit."""
-    records = {
-        "leads": {
-            "lead_id": Coded.of([f"l{i}" for i in range(LEADS)]), "created_at": np.full(LEADS, DAY0),
-            "valid_from": np.full(LEADS, DAY0), "source_row": np.arange(1, LEADS + 1),
-        },
-        "events": {
-            "event_id": Coded.of([f"e{i}-{k}" for i, k, _ in visits]),
-            "lead_id": Coded.of([f"l{i}" for i, _, _ in visits]),
-            "occurred_at": np.array([DAY0 + k * EVERY * DAY + MICROS for _, k, _ in visits]),
-            "received_at": np.full(len(visits), NULL_TIME),
-            "type": Coded.of(["page_view"] * len(visits)),
-            "url": Coded.of([f"https://www.example.com{URLS[page]}" for _, _, page in visits]),
-            "is_bot": np.zeros(len(visits), dtype=bool),
-        },
-        "outcomes": {
-            "lead_id": Coded.of([f"l{i}" for i, _ in won]),
-            "occurred_at": np.array([DAY0 + k * EVERY * DAY + DAY for _, k in won]),
-            "kind": Coded.of(["converted"] * len(won)),
-        },
-    }  # fmt: skip
-    write_lake(path, DatasetInfo(name="order", buckets=4), records, {})
-    return path
+    seen = [(i, URLS[page], DAY0 + k * EVERY * DAY + MICROS) for i, k, page in visits]
+    return write_visits(path, LEADS, DAY0, seen, [(i, DAY0 + k * EVERY * DAY + DAY) for i, k in won])
 
 
 def report(path: Path) -> OrderReport:

@@ -14,19 +14,18 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
-from data import packaged
 from data.dataset import Dataset
 from data.errors import InputError, Verdict
 from data.records import DAY, Coded
 from features.arrays import pick
 from features.beside import Beside
-from features.build import FeatureSet, journeys_at
+from features.build import journeys_at
 from features.channels import CHANNELS
 from features.journeys import Journeys
 from training.calibration import Z95
+from training.rules_rows import encoder
 from training.snapshots import Policy, conversions_of, is_open, labels_of
 
 F64 = NDArray[np.float64]
@@ -130,8 +129,7 @@ def _groups(
     dataset: Dataset, policy: Policy, target: str, now: int, landmark_days: int, by: By, steps: int
 ) -> Iterator[tuple[list[Taken], int, int]]:
     """`taken_at_landmark` per group of leads."""
-    text = dataset.content_text() or packaged.content_text()
-    blank = FeatureSet((), dataset.info.extra, {}, yaml.safe_load(text), packaged.source_categories())
+    blank = encoder(dataset, context=False)
     for people in dataset.people():
         landmark = people.created_at + policy.first_look + landmark_days * DAY
         conversions = conversions_of(people.outcomes, target, now)

@@ -10,14 +10,14 @@ from typing import Any
 from training import figures, registry, tracking
 from training.evaluate import reliability
 from training.judging import Judgement
-from training.result import Training
+from training.result import Training, candidate_rows, comparator_rows, serving_row
 from training.work import Work
 
 
 def record(work: Work, training: Training) -> Training:
     """Keep the bundle and its judgement, log the run, register the model; gives folder and MLflow number."""
     settings, request, bundle = work.settings, work.request, training.bundle
-    report = _report(work, training)
+    report = training.document(request.seed) | {"dataset": work.dataset.info.digest}
     # Where the data lies is for this home alone: neither bundle nor MLflow name a path.
     folder = registry.keep(settings.home, bundle, report | {"dataset_path": str(work.dataset.path.resolve())})
     registry.keep_rules(settings.home, request.market, bundle.files["rules.yaml"])
@@ -28,19 +28,6 @@ def record(work: Work, training: Training) -> Training:
         figures=_figures(training), report=report,
     )  # fmt: skip
     return replace(training, folder=folder, number=number)
-
-
-def _report(work: Work, training: Training) -> dict[str, Any]:
-    found = training.judgement
-    return {
-        "market": work.request.market, "target": work.request.target, "seed": work.request.seed,
-        "champion": found.champion, "candidates": training.candidates(), "serving": training.serving(),
-        "counts": training.counts, "clusters": training.clusters.document(), "gate": training.verdict.document(),
-        "split": {"kind": training.split.kind, "slices": [vars(s) for s in training.calendar],
-                  "notes": training.notes},
-        "dataset": work.dataset.info.digest, "bundle": {"sha256": training.bundle.name},
-        "comparators": training.comparators(), **training.choice(), **training.evidence.document(),
-    }  # fmt: skip
 
 
 def _params(work: Work, training: Training) -> dict[str, Any]:
@@ -56,8 +43,8 @@ def _metrics(training: Training) -> dict[str, float]:
     """`<candidate>.<metric>` with its `_low` and `_high`, and the counts."""
     flat = {f"count_{name}": float(count) for name, count in training.counts.items()}
     flat["interval_mean_width"] = training.mean_width
-    serving = training.serving()
-    rows = training.candidates() + ([{"name": "serving", "metrics": serving}] if serving else [])
+    serving = serving_row(training.judgement)
+    rows = candidate_rows(training.judgement) + ([{"name": "serving", "metrics": serving}] if serving else [])
     for row in rows:
         for metric, interval in row["metrics"].items():
             for part, value in interval.items():
@@ -75,7 +62,7 @@ def _tags(work: Work, training: Training) -> dict[str, str]:
 def _figures(training: Training) -> dict[str, Any]:
     found: Judgement = training.judgement
     bars = reliability(found.said[found.champion], found.bench, found.draws)
-    rows = [*training.candidates(), *training.comparators()]
+    rows = [*candidate_rows(found), *comparator_rows(found)]
     return {
         "reliability": figures.reliability_figure(bars, found.champion),
         "log_loss": figures.metrics_figure(rows, "log_loss"),

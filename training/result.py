@@ -38,7 +38,19 @@ class Training:
     mean_width: float
     notes: list[str] = field(default_factory=list)
 
-    def choice(self) -> dict[str, Any]:
+    def document(self, seed: int) -> dict[str, Any]:
+        """What `train --json` prints and the home and MLflow keep; each of them adds what it alone knows."""
+        found = self.judgement
+        return {
+            "market": self.bundle.market, "target": self.bundle.target, "seed": seed,
+            "champion": found.champion, "candidates": candidate_rows(found), "serving": serving_row(found),
+            "comparators": comparator_rows(found), "counts": self.counts, "clusters": self.clusters.document(),
+            "split": {"kind": self.split.kind, "slices": [vars(s) for s in self.calendar], "notes": self.notes},
+            "bundle": {"sha256": self.bundle.name}, "gate": self.verdict.document(),
+            **self._choice(), **self.evidence.document(),
+        }  # fmt: skip
+
+    def _choice(self) -> dict[str, Any]:
         """What the candidates were chosen on, and how sure the chosen one is."""
         since = self.judgement.validation.since
         return {
@@ -58,18 +70,6 @@ class Training:
             f"Chosen on training rows, held out {how}: {self.judgement.champion}.",
             f"90 % intervals from {self.refits} refits on halves of the leads: mean width {self.mean_width:.3f} on the judged rows.",
         ]
-
-    def candidates(self) -> list[dict[str, Any]]:
-        """Points first, then the candidates of this run."""
-        return candidate_rows(self.judgement)
-
-    def serving(self) -> dict[str, Any] | None:
-        """The measures of the release that served when this training began, on the same rows."""
-        return serving_row(self.judgement)
-
-    def comparators(self) -> list[dict[str, Any]]:
-        """The measures of scores the company already has, on the same rows."""
-        return comparator_rows(self.judgement)
 
 
 def candidate_rows(found: Judgement) -> list[dict[str, Any]]:

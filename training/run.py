@@ -53,12 +53,13 @@ def train(dataset: Dataset, settings: Settings, request: Request) -> Training:
     evidence = evidence_of(work, found, scan(work))
     verdict = _gate(work, found, fitted, evidence)
     bundle = bundle_of(work, found, fitted, spread, rows, work.plan, evidence)
-    counts, beside = _counts(work.frame, work.split), (work.clusters, work.trouble, evidence)
     low, high = spread.bounds(found.said[found.champion].probability)
-    sure = (settings.training.refits, float((high - low).mean()))
-    return record(
-        work, Training(bundle, Path(), 0, found, work.plan, work.split, verdict, counts, *beside, *sure, work.notes)
-    )
+    training = Training(
+        bundle=bundle, folder=Path(), number=0, judgement=found, calendar=work.plan, split=work.split, verdict=verdict,
+        counts=_counts(work.frame, work.split), clusters=work.clusters, trouble=work.trouble, evidence=evidence,
+        refits=settings.training.refits, mean_width=float((high - low).mean()), notes=work.notes,
+    )  # fmt: skip
+    return record(work, training)
 
 
 def prepared(dataset: Dataset, settings: Settings, request: Request) -> Work:

@@ -130,15 +130,8 @@ def _next(screen: Screen, training: Training, dataset: str, promoted: bool) -> N
 
 
 def _document(training: Training, request: Any, promoted: bool) -> dict[str, Any]:
-    return {
-        "market": request.market, "target": request.target, "seed": request.seed,
-        "champion": training.judgement.champion, "candidates": training.candidates(), "counts": training.counts,
-        "split": {"kind": training.split.kind, "slices": [vars(s) for s in training.calendar],
-                  "notes": training.notes},
-        "bundle": {"path": str(training.folder), "sha256": training.bundle.name},
-        "clusters": training.clusters.document(), "mlflow_version": training.number, "gate": training.verdict.document(), "promoted": promoted,
-        "serving": training.serving(), "comparators": training.comparators(), **training.choice(), **training.evidence.document(),
-    }  # fmt: skip
+    bundle = {"path": str(training.folder), "sha256": training.bundle.name}
+    return training.document(request.seed) | {"bundle": bundle, "mlflow_version": training.number, "promoted": promoted}
 
 
 def models(

@@ -32,7 +32,7 @@ from training.run import question_of
 from training.splits import ENOUGH_CONVERSIONS, Split, Turn, split_of
 from training.work import Request, Work
 
-MARKETS, LEADS, POOL, DAYS = 50, 2_500, 14_000, 450
+MARKETS, LEADS, POOL, DAYS = 50, 2_500, 15_000, 450
 NUMBERS = (0, 20, 100, 1_000)
 TRIALS = {1_000: 1}  # fewer than by default, which is no better: a search is long where conversions are many
 MOST_ROWS = 9_000  # of the training rows: [snapshots] max_snapshots of these trainings
