@@ -8,6 +8,8 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
+from threadpoolctl import threadpool_limits
+
 from data.dataset import DatasetInfo, open_dataset
 from data.settings import load_settings
 from data.simulate.market import Market
@@ -37,7 +39,8 @@ def lines() -> Iterator[Line]:
 def _claims(market: tuple[int, bool]) -> set[str]:
     """The pairs claimed in one market to convert more in this order; one claimed to convert less has a `-` before it."""
     seed, effect = market
-    with tempfile.TemporaryDirectory() as folder:
+    # One core each: threads of the linear algebra that wait for each other would take most of both.
+    with tempfile.TemporaryDirectory() as folder, threadpool_limits(1):
         path = Path(folder) / "market"
         write_market(path, Market(LEADS, DAYS, seed, effect), DatasetInfo(name="market"))
         dataset = open_dataset(path)
