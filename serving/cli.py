@@ -8,6 +8,7 @@ import sys
 import typer
 
 from data.errors import LeadliftError
+from data.redact import without_passwords
 
 # Both send usage data to third parties unless told not to; said before anything imports them.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -48,7 +49,7 @@ def main() -> None:
     try:
         build_app()()
     except LeadliftError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {without_passwords(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         print("stopped; nothing half-written was published", file=sys.stderr)
