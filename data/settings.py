@@ -109,7 +109,7 @@ class ServingSettings(_Section):
 
     host: str = "127.0.0.1"
     port: int = Field(3000, ge=1, le=65_535)
-    store: str | None = Field(None, min_length=1)
+    store: str | None = Field(None, min_length=1, repr=False)
     max_body_bytes: int = Field(1_000_000, ge=1)
     max_events: int = Field(10_000, ge=1)
     max_batch: int = Field(200, ge=1)
@@ -125,7 +125,7 @@ class PrivacySettings(_Section):
 class MlflowSettings(_Section):
     """Where runs are recorded; null = MLFLOW_TRACKING_URI, else an SQLite file in the home."""
 
-    tracking_uri: str | None = None
+    tracking_uri: str | None = Field(None, repr=False)
 
 
 class Settings(BaseSettings):

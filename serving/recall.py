@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from data.consent import SCORING, TRACKING
 from data.dataset import ExtraColumn, People
-from data.records import CONSENT, NULL_TIME, Coded, Columns, concat, filled, take
 from data.errors import StoreError
+from data.records import CONSENT, NULL_TIME, Coded, Columns, concat, filled, take
 from data.store import schema
 from data.store.database import READ_BUSY_SECONDS, Database, connect
 from data.store.reader import Reader

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,4 +35,6 @@ def running(folder: Path) -> Iterator[Callable[[str], str]]:
 
             yield fresh
     finally:
+        os.kill(server.get_pid(), signal.SIGQUIT)  # at once: nothing of it is needed
+        server.get_postmaster_info().process.wait(10)
         server.cleanup()

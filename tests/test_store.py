@@ -46,6 +46,11 @@ LATE = 1_790_000_000_000_000
 Place = Callable[[str], str]
 
 
+def files_in(folder: Path) -> Place:
+    """Stores in files."""
+    return lambda name: url_of(folder / f"{name}.db")
+
+
 def new_store(place: Place, mapping: Path | None = None, name: str = "store") -> str:
     url = place(name)
     plan = tracker_mapping(mapping, None, mapping.parent) if mapping else None
@@ -79,12 +84,12 @@ def scorer(market: Any) -> Scorer:
 # -- told over HTTP, or imported -------------------------------------------------------------------------------------
 @pytest.mark.parametrize("seed", range(4))
 def test_calls_told_in_any_order_score_as_the_same_calls_imported(
-    seed: int, track: Callable[..., Any], tmp_path: Path, place: Place, scorer: Scorer
+    seed: int, track: Callable[..., Any], tmp_path: Path, scorer: Scorer
 ) -> None:
     calls = drawn_calls(seed)
     file, mapping = write_calls(tmp_path, calls)
     imported = Lake(track("segment", [file], mapping).path)
-    url = new_store(place, mapping)
+    url = new_store(files_in(tmp_path), mapping)
     random.Random(seed).shuffle(calls)
     tell(url, calls)
     desk = Desk(scorer, recall=Recall(url))
@@ -96,12 +101,12 @@ def test_calls_told_in_any_order_score_as_the_same_calls_imported(
         assert batch_replies(Store(url), scorer, as_of) == expected
 
 
-def test_the_order_and_the_size_of_batches_make_no_difference(tmp_path: Path, place: Place) -> None:
+def test_the_order_and_the_size_of_batches_make_no_difference(tmp_path: Path) -> None:
     calls = drawn_calls(9)
     mapping = write_calls(tmp_path, calls)[1]
     digests = []
     for turn, size in enumerate((1000, 7, 1)):
-        url = new_store(place, mapping, f"s{turn}")
+        url = new_store(files_in(tmp_path), mapping, f"s{turn}")
         random.Random(turn).shuffle(calls)
         tell(url, calls, size)
         digests.append(Store(url).info.digest)
@@ -230,9 +235,7 @@ def merged_and_consenting(folder: Path) -> Lake:
 
 
 @pytest.mark.parametrize("required", [True, False])
-def test_merges_and_consents_count_as_in_a_folder(
-    required: bool, tmp_path: Path, place: Place, scorer: Scorer
-) -> None:
+def test_merges_and_consents_count_as_in_a_folder(required: bool, tmp_path: Path, place: Place, scorer: Scorer) -> None:
     lake = merged_and_consenting(tmp_path / "lake")
     url = place("m")
     make(url, lake.info)
@@ -386,7 +389,7 @@ def test_a_kill_keeps_a_batch_whole_or_not_at_all_and_sending_it_again_completes
 def test_a_store_that_does_not_answer_leaves_the_request_and_a_warning(
     tmp_path: Path, scorer: Scorer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = new_store(lambda name: url_of(tmp_path / f"{name}.db"))
+    url = new_store(files_in(tmp_path))
     tell(url, drawn_calls(1))
     monkeypatch.setattr("serving.recall.READ_SECONDS", -1.0)
     monkeypatch.setattr("data.store.sqlite._STEPS", 1)
@@ -400,7 +403,7 @@ def test_a_store_that_does_not_answer_leaves_the_request_and_a_warning(
 
 
 def test_a_store_that_is_locked_refuses_and_stores_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    url = new_store(lambda name: url_of(tmp_path / f"{name}.db"))
+    url = new_store(files_in(tmp_path))
     monkeypatch.setattr("data.store.database.connect.__defaults__", (False, 0.05))
     with connect(url) as other, other.writing():
         with pytest.raises(RequestError) as refused:
@@ -454,7 +457,7 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_broken_file_is_found(tmp_path: Path) -> None:
-    url = new_store(lambda name: url_of(tmp_path / f"{name}.db"))
+    url = new_store(files_in(tmp_path))
     tell(url, drawn_calls(2, 2000), 3000)
     assert faults(url) == []
     with connect(url) as db:

@@ -27,6 +27,8 @@ except ImportError:
 
 CONNECT_SECONDS = 2  # the least that libpq takes
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('leadlift ' || current_schema(), 0))"
+_URL = re.compile(rf"{POSTGRES}(?:[^@/]*@)?(?P<hosts>[^@/?]*)(?P<name>[^?]*)(?:\?.*)?", re.DOTALL)
+_HOST = re.compile(r"(?:\[[^\]]*\]|[^:]*)(?::\d*)?")
 _OF_VALUES = ("22", "23")  # classes of errors whose words repeat what was sent
 _T = TypeVar("_T")
 
@@ -160,9 +162,9 @@ def _said(bad: psycopg.Error) -> str:
 
 
 def _refuse_unclear(url: str) -> None:
-    """A password with a bare @ or / would be taken for a host, and named in messages."""
-    user, at, rest = url.removeprefix(POSTGRES).partition("@")
-    if (at and "/" in user.partition("?")[0]) or "@" in rest.partition("?")[0]:
+    """A password with a bare @ or / would be taken for a host or a port, and named in messages."""
+    parts = _URL.fullmatch(url)
+    if parts is None or "@" in parts["name"] or not all(_HOST.fullmatch(host) for host in parts["hosts"].split(",")):
         raise _unclear()
 
 

@@ -44,11 +44,11 @@ def backup_store(source: Database, target: Path) -> None:
     if isinstance(source, Sqlite):
         source.backup(target)
         return
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.absolute().parent) as folder:
-        with connect(url_of(Path(folder) / "store.db"), create=True) as copy:
-            schema.migrate(copy)
-            copy_store(source, copy)
-            backup_store(copy, target)
+    beside = tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.absolute().parent)
+    with beside as folder, connect(url_of(Path(folder) / "store.db"), create=True) as copy:
+        schema.migrate(copy)
+        copy_store(source, copy)
+        backup_store(copy, target)
 
 
 def _copy_table(source: Database, target: Database, table: str) -> int:

@@ -70,8 +70,8 @@ def _put_events(db: Database, events: Sequence[CleanEvent], done: Put) -> dict[s
     rows = db.rows_among(
         f"SELECT {','.join(EVENT_COLUMNS)} FROM events WHERE event_id IN ({{}})", {e.row["event_id"] for e in events}
     )
-    for held in rows:
-        best[held[0]] = min(held, best.get(held[0], held), key=_rank_of_event)
+    for row in rows:
+        best[row[0]] = min(row, best.get(row[0], row), key=_rank_of_event)
     changed: dict[str, CleanEvent] = {}
     for event in events:
         new = _event_row(event)

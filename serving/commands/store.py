@@ -10,7 +10,9 @@ import typer
 from data.errors import InputError, UsageError, Verdict
 from serving.console import JsonOption, Screen
 
-UrlArgument = Annotated[str, typer.Argument(help="The store's URL: sqlite:///.leadlift/store.db, postgresql://user@host/name.")]
+UrlArgument = Annotated[
+    str, typer.Argument(help="The store's URL: sqlite:///.leadlift/store.db, postgresql://user@host/name.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -25,7 +27,8 @@ def register(app: typer.Typer) -> None:
 def migrate(
     url: UrlArgument,
     name: Annotated[
-        str | None, typer.Option(help="A new store's market; default the mapping's, or the file's or the database's name.")
+        str | None,
+        typer.Option(help="A new store's market; default the mapping's, or the file's or the database's name."),
     ] = None,
     mapping: Annotated[Path | None, typer.Option(help="How posted events are read: a tracker's mapping file.")] = None,
     as_json: JsonOption = False,
@@ -68,7 +71,9 @@ def check(url: UrlArgument, as_json: JsonOption = False) -> None:
 
 def backup(
     url: UrlArgument,
-    to: Annotated[Path | None, typer.Option("--to", help="A new file of SQLite; default the store's name with the day.")] = None,
+    to: Annotated[
+        Path | None, typer.Option("--to", help="A new file of SQLite; default the store's name with the day.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Copy a store, as it is at one moment, into a file of SQLite while it is in use.
@@ -93,6 +98,7 @@ def backup(
     copy(url, target)
     screen.say(f"{target}: a copy of {url}.")
     screen.next_steps(
-        f"leadlift store check {url_of(target)}", f"leadlift import {url_of(target)} --to URL   (all of it in a new store)"
+        f"leadlift store check {url_of(target)}",
+        f"leadlift import {url_of(target)} --to URL   (all of it in a new store)",
     )
     screen.result({"store": url, "to": str(target)})
