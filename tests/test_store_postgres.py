@@ -259,6 +259,8 @@ def test_no_command_says_the_password(
             (("import", folder, "--to", url), 1, {}),
             (("settings",), 0, {"LEADLIFT_SERVING__STORE": url}),
             (("check", bad), 1, {}),
+            (("check", folder, bad), 2, {}),
+            (("train", folder, "--seed", bad), 2, {}),
             (("store", "check", f"postgresql://me:{SECRET}@h:{SECRET}/d"), 2, {}),
             (("store", "check", f"postgresql://me:/{SECRET}@h/d"), 2, {}),
             (("store", "check", f"postgresql://me:{SECRET}/d"), 2, {}),
