@@ -185,8 +185,8 @@ class Consenting:
         return self.dataset.info
 
     @property
-    def path(self) -> Path:
-        return self.dataset.path
+    def place(self) -> str:
+        return self.dataset.place
 
     def people(self, max_events: int = 5_000_000) -> Iterator[People]:
         return (replace(people, require_consent=True) for people in self.dataset.people(max_events))
@@ -216,7 +216,9 @@ class Dataset(Protocol):
     def info(self) -> DatasetInfo: ...
 
     @property
-    def path(self) -> Path: ...
+    def place(self) -> str:
+        """Where it is, for messages and to open it again: a folder, a file, a URL without a password."""
+        ...
 
     def people(self, max_events: int = 5_000_000) -> Iterator[People]:
         """All leads in groups of whole buckets, in bucket order, leads sorted by id within a bucket."""
@@ -244,6 +246,11 @@ def store_url(name: str | Path) -> str | None:
     if isinstance(name, str) and "://" in name:
         return name
     return f"sqlite:///{Path(name).absolute()}" if Path(name).is_file() else None
+
+
+def lasting(place: str) -> str:
+    """The place of a dataset, wherever it is opened from."""
+    return place if "://" in place else str(Path(place).resolve())
 
 
 def open_dataset(name: str | Path) -> Dataset:

@@ -5,6 +5,7 @@
     |   |-- MappingError       exit 1   the mapping file asks for what the table has not
     |   |-- RejectLimitError   exit 1   too many bad rows; nothing was changed
     |   `-- BundleError        exit 1   a model bundle that is broken or was altered
+    |-- StoreError             exit 1   a store's database that does not answer now; nothing was changed
     |-- UsageError             exit 2   a wrong option or argument
     |   `-- SettingsError      exit 2   a wrong or unknown setting
     `-- Verdict                exit 3   the work was done and the answer is no
@@ -45,6 +46,10 @@ class RejectLimitError(InputError):
 
 class BundleError(InputError):
     """A bundle is incomplete, damaged, or of features this version does not know."""
+
+
+class StoreError(LeadliftError):
+    """A store's database does not answer, not in time, or broke off: the same may work in a moment."""
 
 
 class UsageError(LeadliftError):

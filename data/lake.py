@@ -48,6 +48,10 @@ class Lake:
         self.info, self.manifest = lake_manifest.read(path)
         self._files = self.manifest.folders()
 
+    @property
+    def place(self) -> str:
+        return str(self.path)
+
     def people(self, max_events: int = 5_000_000) -> Iterator[People]:
         """All leads in groups of whole buckets, in bucket order, leads sorted by id within a bucket.
 

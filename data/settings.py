@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from data.errors import SettingsError
+from data.redact import without_passwords
 
 PREFIX = "LEADLIFT_"
 SECRETS = ("EMAIL_HASH_KEY",)
@@ -109,7 +109,7 @@ class ServingSettings(_Section):
 
     host: str = "127.0.0.1"
     port: int = Field(3000, ge=1, le=65_535)
-    store: str | None = Field(None, min_length=1)
+    store: str | None = Field(None, min_length=1, repr=False)
     max_body_bytes: int = Field(1_000_000, ge=1)
     max_events: int = Field(10_000, ge=1)
     max_batch: int = Field(200, ge=1)
@@ -125,7 +125,7 @@ class PrivacySettings(_Section):
 class MlflowSettings(_Section):
     """Where runs are recorded; null = MLFLOW_TRACKING_URI, else an SQLite file in the home."""
 
-    tracking_uri: str | None = None
+    tracking_uri: str | None = Field(None, repr=False)
 
 
 class Settings(BaseSettings):
@@ -189,12 +189,12 @@ def load_settings(
 def origins(
     config: Path | None = None, dataset_toml: Mapping[str, Any] | None = None, options: Mapping[str, Any] | None = None
 ) -> list[Setting]:
-    """Every setting with its value and its origin, in the order of the sections; passwords in URLs are hidden."""
+    """Every setting with its value and its origin, in the order of the sections; URLs without their passwords."""
     settings, layers = _load(config, dataset_toml, options)
     rows = []
     for name, value in _flat(settings.model_dump(mode="json")):
         origin = next((origin for origin, values in layers if name in values), "default")
-        value = re.sub(r"//[^/@]+@", "//***@", value) if isinstance(value, str) else value
+        value = without_passwords(value) if isinstance(value, str) else value
         rows.append(Setting(name, value, f"{origin} {_env_name(name)}" if origin == "environment" else origin))
     return rows
 

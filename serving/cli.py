@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from data.errors import LeadliftError
+from data.redact import without_passwords
 
 # Both send usage data to third parties unless told not to; said before anything imports them.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+
+
+class _Commands(TyperGroup):
+    """Typer's own messages repeat an argument that does not fit: what is a URL goes without its password."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Exception as wrong:
+            if isinstance(said := getattr(wrong, "message", None), str):
+                wrong.message = without_passwords(said)  # type: ignore[attr-defined]
+            raise
 
 
 def build_app() -> typer.Typer:
@@ -33,6 +48,7 @@ def build_app() -> typer.Typer:
 
     app = typer.Typer(
         name="leadlift",
+        cls=_Commands,
         help="Predicts which leads convert: calibrated probabilities beside points both teams agreed on.",
         no_args_is_help=True,
         add_completion=False,
@@ -48,7 +64,7 @@ def main() -> None:
     try:
         build_app()()
     except LeadliftError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {without_passwords(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         print("stopped; nothing half-written was published", file=sys.stderr)

@@ -1,6 +1,7 @@
 """What people see: messages and tables on standard error or output, progress, one JSON object with `--json`.
 
-With `--json` standard output carries exactly one JSON object; everything said to a person goes to standard error.
+With `--json` standard output carries exactly one JSON object; everything said to a person goes to standard error. What
+goes through here is without the passwords of URLs.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from data.redact import without_passwords
+
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 
 
@@ -30,11 +33,11 @@ class Screen:
 
     def say(self, text: str = "") -> None:
         """A line for people. Markup is off: text from files is shown as it is."""
-        self.console.print(text, markup=False, soft_wrap=True)
+        self.console.print(without_passwords(text), markup=False, soft_wrap=True)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> None:
         """A table; the first `left` columns are flush left, the others (figures) flush right."""
-        self.console.print(title, markup=False, style="bold", soft_wrap=True)
+        self.console.print(without_passwords(title), markup=False, style="bold", soft_wrap=True)
         table = Table(show_edge=False, pad_edge=False)
         for i, name in enumerate(columns):
             table.add_column(name, justify="left" if i < left else "right", overflow="fold")
@@ -51,7 +54,7 @@ class Screen:
     def result(self, document: dict[str, Any]) -> None:
         """The one JSON object; nothing without `--json`."""
         if self.as_json:
-            print(json.dumps(document, ensure_ascii=False, allow_nan=False, default=str))
+            print(without_passwords(json.dumps(document, ensure_ascii=False, allow_nan=False, default=str)))
 
     @contextmanager
     def progress(self, what: str, total: int) -> Iterator[Callable[[int], None]]:

@@ -6,12 +6,12 @@ import logging
 from pathlib import Path
 
 from data.dataset import DatasetInfo
-from data.errors import LeadliftError, UsageError
+from data.errors import LeadliftError, StoreError
 from data.settings import Settings
 from data.store import schema
-from data.store.database import Database, Error, url_of
+from data.store.database import connect, url_of
 from data.store.store import make
-from data.store.texts import info_of
+from data.store.texts import refuse_market
 from serving.desk import Desk
 from serving.intake import Intake
 from serving.recall import Recall
@@ -35,25 +35,27 @@ def open_store(settings: Settings, market: str | None, currency: str | None = No
         for a store of another market or version, or a file of something else.
     """
     url = store_url(settings)
-    with Database(url, create=True) as db:
+    with connect(url, create=True) as db:
         new = schema.version_of(db) == 0
         if not new:
             schema.refuse_other(db)
     if new:
         make(url, DatasetInfo(name=market or UNNAMED, currency=currency or "EUR"))
-    with Database(url) as db:
-        found = info_of(db).name
-    if market is not None and found != market:
-        raise UsageError(f"--store: expected a store of market {market}, got one of {found}. Give another URL.")
+    with connect(url) as db:
+        refuse_market(db, market)
     return url
 
 
 def desk_with_store(scorer: Scorer, settings: Settings) -> Desk:
-    """The desk with its store. Never raises: without a store it answers from what requests bring, and says so."""
-    limits = settings.serving
+    """The desk with its store. Never raises: without a store it answers from what requests bring, and says so; one that
+    only does not answer now is asked again by every request."""
+    limits, url = settings.serving, store_url(settings)
     try:
-        url = open_store(settings, scorer.market, scorer.currency)
-    except (LeadliftError, Error, OSError) as broken:
+        open_store(settings, scorer.market, scorer.currency)
+    except StoreError as silent:
+        _log.error("the store does not answer yet: %s", silent)
+    except (LeadliftError, OSError) as broken:
         _log.error("the store is not used: %s", broken)
         return Desk(scorer.warned(STORE_UNAVAILABLE), limits)
-    return Desk(scorer, limits, Recall(url, settings.privacy.require_consent), Intake(url, limits.max_events))
+    recall = Recall(url, settings.privacy.require_consent, scorer.market)
+    return Desk(scorer, limits, recall, Intake(url, limits.max_events, scorer.market))

@@ -11,7 +11,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from data.dataset import stored
-from data.errors import InputError
+from data.errors import LeadliftError
 from data.settings import ServingSettings
 from serving import openapi, reply
 from serving.gather import gather
@@ -19,7 +19,7 @@ from serving.intake import Intake
 from serving.known import Known
 from serving.problem import MEDIA_TYPE, Fault, Problem, RequestError, refuse
 from serving.reasons import Lang
-from serving.recall import Recall, StoreError
+from serving.recall import Recall
 from serving.request import lead_model, parse
 from serving.scorer import STORE_UNAVAILABLE, ReasonsFor, Scorer, Scores, Wants
 
@@ -129,7 +129,7 @@ class Desk:
             return self.scorer.score(known, wants)
         try:
             known = self.recall.complete(known, extra, context)
-        except (StoreError, InputError):
+        except LeadliftError:
             return self.scorer.warned(STORE_UNAVAILABLE).score(known, wants)
         return self.scorer.score(known, wants)
 

@@ -17,6 +17,7 @@ from typing_extensions import TypedDict
 
 from data import emails
 from data.dataset import DatasetInfo
+from data.errors import LeadliftError
 from data.importers.calls import Call, cleaned
 from data.importers.cells import LAST_TIME, minor, text
 from data.importers.clean_row import CleanEvent, clean_event
@@ -25,9 +26,10 @@ from data.importers.segment_rows import tell
 from data.importers.tracker_mapping import TrackerFile, tracker_file
 from data.mapping import DatasetSpec
 from data.records import DAY, OUTCOME_KINDS
-from data.store.database import Database, Error
-from data.store.texts import TRACKER, info_of, texts_of
-from data.store.write import Put, Told, put
+from data.store import schema
+from data.store.database import connect
+from data.store.texts import TRACKER, info_of, refuse_market, texts_of
+from data.store.write import WRITE_SECONDS, Put, Told, put
 from data.times import TimeError, TimeRule, parse
 from serving.problem import Fault, Problem, RequestError, refuse
 
@@ -73,15 +75,18 @@ class Tally:
 
 @dataclass(frozen=True)
 class Intake:
-    """Takes what is told to one store; at most `max_rows` in a request."""
+    """Takes what is told to the store of a market (null: of any); at most `max_rows` in a request."""
 
-    url: str
+    url: str = field(repr=False)
     max_rows: int
+    market: str | None = None
 
     @cached_property
     def _about(self) -> tuple[DatasetInfo, TrackerFile]:
         """The store's market, and how its events are read."""
-        with Database(self.url) as db:
+        with connect(self.url) as db, db.reading(WRITE_SECONDS):
+            schema.refuse_other(db)
+            refuse_market(db, self.market)
             info, mapping = info_of(db), texts_of(db).get(TRACKER)
         file = tracker_file(mapping, info.name) if mapping is not None else None
         return info, file or TrackerFile(dataset=DatasetSpec(name=info.name, currency=info.currency))
@@ -128,7 +133,7 @@ class Intake:
 
     def _put(self, told: Told) -> Put:
         def write() -> Put:
-            with Database(self.url) as db:
+            with connect(self.url) as db:
                 return put(db, told)
 
         return self._stored(write)
@@ -136,7 +141,7 @@ class Intake:
     def _stored(self, act: Callable[[], _T]) -> _T:
         try:
             return act()
-        except Error:
+        except LeadliftError:
             raise RequestError(
                 Problem(503, "The store cannot be written now. Nothing was stored; send it again.")
             ) from None

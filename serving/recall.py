@@ -7,7 +7,9 @@ the caller's to answer for.
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,28 +18,31 @@ from numpy.typing import NDArray
 
 from data.consent import SCORING, TRACKING
 from data.dataset import ExtraColumn, People
+from data.errors import StoreError
 from data.records import CONSENT, NULL_TIME, Coded, Columns, concat, filled, take
 from data.store import schema
-from data.store.database import READ_BUSY_SECONDS, Database
-from data.store.database import Error as StoreError
+from data.store.database import READ_BUSY_SECONDS, Database, connect
 from data.store.reader import Reader
+from data.store.texts import refuse_market
 from features.beside import Beside
 from features.leads import leads_at
 from serving.known import Known
 
 I64 = NDArray[np.int64]
-__all__ = ["Recall", "StoreError"]
 
 READ_SECONDS = 0.5  # an answer does not wait longer for the store
+REST_SECONDS = 5.0  # a store that took longer to be opened, in vain, is left alone for so long
 
 
 @dataclass(frozen=True)
 class Recall:
-    """Completes requests from one store; each thread has a connection of its own."""
+    """Completes requests from the store of a market (null: of any); each thread has a connection of its own."""
 
-    url: str
+    url: str = field(repr=False)
     require_consent: bool = False
+    market: str | None = None
     _own: threading.local = field(default_factory=threading.local, repr=False, compare=False)
+    _rests: list[float] = field(default_factory=lambda: [-math.inf], repr=False, compare=False)
 
     def complete(self, known: Known, extra: tuple[ExtraColumn, ...], context: bool) -> Known:
         """`known` with what the store knows of its leads and visitors.
@@ -49,8 +54,8 @@ class Recall:
 
         Raises
         ------
-        StoreError, InputError
-            where the store cannot be read in time, is gone or of another version.
+        LeadliftError
+            where the store cannot be read in time, is gone or of another version or market.
         """
         lead_ids = list(dict.fromkeys(i for i in known.lead_ids if i is not None))
         visitor_ids = list(dict.fromkeys(v for v, lead in self._visitors(known) if v is not None))
@@ -62,6 +67,7 @@ class Recall:
                 people = reader.people(lead_ids, context)
                 visits, linked = reader.visits(visitor_ids)
         except StoreError:
+            reader.db.close()
             del self._own.db  # the next request opens it anew
             raise
         place = {lead_id: i for i, lead_id in enumerate(lead_ids)}
@@ -93,9 +99,22 @@ class Recall:
     def _database(self) -> Database:
         found: Database | None = getattr(self._own, "db", None)
         if found is None:
-            found = Database(self.url, wait=READ_BUSY_SECONDS)
-            schema.refuse_other(found)
-            self._own.db = found
+            found = self._own.db = self._opened()
+        return found
+
+    def _opened(self) -> Database:
+        started = time.monotonic()
+        if started < self._rests[0]:
+            raise StoreError("The store did not answer a moment ago; it is left alone.")
+        try:
+            found = connect(self.url, wait=READ_BUSY_SECONDS)
+            with found.reading(READ_SECONDS):
+                schema.refuse_other(found)
+                refuse_market(found, self.market)
+        except StoreError:
+            if time.monotonic() - started > READ_SECONDS:
+                self._rests[0] = time.monotonic() + REST_SECONDS
+            raise
         return found
 
 

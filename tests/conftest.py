@@ -24,11 +24,13 @@ from data.lake import Lake, write_lake
 from data.packaged import content_text, rules_text, source_categories
 from data.records import DAY, EVENT_TYPES, NULL_TIME, Coded, Columns
 from data.settings import Settings, load_settings
+from data.store.database import url_of
 from features.build import FeatureSet, build_features, fit_feature_set
 from features.catalog import CONTEXT, families_for
 from features.golden import DIGESTS
 from serving.cli import main
 from serving.known import of_people
+from tests import postgres as postgres_server
 from training import registry
 from training.bundle import Bundle, canary_text, make_bundle
 from training.calibration import Isotonic, Sigmoid, Spread, to_json
@@ -229,6 +231,22 @@ def client(market: Market) -> Iterator[Any]:
             patch.setenv("LEADLIFT_MARKET", market.name)
             testing = running.enter_context(TestClient(LeadliftService.to_asgi(), base_url="http://127.0.0.1"))
         yield testing
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
+    """A PostgreSQL: postgres(name) makes an empty schema and gives its URL, with a password that must appear nowhere."""
+    with postgres_server.running(tmp_path_factory.mktemp("postgres")) as fresh:
+        yield fresh
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], str]:
+    """Where stores can be, on either database: place(name) is the URL of one that is not made yet."""
+    if request.param == "sqlite":
+        return lambda name: url_of(tmp_path / f"{name}.db")
+    fresh: Callable[[str], str] = request.getfixturevalue("postgres")
+    return fresh
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-HEAVY = ("pandas", "pyarrow", "lightgbm", "sklearn", "mlflow", "plotly", "scipy")
+HEAVY = ("pandas", "pyarrow", "lightgbm", "sklearn", "mlflow", "plotly", "scipy", "psycopg")
 PROGRAM = f"""
 import sys
 import serving.service

@@ -65,7 +65,7 @@ def test_every_value_has_an_origin(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     found = {s.name: s for s in origins(config)}
     assert found["home"].origin == "environment LEADLIFT_HOME"
     assert found["mlflow.tracking_uri"].origin == str(config)
-    assert found["mlflow.tracking_uri"].value == "postgresql://***@host/db"
+    assert found["mlflow.tracking_uri"].value == "postgresql://me@host/db"
     assert found["serving.port"].origin == "default"
 
 

@@ -23,7 +23,7 @@ from data.records import DAY, NULL_TIME, Coded, Columns
 from data.settings import Settings
 from data.store import schema
 from data.store.copies import read_folder, write_folder
-from data.store.database import Database, url_of
+from data.store.database import connect, url_of
 from data.store.store import Store, backup, faults, make
 from features.beside import past_at
 from serving.champion import champion, scorer_of
@@ -43,9 +43,17 @@ FULL = Wants(detail=True)
 LATE = 1_790_000_000_000_000
 
 
-def new_store(folder: Path, mapping: Path | None = None, name: str = "store") -> str:
-    url = url_of(folder / f"{name}.db")
-    plan = tracker_mapping(mapping, None, folder) if mapping else None
+Place = Callable[[str], str]
+
+
+def files_in(folder: Path) -> Place:
+    """Stores in files."""
+    return lambda name: url_of(folder / f"{name}.db")
+
+
+def new_store(place: Place, mapping: Path | None = None, name: str = "store") -> str:
+    url = place(name)
+    plan = tracker_mapping(mapping, None, mapping.parent) if mapping else None
     make(url, DatasetInfo(name="calls", buckets=4), plan)
     return url
 
@@ -81,7 +89,7 @@ def test_calls_told_in_any_order_score_as_the_same_calls_imported(
     calls = drawn_calls(seed)
     file, mapping = write_calls(tmp_path, calls)
     imported = Lake(track("segment", [file], mapping).path)
-    url = new_store(tmp_path, mapping)
+    url = new_store(files_in(tmp_path), mapping)
     random.Random(seed).shuffle(calls)
     tell(url, calls)
     desk = Desk(scorer, recall=Recall(url))
@@ -98,17 +106,17 @@ def test_the_order_and_the_size_of_batches_make_no_difference(tmp_path: Path) ->
     mapping = write_calls(tmp_path, calls)[1]
     digests = []
     for turn, size in enumerate((1000, 7, 1)):
-        url = new_store(tmp_path, mapping, f"s{turn}")
+        url = new_store(files_in(tmp_path), mapping, f"s{turn}")
         random.Random(turn).shuffle(calls)
         tell(url, calls, size)
         digests.append(Store(url).info.digest)
     assert len(set(digests)) == 1
 
 
-def test_a_batch_told_again_changes_nothing(tmp_path: Path) -> None:
+def test_a_batch_told_again_changes_nothing(tmp_path: Path, place: Place) -> None:
     calls = drawn_calls(5)
     mapping = write_calls(tmp_path, calls)[1]
-    url = new_store(tmp_path, mapping)
+    url = new_store(place, mapping)
     (first,) = tell(url, calls, 1000)
     before = Store(url).info.digest
     (again,) = tell(url, calls, 1000)
@@ -117,10 +125,10 @@ def test_a_batch_told_again_changes_nothing(tmp_path: Path) -> None:
     assert Store(url).info.digest == before
 
 
-def test_every_row_is_accounted_for_and_rejects_name_index_and_reason(tmp_path: Path) -> None:
+def test_every_row_is_accounted_for_and_rejects_name_index_and_reason(place: Place) -> None:
     good = {"messageId": "a", "type": "page", "anonymousId": "v", "timestamp": "2026-03-02T10:00:00Z"}
     rows = [good, good, {**good, "messageId": None}, {**good, "timestamp": "soon"}, 7, {**good, "anonymousId": None}]
-    done = json.loads(Intake(new_store(tmp_path), 100).events({"batch": rows}))
+    done = json.loads(Intake(new_store(place), 100).events({"batch": rows}))
     assert done == {
         "read": 6, "accepted": 1, "duplicate": 1, "rejected": 4, "passed_over": 0, "rejects": [
             {"index": 2, "reason": "missing_value", "field": "event_id"},
@@ -131,8 +139,8 @@ def test_every_row_is_accounted_for_and_rejects_name_index_and_reason(tmp_path: 
     }  # fmt: skip
 
 
-def test_an_event_counts_in_the_next_call(tmp_path: Path, scorer: Scorer) -> None:
-    url = new_store(tmp_path)
+def test_an_event_counts_in_the_next_call(place: Place, scorer: Scorer) -> None:
+    url = new_store(place)
     desk = Desk(scorer, recall=Recall(url), intake=Intake(url, 100))
     told = {"type": "identify", "messageId": "i", "userId": "L", "anonymousId": "v", "timestamp": "2026-03-02T10:00:00Z",
             "traits": {"title": "CEO"}}  # fmt: skip
@@ -150,10 +158,10 @@ def test_an_event_counts_in_the_next_call(tmp_path: Path, scorer: Scorer) -> Non
 
 # -- a folder in a store ---------------------------------------------------------------------------------------------
 @pytest.fixture
-def stored_market(market: Any, tmp_path: Path) -> str:
-    url = url_of(tmp_path / "market.db")
+def stored_market(market: Any, place: Place) -> str:
+    url = place("market")
     make(url, market.dataset.info)
-    with Database(url) as db:
+    with connect(url) as db:
         read_folder(db, market.dataset.path)
     return url
 
@@ -175,7 +183,7 @@ def test_a_batch_gives_what_single_requests_give(market: Any, stored_market: str
 
 
 def test_a_store_written_to_a_folder_has_the_same_people(market: Any, stored_market: str, tmp_path: Path) -> None:
-    with Database(stored_market) as db:
+    with connect(stored_market) as db:
         write_folder(db, tmp_path / "again")
     again = Lake(tmp_path / "again")
     assert again.info.counts == market.dataset.info.counts
@@ -227,11 +235,11 @@ def merged_and_consenting(folder: Path) -> Lake:
 
 
 @pytest.mark.parametrize("required", [True, False])
-def test_merges_and_consents_count_as_in_a_folder(required: bool, tmp_path: Path, scorer: Scorer) -> None:
+def test_merges_and_consents_count_as_in_a_folder(required: bool, tmp_path: Path, place: Place, scorer: Scorer) -> None:
     lake = merged_and_consenting(tmp_path / "lake")
-    url = url_of(tmp_path / "m.db")
+    url = place("m")
     make(url, lake.info)
-    with Database(url) as db:
+    with connect(url) as db:
         read_folder(db, lake.path)
     desk = Desk(scorer, recall=Recall(url, required))
     for days in (1, 26, 35):
@@ -261,8 +269,8 @@ def test_what_the_request_brings_wins_column_by_column(market: Any, stored_marke
     assert title.texts() == ["Intern"]
 
 
-def test_an_event_that_both_tell_counts_once(tmp_path: Path, scorer: Scorer) -> None:
-    url = new_store(tmp_path)
+def test_an_event_that_both_tell_counts_once(place: Place, scorer: Scorer) -> None:
+    url = new_store(place)
     desk = Desk(scorer, recall=Recall(url))
     view = {"messageId": "p", "type": "page", "userId": "L", "timestamp": "2026-03-02T10:00:00Z",
             "properties": {"url": "https://www.example.com/pricing"}}  # fmt: skip
@@ -279,9 +287,9 @@ def test_an_event_that_both_tell_counts_once(tmp_path: Path, scorer: Scorer) -> 
 
 
 def test_a_visitor_of_whom_nothing_else_is_known_counts_for_the_lead_it_is_named_with(
-    tmp_path: Path, scorer: Scorer
+    place: Place, scorer: Scorer
 ) -> None:
-    url = new_store(tmp_path)
+    url = new_store(place)
     desk = Desk(scorer, recall=Recall(url))
     view = {"messageId": "p", "type": "page", "anonymousId": "v", "timestamp": "2026-03-02T10:00:00Z"}
     tell(url, [view])
@@ -308,8 +316,8 @@ def test_a_visitor_of_whom_nothing_else_is_known_counts_for_the_lead_it_is_named
 
 
 # -- outcomes --------------------------------------------------------------------------------------------------------
-def test_outcomes_are_labels_once_each(tmp_path: Path) -> None:
-    url = new_store(tmp_path)
+def test_outcomes_are_labels_once_each(place: Place) -> None:
+    url = new_store(place)
     intake = Intake(url, 100)
     won = {"lead_id": "L", "kind": "converted", "occurred_at": "2026-03-02T10:00:00+01:00", "value": 120.5}
     lost = {"lead_id": "M", "kind": "rejected", "occurred_at": "2026-03-02T10:00:00Z", "reason": "no_budget"}
@@ -327,9 +335,9 @@ def test_outcomes_are_labels_once_each(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_nothing_of_a_row_is_repeated(tmp_path: Path) -> None:
+def test_nothing_of_a_row_is_repeated(place: Place) -> None:
     secret = "jane.doe@example.com"
-    intake = Intake(new_store(tmp_path), 100)
+    intake = Intake(new_store(place), 100)
     row = {"messageId": [secret], "type": secret, "userId": {secret: 1}, "timestamp": secret, secret: secret}
     said = intake.events({"batch": [row, secret, {"type": "identify", "messageId": "x", "userId": "u", "timestamp":
            "2026-03-02T10:00:00Z", "traits": {"email": "jane.doe"}}]})  # fmt: skip
@@ -353,7 +361,7 @@ if when == "after":
     import serving.intake
     serving.intake.Tally.body = die
 else:
-    write._put_call = die  # events are written by then, nothing is committed
+    write._put_calls = die  # events are written by then, nothing is committed
 calls = [{"messageId": f"m{i}", "type": "page", "anonymousId": "v", "timestamp": "2026-03-02T10:00:00Z"} for i in range(50)]
 calls.append({"messageId": "i", "type": "identify", "userId": "L", "timestamp": "2026-03-02T10:00:00Z"})
 Intake(url, 100).events({"batch": calls})
@@ -362,12 +370,12 @@ Intake(url, 100).events({"batch": calls})
 
 @pytest.mark.parametrize(("when", "kept"), [("before", 0), ("after", 50)])
 def test_a_kill_keeps_a_batch_whole_or_not_at_all_and_sending_it_again_completes_it(
-    when: str, kept: int, tmp_path: Path
+    when: str, kept: int, place: Place
 ) -> None:
-    url = new_store(tmp_path)
+    url = new_store(place)
     died = subprocess.run([sys.executable, "-c", CRASH, when, url], check=False)
     assert died.returncode == -9
-    with Database(url) as db:
+    with connect(url) as db:
         assert db.rows("SELECT count(*) FROM events") == [(kept,)]
     calls = [
         {"messageId": f"m{i}", "type": "page", "anonymousId": "v", "timestamp": "2026-03-02T10:00:00Z"}
@@ -381,10 +389,10 @@ def test_a_kill_keeps_a_batch_whole_or_not_at_all_and_sending_it_again_completes
 def test_a_store_that_does_not_answer_leaves_the_request_and_a_warning(
     tmp_path: Path, scorer: Scorer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = new_store(tmp_path)
+    url = new_store(files_in(tmp_path))
     tell(url, drawn_calls(1))
     monkeypatch.setattr("serving.recall.READ_SECONDS", -1.0)
-    monkeypatch.setattr("data.store.database._STEPS", 1)
+    monkeypatch.setattr("data.store.sqlite._STEPS", 1)
     slow = Desk(scorer, recall=Recall(url)).score({"lead_id": "L1", "title": "CEO"}, Wants(), LATE)
     gone = Desk(scorer, recall=Recall(url_of(tmp_path / "none.db"))).score(
         {"lead_id": "L1", "title": "CEO"}, Wants(), LATE
@@ -395,20 +403,20 @@ def test_a_store_that_does_not_answer_leaves_the_request_and_a_warning(
 
 
 def test_a_store_that_is_locked_refuses_and_stores_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    url = new_store(tmp_path)
-    monkeypatch.setattr("data.store.database.Database.__init__.__defaults__", (False, 0.05))
-    with Database(url) as other, other.writing():
+    url = new_store(files_in(tmp_path))
+    monkeypatch.setattr("data.store.database.connect.__defaults__", (False, 0.05))
+    with connect(url) as other, other.writing():
         with pytest.raises(RequestError) as refused:
             tell(url, drawn_calls(1))
         assert refused.value.problem.status == 503
-    with Database(url) as db:
+    with connect(url) as db:
         assert db.rows("SELECT count(*) FROM events") == [(0,)]
 
 
 # -- versions, copies ------------------------------------------------------------------------------------------------
-def test_a_store_of_another_version_is_refused_everywhere(tmp_path: Path, market: Any) -> None:
-    url = new_store(tmp_path)
-    with Database(url) as db:
+def test_a_store_of_another_version_is_refused_everywhere(tmp_path: Path, place: Place, market: Any) -> None:
+    url = new_store(place)
+    with connect(url) as db:
         db.run("UPDATE store_schema SET version = 7")
     for act in (lambda: open_dataset(url), lambda: make(url, DatasetInfo(name="m")), lambda: faults(url),
                 lambda: backup(url, tmp_path / "copy.db")):  # fmt: skip
@@ -420,11 +428,11 @@ def test_a_store_of_another_version_is_refused_everywhere(tmp_path: Path, market
     assert "store_unavailable" in desk.scorer.warnings
 
 
-def test_each_version_is_reached_from_the_one_before_with_its_rows(tmp_path: Path) -> None:
+def test_each_version_is_reached_from_the_one_before_with_its_rows(place: Place) -> None:
     """Of one version there is nothing to reach yet: a second one is tested here by itself."""
     for start in range(1, schema.VERSION + 1):
-        url = url_of(tmp_path / f"v{start}.db")
-        with Database(url, create=True) as db:
+        url = place(f"v{start}")
+        with connect(url, create=True) as db:
             assert schema.migrate(db, to=start) == (0, start)
             db.run("INSERT INTO outcomes VALUES ('o', 'L', NULL, 1, 'lost', NULL, NULL)")
             assert schema.migrate(db) == (start, schema.VERSION)
@@ -443,16 +451,16 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
             make(url_of(tmp_path / name), DatasetInfo(name="m"))
     with pytest.raises(InputError, match="expected a store, got no file"):
         open_dataset(url_of(tmp_path / "none.db"))
-    with pytest.raises(UsageError, match="one of postgresql://") as refused:
-        open_dataset("postgresql://user:secret@host/db")
+    with pytest.raises(UsageError, match="one of mysql://") as refused:
+        open_dataset("mysql://user:secret@host/db")
     assert "secret" not in str(refused.value)
 
 
 def test_a_broken_file_is_found(tmp_path: Path) -> None:
-    url = new_store(tmp_path)
+    url = new_store(files_in(tmp_path))
     tell(url, drawn_calls(2, 2000), 3000)
     assert faults(url) == []
-    with Database(url) as db:
+    with connect(url) as db:
         db.rows("PRAGMA wal_checkpoint(TRUNCATE)")
     file = tmp_path / "store.db"
     raw = bytearray(file.read_bytes())
@@ -461,14 +469,14 @@ def test_a_broken_file_is_found(tmp_path: Path) -> None:
     assert faults(url)
 
 
-def test_a_backup_is_the_store_at_one_moment(tmp_path: Path) -> None:
-    url = new_store(tmp_path)
+def test_a_backup_is_the_store_at_one_moment(tmp_path: Path, place: Place) -> None:
+    url = new_store(place)
     tell(url, drawn_calls(3))
-    with Database(url) as writing, writing.writing():
+    with connect(url) as writing, writing.writing():
         writing.run("DELETE FROM events")
         backup(url, tmp_path / "copy.db")
     assert faults(url_of(tmp_path / "copy.db")) == []
-    with Database(url_of(tmp_path / "copy.db")) as copy, Database(url) as db:
+    with connect(url_of(tmp_path / "copy.db")) as copy, connect(url) as db:
         assert copy.rows("SELECT count(*) FROM events") != [(0,)]
         assert db.rows("SELECT count(*) FROM events") == [(0,)]
 

@@ -81,7 +81,7 @@ def test_a_store_is_made_checked_and_copied(leadlift_at: Callable[[], Any], tmp_
     code, _, said = leadlift("store", "backup", url, "--to", str(tmp_path / "b.db"))
     assert (code, "expected a new file" in said) == (2, True)
     assert leadlift("store", "check", f"sqlite:///{tmp_path}/none.db")[0] == 1
-    code, _, said = leadlift("store", "check", "postgresql://u:hush@h/d")
+    code, _, said = leadlift("store", "check", "mysql://u:hush@h/d")
     assert (code, "hush" in said) == (2, False)
 
 

@@ -134,7 +134,7 @@ def looks_of(dataset: Dataset, question: Question) -> Frame:
         left_out.update(out)
     if not offset:
         raise InputError.of(
-            where=str(dataset.path), expected="leads", got="none", remedy="Import leads first: leadlift import."
+            where=dataset.place, expected="leads", got="none", remedy="Import leads first: leadlift import."
         )
     frame = Frame(*(np.concatenate(column) for column in zip(*parts, strict=True)))
     return replace(frame, left_out=dict(left_out), converted=converted)
@@ -204,7 +204,7 @@ def _refuse_one_class(frame: Frame, dataset: Dataset, question: Question) -> Non
         return
     got = "no final label at all" if not len(known) else f"{len(known)} labels that are all {int(known[0])}"
     raise InputError.of(
-        where=f"{dataset.path}, target {question.target}", expected="some that converted and some that did not", got=got,
+        where=f"{dataset.place}, target {question.target}", expected="some that converted and some that did not", got=got,
         remedy="Import outcomes of this target, or a longer history, and train again.",
     )  # fmt: skip
 

@@ -108,7 +108,7 @@ def refuse_without_times(dataset: Dataset) -> None:
     """A table without times has no paths: an InputError."""
     if not dataset.info.has_times:
         raise InputError.of(
-            where=str(dataset.path), expected="events with times", got="a table without times",
+            where=dataset.place, expected="events with times", got="a table without times",
             remedy="Paths need a tracker's events: leadlift import.",
         )  # fmt: skip
 

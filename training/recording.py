@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from data.dataset import lasting
 from training import figures, registry, tracking
 from training.evaluate import reliability
 from training.judging import Judgement
@@ -19,7 +20,7 @@ def record(work: Work, training: Training) -> Training:
     settings, request, bundle = work.settings, work.request, training.bundle
     report = training.document(request.seed) | {"dataset": work.dataset.info.digest}
     # Where the data lies is for this home alone: neither bundle nor MLflow name a path.
-    folder = registry.keep(settings.home, bundle, report | {"dataset_path": str(work.dataset.path.resolve())})
+    folder = registry.keep(settings.home, bundle, report | {"dataset_path": lasting(work.dataset.place)})
     registry.keep_rules(settings.home, request.market, bundle.files["rules.yaml"])
     uri = tracking.tracking_uri(settings.mlflow.tracking_uri, settings.home)
     number = tracking.log(

@@ -49,7 +49,7 @@ def rules_in_force(file: Path | None, dataset: Dataset | None, home: Path, marke
     if file is not None:
         return read_rules(file), str(file)
     if dataset is not None and (text := dataset.rules_text()):
-        name = f"{dataset.path}/rules.yaml"
+        name = f"{dataset.place}/rules.yaml"
         return Rules.from_yaml(text, name), name
     if market and (text := registry.home_rules(home, market)):
         return Rules.from_yaml(text, f"points of market {market}"), f"points of market {market}"

@@ -20,9 +20,10 @@ from data.lake import Lake
 from data.lake_merge import TOLD
 from data.lake_write import LakeWriter
 from data.records import CONSENT, EVENT, LEAD, LINK, OUTCOME, RECORDS, SPEND, Column, Columns, filled
-from data.store.database import Database
-from data.store.rows import LEAD_COLUMNS, Row, call_of, changes, columns_of, each_once, lead_row
+from data.store.database import Database, Row
+from data.store.rows import LEAD_COLUMNS, call_of, changes, columns_of, each_once, lead_row
 from data.store.texts import DATASET, TRACKER, info_of, put_texts, texts_of
+from data.store.transfer import refuse_filled
 from data.store.write import EVENT_COLUMNS, IDENTIFY_COLUMNS, OUTCOME_COLUMNS, outcome_id
 
 _BATCH = 50_000
@@ -43,7 +44,7 @@ def write_folder(db: Database, target: Path) -> bool:
 
 def _records(db: Database, info: DatasetInfo) -> Iterator[tuple[str, Columns]]:
     events = _select(db, "events", EVENT_COLUMNS, "event_id")
-    links = _select(db, "known_links", [c.name for c in LINK.columns], "visitor_id, known_from, lead_id, kind")
+    links = _select(db, "known_links", [c.name for c in LINK.columns], "visitor_id", "known_from")
     outcomes = each_once(_select(db, "outcomes", OUTCOME_COLUMNS, "outcome_id"))
     yield from _batches("events", events, EVENT.columns)
     yield from _batches("links", changes(links), LINK.columns)
@@ -64,8 +65,10 @@ def _lead_batches(db: Database, info: DatasetInfo) -> Iterator[tuple[str, Column
         yield "leads", {**cells, TOLD: np.array([TOLD in r for r in some])}
 
 
-def _select(db: Database, table: str, names: Sequence[str], order: str) -> Iterator[Row]:
-    return iter(db.run(f"SELECT {','.join(names)} FROM {table} ORDER BY {order}"))
+def _select(db: Database, table: str, names: Sequence[str], *first: str) -> Iterator[Row]:
+    """In the order of some columns and then of all, so that it does not matter where the database keeps a row."""
+    order = [*first, *(f"{name} NULLS FIRST" for name in names if name not in first)]
+    return db.stream(f"SELECT {','.join(names)} FROM {table} ORDER BY {','.join(order)}")
 
 
 def _batches(record: str, rows: Any, columns: Sequence[Column]) -> Iterator[tuple[str, Columns]]:
@@ -100,7 +103,7 @@ def read_folder(db: Database, source: Path) -> dict[str, int]:
             remedy="Train on the folder; a store is for what happens.",
         )  # fmt: skip
     with db.writing():
-        _refuse_filled(db, lake.info)
+        refuse_filled(db)
         counts = {name: _fill(db, lake, name, take) for name, take in _TAKES.items()}
         put_texts(db, {DATASET: dataset_file.dump(_bare(lake.info)), **_texts(lake)})
     return counts
@@ -108,17 +111,6 @@ def read_folder(db: Database, source: Path) -> dict[str, int]:
 
 def _bare(info: DatasetInfo) -> DatasetInfo:
     return replace(info, digest="", counts={}, generation=0, latest_arrival=None)
-
-
-def _refuse_filled(db: Database, info: DatasetInfo) -> None:
-    filled_with = next(
-        (t for t in ("events", "leads", "identifies", "outcomes") if db.rows(f"SELECT 1 FROM {t} LIMIT 1")), None
-    )
-    if filled_with is not None:
-        raise InputError.of(
-            where=str(db.path), expected="a store without rows", got=f"one with {filled_with}",
-            remedy="Import into a new store; what comes later comes by POST /v1/events.",
-        )  # fmt: skip
 
 
 def _texts(lake: Lake) -> dict[str, str]:

@@ -1,80 +1,98 @@
-"""A store's database by URL. Only this file knows SQLite; another database would be a second class with these methods.
+"""A store's database by URL: what SQLite (`sqlite.py`) and PostgreSQL (`postgres.py`) have in common.
 
-`sqlite:///store.db` is a path from the working folder, `sqlite:////var/lib/store.db` one from the root.
+    sqlite:///store.db                  a path from the working folder; sqlite:////var/lib/store.db one from the root
+    postgresql://user@host:5432/shop    the tables lie in the first schema of the connection's search_path; the password
+                                        is better left to PGPASSWORD or ~/.pgpass
+
+Statements are plain SQL with `?` for values. Whatever the database says against one is a StoreError.
 """
 
 from __future__ import annotations
 
-import sqlite3
-import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from data.errors import InputError, UsageError
-from data.files import sync
+from data.errors import StoreError, UsageError
+from data.redact import without_password
 
-PREFIX = "sqlite:///"
+SQLITE, POSTGRES = "sqlite:///", "postgresql://"
 BUSY_SECONDS = 5.0  # how long a writer waits for another one
 READ_BUSY_SECONDS = 0.2
-_STEPS = 5_000  # of SQLite's machine, between two looks at the deadline
 _PARAMETERS = 500  # in one statement
 
-Error = sqlite3.Error
+Row = tuple[Any, ...]
 
 
-def is_store(name: object) -> bool:
-    """Does this name a store rather than a folder?"""
-    return isinstance(name, str) and "://" in name
+def connect(url: str, create: bool = False, wait: float = BUSY_SECONDS) -> Database:
+    """A connection of its own; a context manager.
 
-
-def path_of(url: str) -> Path:
-    """The file of a store.
+    Parameters
+    ----------
+    create
+        make the file of SQLite where there is none; else an absent one is an InputError.
+    wait
+        seconds a statement waits for another connection.
 
     Raises
     ------
     UsageError
         for a URL of another kind; the URL is not repeated, for it may hold a password.
+    StoreError
+        where the database does not answer.
     """
-    if not url.startswith(PREFIX) or len(url) == len(PREFIX):
-        got = url.partition("://")[0]
-        raise UsageError(f"store: expected a URL such as sqlite:///store.db, got one of {got}://. Use SQLite.")
-    return Path(url.removeprefix(PREFIX))
+    if _kind(url) == SQLITE:
+        from data.store.sqlite import Sqlite
+
+        return Sqlite(path_of(url), create, wait)
+    from data.store.postgres import Postgres
+
+    return Postgres(url, wait)
+
+
+def place_of(url: str) -> str:
+    """Where a store is, for messages and to open it again: its file, or its URL without a password."""
+    return str(path_of(url)) if _kind(url) == SQLITE else without_password(url)
+
+
+def name_of(url: str) -> str:
+    """What a store is called: its file without the ending, or its database."""
+    if _kind(url) == SQLITE:
+        return path_of(url).stem
+    return without_password(url).removeprefix(POSTGRES).partition("?")[0].partition("/")[2]
+
+
+def path_of(url: str) -> Path:
+    """The file of an SQLite store."""
+    return Path(url.removeprefix(SQLITE))
 
 
 def url_of(path: Path) -> str:
     """The URL of a file, from the root."""
-    return PREFIX + str(path.absolute())
+    return SQLITE + str(path.absolute())
 
 
-class Database:
-    """One connection. Use as a context manager; a thread has its own.
+def is_file(url: str) -> bool:
+    """Is this the URL of an SQLite store?"""
+    return _kind(url) == SQLITE
 
-    Parameters
-    ----------
-    create
-        make the file where there is none; else an absent one is an InputError.
-    wait
-        seconds a statement waits for another process.
-    """
 
-    def __init__(self, url: str, create: bool = False, wait: float = BUSY_SECONDS) -> None:
-        self.path = path_of(url)
-        if create:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        elif not self.path.is_file():
-            raise InputError.of(
-                where=str(self.path), expected="a store", got="no file", remedy="Make one with leadlift store migrate."
-            )
-        self._connection = sqlite3.connect(self.path, timeout=wait, isolation_level=None, check_same_thread=False)
-        try:
-            # Written ahead, so that readers never wait; synchronous: what was committed survives a power cut.
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
-        except sqlite3.DatabaseError as bad:
-            self.close()
-            raise _unreadable(self.path, bad) from None
+def _kind(url: str) -> str:
+    for prefix in (SQLITE, POSTGRES):
+        if url.startswith(prefix) and url != prefix:
+            return prefix
+    got = url.partition("://")[0]
+    raise UsageError(
+        f"store: expected a URL such as {SQLITE}store.db or {POSTGRES}user@host/name, got one of {got}://. Use one of these."
+    )
+
+
+class Database(ABC):
+    """One connection. Use as a context manager; a thread has its own. `place`: where it is, for messages."""
+
+    place: str
 
     def __enter__(self) -> Database:
         return self
@@ -82,53 +100,69 @@ class Database:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def close(self) -> None:
-        self._connection.close()
+    @abstractmethod
+    def close(self) -> None: ...
 
-    def run(self, statement: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
-        return self._connection.execute(statement, values)
+    @abstractmethod
+    def run(self, statement: str, values: Sequence[Any] = ()) -> None: ...
 
-    def rows(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        return self._connection.execute(statement, values).fetchall()
+    @abstractmethod
+    def rows(self, statement: str, values: Sequence[Any] = ()) -> list[Row]: ...
 
-    def rows_among(self, statement: str, values: Iterable[Any]) -> list[tuple[Any, ...]]:
-        """The rows of a statement with `IN ({})`, asked for so many values at a time."""
-        asked, found = list(values), []
-        for start in range(0, len(asked), _PARAMETERS):
-            some = asked[start : start + _PARAMETERS]
-            found += self.rows(statement.format(",".join("?" * len(some))), some)
-        return found
+    @abstractmethod
+    def stream(self, statement: str) -> Iterator[Row]:
+        """The rows of a large answer one by one; until the last one the connection does nothing else."""
 
+    @abstractmethod
     def add(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-        places = ",".join("?" * len(columns))
-        self._connection.executemany(f"INSERT INTO {table} ({','.join(columns)}) VALUES ({places})", rows)
+        """New rows, in bulk."""
+
+    @abstractmethod
+    def columns(self, table: str) -> list[str]: ...
+
+    @abstractmethod
+    def tables(self) -> set[str]: ...
+
+    @abstractmethod
+    def faults(self) -> list[str]:
+        """What the database itself finds broken."""
+
+    @abstractmethod
+    def _begin(self, writes: bool, seconds: float | None) -> None: ...
+
+    @abstractmethod
+    def _end(self, keep: bool) -> None: ...
+
+    def rows_among(self, statement: str, values: Iterable[Any]) -> list[Row]:
+        """The rows of a statement with `IN ({})`, asked for so many values at a time."""
+        return [row for places, some in _some(values) for row in self.rows(statement.format(places), some)]
+
+    def run_among(self, statement: str, values: Iterable[Any]) -> None:
+        """The same for a statement without an answer."""
+        for places, some in _some(values):
+            self.run(statement.format(places), some)
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """All of it or nothing; one writer at a time."""
-        self.run("BEGIN IMMEDIATE")
+    def writing(self, seconds: float | None = None) -> Iterator[None]:
+        """All of it or nothing; one writer at a time. After so many seconds the next statement is a StoreError."""
+        self._begin(True, seconds)
         try:
             yield
         except BaseException:
-            self.run("ROLLBACK")
+            with suppress(StoreError):
+                self._end(keep=False)
             raise
-        self.run("COMMIT")
+        self._end(keep=True)
 
     @contextmanager
     def reading(self, seconds: float | None = None) -> Iterator[None]:
-        """One state of the store, whatever is written meanwhile; after so many seconds a read is an Error."""
-        if seconds is not None:
-            deadline = time.monotonic() + seconds
-            self._connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
-        self.run("BEGIN")
+        """One state of the store, whatever is written meanwhile; after so many seconds a read is a StoreError."""
+        self._begin(False, seconds)
         try:
             yield
         finally:
-            self._connection.set_progress_handler(None, 0)
-            self.run("ROLLBACK")
-
-    def tables(self) -> set[str]:
-        return {name for (name,) in self.rows("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            with suppress(StoreError):
+                self._end(keep=False)
 
     def script(self, text: str) -> None:
         """Several statements inside the transaction that is open; comments are whole lines."""
@@ -136,30 +170,13 @@ class Database:
         for statement in filter(str.strip, plain.split(";")):
             self.run(statement)
 
-    def faults(self) -> list[str]:
-        """What SQLite finds broken in the file."""
-        try:
-            told = [str(text) for (text,) in self.rows("PRAGMA integrity_check")]
-        except sqlite3.DatabaseError as bad:
-            return [str(bad)]
-        return [] if told == ["ok"] else told
-
-    def backup(self, target: Path) -> None:
-        """A consistent copy while others read and write; it appears under its name when it is whole."""
-        part = target.with_name(f".{target.name}.part")
-        part.unlink(missing_ok=True)
-        try:
-            with closing(sqlite3.connect(part)) as copy:
-                self._connection.backup(copy)
-                copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a log beside it
-            sync(part)
-            part.replace(target)
-            sync(target.absolute().parent)
-        finally:
-            part.unlink(missing_ok=True)
+    def _trouble(self, said: object) -> StoreError:
+        told = " ".join(str(said).split()).rstrip(".")
+        return StoreError(f"{self.place}: expected an answer of the database, got: {told}. Try again, or see to it.")
 
 
-def _unreadable(path: Path, bad: sqlite3.DatabaseError) -> InputError:
-    return InputError.of(
-        where=str(path), expected="an SQLite file", got=str(bad), remedy="Check the URL, or restore a backup."
-    )
+def _some(values: Iterable[Any]) -> Iterator[tuple[str, list[Any]]]:
+    asked = list(values)
+    for start in range(0, len(asked), _PARAMETERS):
+        some = asked[start : start + _PARAMETERS]
+        yield ",".join("?" * len(some)), some

@@ -19,8 +19,8 @@ from data.identity import assign
 from data.merges import handed_on, merges_into, with_merged
 from data.read_accounts import Source, read_accounts
 from data.records import CONSENT, EVENT, LEAD, NULL_TIME, OUTCOME, Column, Columns, filled, take
-from data.store.database import Database
-from data.store.rows import LEAD_COLUMNS, Row, call_of, columns_of, each_once, history, lead_row, told_rows
+from data.store.database import Database, Row
+from data.store.rows import LEAD_COLUMNS, call_of, columns_of, each_once, history, lead_row, told_rows
 from data.store.write import EVENT_COLUMNS, IDENTIFY_COLUMNS, OUTCOME_COLUMNS
 
 I64 = NDArray[np.int64]

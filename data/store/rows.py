@@ -10,8 +10,8 @@ from typing import Any
 from data.dataset import ExtraColumn, stored
 from data.importers.calls import Call, profiles
 from data.records import LEAD, Column, Columns, filled
+from data.store.database import Row
 
-Row = tuple[Any, ...]
 LEAD_COLUMNS = tuple(c.name for c in LEAD.columns)
 _NEVER = -(1 << 63)  # since when a row holds that has no time
 

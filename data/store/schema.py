@@ -9,6 +9,7 @@ from data.errors import InputError
 from data.store.database import Database
 
 VERSION = 1
+OWN = "store_schema"  # the table that says which version it is
 
 
 def version_of(db: Database) -> int:
@@ -22,9 +23,9 @@ def version_of(db: Database) -> int:
     tables = db.tables()
     if not tables:
         return 0
-    if "store_schema" not in tables:
+    if OWN not in tables:
         raise InputError.of(
-            where=str(db.path), expected="a store", got="a database of something else", remedy="Check the URL."
+            where=db.place, expected="a store", got="a database of something else", remedy="Check the URL."
         )
     ((version,),) = db.rows("SELECT version FROM store_schema")
     return int(version)
@@ -58,9 +59,13 @@ def refuse_other(db: Database) -> None:
 
 def missing(db: Database) -> list[str]:
     """Tables that a store of this version has and this one has not."""
-    wanted = [name for v in range(1, VERSION + 1) for name in re.findall(r"CREATE TABLE (\w+)", _sql(v))]
     there = db.tables()
-    return [name for name in wanted if name not in there]
+    return [name for name in names() if name not in there]
+
+
+def names() -> list[str]:
+    """The tables of this version."""
+    return [name for v in range(1, VERSION + 1) for name in re.findall(r"CREATE TABLE (\w+)", _sql(v))]
 
 
 def _sql(version: int) -> str:
@@ -70,5 +75,5 @@ def _sql(version: int) -> str:
 def _other(db: Database, found: int) -> InputError:
     remedy = "Run leadlift store migrate on it." if found < VERSION else "Use the program that made it, or a newer one."
     return InputError.of(
-        where=str(db.path), expected=f"a store of version {VERSION}", got=f"one of version {found}", remedy=remedy
+        where=db.place, expected=f"a store of version {VERSION}", got=f"one of version {found}", remedy=remedy
     )

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 from data import dataset_file
 from data.dataset import DatasetInfo, People, store_url
 from data.store import schema
-from data.store.database import Database, path_of
+from data.store.database import connect, place_of
 from data.store.texts import DATASET, TRACKER, info_of, put_texts, texts_of
+from data.store.transfer import backup_store, copy_store
 
 if TYPE_CHECKING:
     from data.importers.tracker_mapping import TrackerMapping
@@ -30,8 +31,8 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.path = path_of(url)
-        with Database(url) as db:
+        self.place = place_of(url)
+        with connect(url) as db:
             schema.refuse_other(db)
             info_of(db)
 
@@ -43,7 +44,7 @@ class Store:
 
         folder = Path(tempfile.mkdtemp(prefix="leadlift-store-"))
         try:
-            with Database(self.url) as db:
+            with connect(self.url) as db:
                 write_folder(db, folder / "dataset")
             lake = Lake(folder / "dataset")
         except BaseException:
@@ -82,7 +83,7 @@ def open_lake(name: str | Path) -> Lake:
 
 def dataset_toml(url: str) -> str | None:
     """What a store says of itself; None where it says nothing."""
-    with Database(url) as db:
+    with connect(url) as db:
         schema.refuse_other(db)
         return texts_of(db).get(DATASET)
 
@@ -96,9 +97,9 @@ def make(url: str, info: DatasetInfo, mapping: TrackerMapping | None = None) -> 
     Raises
     ------
     InputError
-        for a file of something else, or of a later version.
+        for a file or a database of something else, or of a later version.
     """
-    with Database(url, create=True) as db:
+    with connect(url, create=True) as db:
         versions = schema.migrate(db)
         with db.writing():
             told = {} if DATASET in texts_of(db) else {DATASET: dataset_file.dump(info)}
@@ -110,8 +111,8 @@ def make(url: str, info: DatasetInfo, mapping: TrackerMapping | None = None) -> 
 
 
 def faults(url: str) -> list[str]:
-    """What is wrong with the file of a store of this version; empty where nothing is."""
-    with Database(url) as db:
+    """What is wrong with a store of this version; empty where nothing is."""
+    with connect(url) as db:
         found = db.faults()
         if not found:
             schema.refuse_other(db)
@@ -120,7 +121,14 @@ def faults(url: str) -> list[str]:
 
 
 def backup(url: str, target: Path) -> None:
-    """A consistent copy of a store of this version."""
-    with Database(url) as db:
+    """A consistent copy of a store of this version, in a new file of SQLite."""
+    with connect(url) as db:
         schema.refuse_other(db)
-        db.backup(target)
+        backup_store(db, target)
+
+
+def restore(url: str, target: str) -> dict[str, int]:
+    """All of a store, a backup for one, in a new store; rows by table."""
+    with connect(url) as source, connect(target, create=True) as db:
+        schema.migrate(db)
+        return copy_store(source, db)

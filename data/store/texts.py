@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from data import dataset_file
 from data.dataset import DatasetInfo
-from data.errors import InputError
+from data.errors import InputError, UsageError
 from data.store.database import Database
 
 DATASET, TRACKER = "dataset.toml", "tracker.toml"
@@ -24,6 +24,13 @@ def put_texts(db: Database, texts: Mapping[str, str]) -> None:
         db.add("texts", ("name", "content"), [(name, content)])
 
 
+def refuse_market(db: Database, market: str | None) -> None:
+    """Refuse the store of another market than this one (null: any will do)."""
+    found = info_of(db).name
+    if market not in (None, found):
+        raise UsageError(f"--store: expected a store of market {market}, got one of {found}. Give another URL.")
+
+
 def info_of(db: Database) -> DatasetInfo:
     """What the store is: its market, currency and declared columns.
 
@@ -35,7 +42,7 @@ def info_of(db: Database) -> DatasetInfo:
     text = texts_of(db).get(DATASET)
     if text is None:
         raise InputError.of(
-            where=str(db.path), expected="a store with a market", got="one without",
+            where=db.place, expected="a store with a market", got="one without",
             remedy="Run leadlift store migrate on it.",
         )  # fmt: skip
-    return dataset_file.parse(text, f"{db.path}, {DATASET}")
+    return dataset_file.parse(text, f"{db.place}, {DATASET}")

@@ -18,14 +18,19 @@ def copy(files: Sequence[str], to: str, screen: Screen, options: Sequence[object
     """Copy one dataset into another kind of place; none of the `options` of an import means anything here."""
     source = files[0]
     from_store = "://" in source
-    if len(files) != 1 or from_store == ("://" in to) or not (from_store or Path(source).is_dir()):
+    if len(files) != 1 or not (from_store or Path(source).is_dir()):
         raise UsageError(
             "--to: expected a store and a dataset folder, as in `import sqlite:///store.db --to FOLDER` or "
-            "`import FOLDER --to sqlite:///store.db`, got others. Import files into a folder first."
+            "`import FOLDER --to sqlite:///store.db`, or two stores, got others. Import files into a folder first."
         )
     if any(option is not None for option in options):
         raise UsageError("--to: expected no other option where a store is copied, got some. Leave them out.")
-    counts = _fill(Path(files[0]), to) if "://" in to else _write(files[0], Path(to))
+    if from_store and "://" in to:
+        from data.store.store import restore
+
+        counts = restore(source, to)
+    else:
+        counts = _write(source, Path(to)) if from_store else _fill(Path(source), to)
     screen.table(f"copied to {to}", ("record", "rows"), [(name, f"{n:,}") for name, n in counts.items() if n])
     screen.next_steps(f"leadlift check {to}", f"leadlift train {to} --promote")
     screen.result({"to": to, "counts": counts})
@@ -34,11 +39,11 @@ def copy(files: Sequence[str], to: str, screen: Screen, options: Sequence[object
 def _fill(folder: Path, url: str) -> dict[str, int]:
     from data.lake import Lake
     from data.store.copies import read_folder
-    from data.store.database import Database
+    from data.store.database import connect
     from data.store.store import make
 
     make(url, Lake(folder).info)
-    with Database(url) as db:
+    with connect(url) as db:
         return read_folder(db, folder)
 
 
@@ -46,9 +51,9 @@ def _write(url: str, folder: Path) -> dict[str, int]:
     from data.lake import Lake
     from data.store import schema
     from data.store.copies import write_folder
-    from data.store.database import Database
+    from data.store.database import connect
 
-    with Database(url) as db:
+    with connect(url) as db:
         schema.refuse_other(db)
         write_folder(db, folder)
     return Lake(folder).info.counts

@@ -179,7 +179,7 @@ def _looked_at(
     except LeadliftError as gone:
         screen.say(f"Cannot tell who would change: {gone} Name a dataset with --dataset.")
         return None
-    return look(screen, settings_for(Path(kept), config), bundle, Path(kept), moment)
+    return look(screen, settings_for(kept, config), bundle, kept, moment)
 
 
 def _alias(settings: Settings, market: str, target: str) -> Callable[[str], None]:

@@ -10,7 +10,9 @@ import typer
 from data.errors import InputError, UsageError, Verdict
 from serving.console import JsonOption, Screen
 
-UrlArgument = Annotated[str, typer.Argument(help="The store's URL, such as sqlite:///.leadlift/store.db.")]
+UrlArgument = Annotated[
+    str, typer.Argument(help="The store's URL: sqlite:///.leadlift/store.db, postgresql://user@host/name.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -25,7 +27,8 @@ def register(app: typer.Typer) -> None:
 def migrate(
     url: UrlArgument,
     name: Annotated[
-        str | None, typer.Option(help="A new store's market; default the mapping's, or the file's name.")
+        str | None,
+        typer.Option(help="A new store's market; default the mapping's, or the file's or the database's name."),
     ] = None,
     mapping: Annotated[Path | None, typer.Option(help="How posted events are read: a tracker's mapping file.")] = None,
     as_json: JsonOption = False,
@@ -33,13 +36,14 @@ def migrate(
     """Make a store, or bring one to this program's version; with --mapping also say how its events are read."""
     from data.dataset import DatasetInfo
     from data.importers.tracker_mapping import tracker_mapping
-    from data.store.database import path_of
+    from data.store.database import name_of
     from data.store.store import make
     from serving.commands.tracker import check_texts
 
     screen = Screen(as_json)
-    plan = tracker_mapping(mapping, name, path_of(url).with_suffix(""))
-    check_texts(plan.rules, plan.content, mapping or path_of(url))
+    own = Path(name_of(url))
+    plan = tracker_mapping(mapping, name, own)
+    check_texts(plan.rules, plan.content, mapping or own)
     about = plan.file.dataset
     info = DatasetInfo(name=about.name, timezone=about.timezone or "UTC", currency=about.currency)
     before, after = make(url, info, plan if mapping is not None else None)
@@ -52,7 +56,7 @@ def migrate(
 
 
 def check(url: UrlArgument, as_json: JsonOption = False) -> None:
-    """Is the file whole, and of this program's version? Exit 3 where it is not whole."""
+    """Is the store whole, and of this program's version? Exit 3 where it is not whole."""
     from data.store.schema import VERSION
     from data.store.store import faults
 
@@ -67,16 +71,23 @@ def check(url: UrlArgument, as_json: JsonOption = False) -> None:
 
 def backup(
     url: UrlArgument,
-    to: Annotated[Path | None, typer.Option("--to", help="A new file; default the store's name with the day.")] = None,
+    to: Annotated[
+        Path | None, typer.Option("--to", help="A new file of SQLite; default the store's name with the day.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Copy a store while it is in use."""
+    """Copy a store, as it is at one moment, into a file of SQLite while it is in use.
+
+    The copy is a store: serve or train from it, or bring all of it back with leadlift import sqlite:///COPY --to URL, where
+    URL is a new store, on SQLite or on an empty database (or schema) of PostgreSQL.
+    """
     from datetime import UTC, datetime
 
-    from data.store.database import path_of, url_of
+    from data.store.database import is_file, name_of, path_of, url_of
     from data.store.store import backup as copy
 
-    screen, file = Screen(as_json), path_of(url)
+    screen = Screen(as_json)
+    file = path_of(url) if is_file(url) else Path(f"{name_of(url)}.db")
     target = to or file.with_name(f"{file.stem}-{datetime.now(UTC):%Y%m%d-%H%M%S}{file.suffix}")
     if target.exists():
         raise UsageError(f"--to {target}: expected a new file, got one that is there. Name another.")
@@ -86,5 +97,8 @@ def backup(
         )
     copy(url, target)
     screen.say(f"{target}: a copy of {url}.")
-    screen.next_steps(f"leadlift store check {url_of(target)}")
+    screen.next_steps(
+        f"leadlift store check {url_of(target)}",
+        f"leadlift import {url_of(target)} --to URL   (all of it in a new store)",
+    )
     screen.result({"store": url, "to": str(target)})

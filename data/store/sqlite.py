@@ -1,0 +1,112 @@
+"""A store in a file of SQLite, written ahead, so that readers never wait. Only this file knows SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from data.errors import InputError, StoreError
+from data.files import sync
+from data.store.database import Database, Row
+
+_STEPS = 5_000  # of SQLite's machine, between two looks at the deadline
+
+
+class Sqlite(Database):
+    """One connection to a file."""
+
+    def __init__(self, path: Path, create: bool, wait: float) -> None:
+        self.place = str(path)
+        if create:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        elif not path.is_file():
+            raise InputError.of(
+                where=self.place, expected="a store", got="no file", remedy="Make one with leadlift store migrate."
+            )
+        self._connection = sqlite3.connect(path, timeout=wait, isolation_level=None, check_same_thread=False)
+        try:
+            # Written ahead, so that readers never wait; synchronous: what was committed survives a power cut.
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = FULL")
+        except sqlite3.DatabaseError as bad:
+            self.close()
+            raise _unreadable(self.place, bad) from None
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def run(self, statement: str, values: Sequence[Any] = ()) -> None:
+        with self._asking():
+            self._connection.execute(statement, values)
+
+    def rows(self, statement: str, values: Sequence[Any] = ()) -> list[Row]:
+        with self._asking():
+            return self._connection.execute(statement, values).fetchall()
+
+    def stream(self, statement: str) -> Iterator[Row]:
+        with self._asking():
+            yield from self._connection.execute(statement)
+
+    def add(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        places = ",".join("?" * len(columns))
+        with self._asking():
+            self._connection.executemany(f"INSERT INTO {table} ({','.join(columns)}) VALUES ({places})", rows)
+
+    def columns(self, table: str) -> list[str]:
+        return [name for (name,) in self.rows("SELECT name FROM pragma_table_info(?) ORDER BY cid", [table])]
+
+    def tables(self) -> set[str]:
+        return {name for (name,) in self.rows("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+    def faults(self) -> list[str]:
+        """What SQLite finds broken in the file."""
+        try:
+            told = [str(text) for (text,) in self.rows("PRAGMA integrity_check")]
+        except StoreError as bad:
+            return [str(bad)]
+        return [] if told == ["ok"] else told
+
+    def backup(self, target: Path) -> None:
+        """A consistent copy while others read and write; it appears under its name when it is whole."""
+        part = target.with_name(f".{target.name}.part")
+        part.unlink(missing_ok=True)
+        try:
+            with self._asking(), closing(sqlite3.connect(part)) as copy:
+                self._connection.backup(copy)
+                copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a log beside it
+            sync(part)
+            part.replace(target)
+            sync(target.absolute().parent)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _begin(self, writes: bool, seconds: float | None) -> None:
+        if seconds is not None:
+            deadline = time.monotonic() + seconds
+            self._connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
+        try:
+            self.run("BEGIN IMMEDIATE" if writes else "BEGIN")
+        except StoreError:
+            self._connection.set_progress_handler(None, 0)
+            raise
+
+    def _end(self, keep: bool) -> None:
+        self._connection.set_progress_handler(None, 0)
+        self.run("COMMIT" if keep else "ROLLBACK")
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as bad:
+            raise self._trouble(bad) from None
+
+
+def _unreadable(place: str, bad: sqlite3.DatabaseError) -> InputError:
+    return InputError.of(
+        where=place, expected="an SQLite file", got=str(bad), remedy="Check the URL, or restore a backup."
+    )
