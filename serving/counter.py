@@ -55,5 +55,6 @@ def desk_with_store(scorer: Scorer, settings: Settings) -> Desk:
         url = open_store(settings, scorer.market, scorer.currency)
     except (LeadliftError, Error, OSError) as broken:
         _log.error("the store is not used: %s", broken)
-        return Desk(scorer.warned(STORE_UNAVAILABLE), limits)
-    return Desk(scorer, limits, Recall(url, settings.privacy.require_consent), Intake(url, limits.max_events))
+        return Desk(scorer.warned(STORE_UNAVAILABLE), limits, api=settings.api)
+    recall, intake = Recall(url, settings.privacy.require_consent), Intake(url, limits.max_events)
+    return Desk(scorer, limits, recall, intake, settings.api)
