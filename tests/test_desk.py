@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from data.settings import ApiSettings, ServingSettings
+from data.settings import ApiSettings, ServingSettings, Settings
 from serving.champion import champion, load_scorer
+from serving.counter import desk_with_store
 from serving.desk import Desk, preferred_language, wants_of
 from serving.problem import RequestError
 from serving.scorer import Wants
@@ -151,6 +152,11 @@ def test_an_unknown_field_may_be_left_out_with_a_warning_that_names_the_nearest(
         w["text"] for w in warnings
     ]
     assert SECRET not in str(flat.headers) + str(full.headers) + full.body.decode() + flat.body.decode()
+
+
+def test_the_service_reads_the_setting(tmp_path):
+    settings = Settings(home=tmp_path, api=ApiSettings(unknown_fields="warn"))
+    assert desk_with_store(load_scorer(settings, None), settings).api.unknown_fields == "warn"
 
 
 def test_what_is_known_stays_strict_and_something_must_be_said(lenient):
