@@ -116,6 +116,12 @@ class ServingSettings(_Section):
     max_concurrent: int = Field(32, ge=1)
 
 
+class ApiSettings(_Section):
+    """What callers may send. unknown_fields: `refuse` them (400), or leave them out and `warn`."""
+
+    unknown_fields: Literal["refuse", "warn"] = "refuse"
+
+
 class PrivacySettings(_Section):
     """What may be used."""
 
@@ -141,6 +147,7 @@ class Settings(BaseSettings):
     training: TrainingSettings = TrainingSettings()
     gate: GateSettings = GateSettings()
     serving: ServingSettings = ServingSettings()
+    api: ApiSettings = ApiSettings()
     privacy: PrivacySettings = PrivacySettings()
     mlflow: MlflowSettings = MlflowSettings()
 

@@ -56,6 +56,6 @@ def desk_with_store(scorer: Scorer, settings: Settings) -> Desk:
         _log.error("the store does not answer yet: %s", silent)
     except (LeadliftError, OSError) as broken:
         _log.error("the store is not used: %s", broken)
-        return Desk(scorer.warned(STORE_UNAVAILABLE), limits)
+        return Desk(scorer.warned(STORE_UNAVAILABLE), limits, api=settings.api)
     recall = Recall(url, settings.privacy.require_consent, scorer.market)
-    return Desk(scorer, limits, recall, Intake(url, limits.max_events, scorer.market))
+    return Desk(scorer, limits, recall, Intake(url, limits.max_events, scorer.market), settings.api)

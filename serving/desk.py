@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
 from typing import Any, get_args
+from urllib.parse import quote
 
 from pydantic import BaseModel
 
 from data.dataset import stored
 from data.errors import LeadliftError
-from data.settings import ServingSettings
+from data.settings import ApiSettings, ServingSettings
 from serving import openapi, reply
 from serving.gather import gather
 from serving.intake import Intake
@@ -20,8 +21,8 @@ from serving.known import Known
 from serving.problem import MEDIA_TYPE, Fault, Problem, RequestError, refuse
 from serving.reasons import Lang
 from serving.recall import Recall
-from serving.request import lead_model, parse
-from serving.scorer import STORE_UNAVAILABLE, ReasonsFor, Scorer, Scores, Wants
+from serving.request import known_part, lead_model, parse
+from serving.scorer import STORE_UNAVAILABLE, UNKNOWN_FIELD, ReasonsFor, Scorer, Scores, Wants
 
 LANGUAGES: tuple[Lang, ...] = get_args(Lang)
 CHOICES = {"detail": ("flat", "full"), "reasons": get_args(ReasonsFor), "lang": LANGUAGES}
@@ -41,16 +42,26 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Parsed:
+    """A request that can be answered, and the warnings it gave itself."""
+
+    lead: BaseModel
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Desk:
     """Answers with one scorer; made anew where the scorer changes, so that each answer is of one version.
 
     recall, intake: the store that completes requests and takes what is told; None where there is none.
+    api: whether unknown fields are an error.
     """
 
     scorer: Scorer
     limits: ServingSettings = field(default_factory=ServingSettings)
     recall: Recall | None = None
     intake: Intake | None = None
+    api: ApiSettings = field(default_factory=ApiSettings)
 
     @cached_property
     def lead_model(self) -> type[BaseModel]:
@@ -70,7 +81,7 @@ class Desk:
         RequestError
             where the request cannot be used.
         """
-        lead = parse(document, self.lead_model, self.limits.max_events)
+        lead = self._parsed(document)
         return _reply(self._scores([lead], wants, now), wants)
 
     def score_known(self, known: Known, wants: Wants) -> Answer:
@@ -93,8 +104,8 @@ class Desk:
 
     def score_batch(self, document: object, wants: Wants, now: int) -> Answer:
         """`{"leads": [...]}` -> `{"results": [...]}` in order; one bad lead does not stop the others."""
-        results = [self._parsed(one) for one in self._batch(document)]
-        good = [r for r in results if isinstance(r, BaseModel)]
+        results = [self._parsed_or_problem(one) for one in self._batch(document)]
+        good = [r for r in results if isinstance(r, Parsed)]
         scores = self._scores(good, wants, now) if good else None
         parts: list[tuple[bool, bytes]] = []
         warnings: dict[str, None] = {}
@@ -121,7 +132,12 @@ class Desk:
             "warnings": list(scorer.warnings),
         }
 
-    def _scores(self, leads: Sequence[BaseModel], wants: Wants, now: int) -> Scores:
+    def _scores(self, requests: Sequence[Parsed], wants: Wants, now: int) -> Scores:
+        """With the warnings of the requests themselves."""
+        scores = self._scores_of([r.lead for r in requests], wants, now)
+        return scores.noting([r.notes for r in requests], wants.lang)
+
+    def _scores_of(self, leads: Sequence[BaseModel], wants: Wants, now: int) -> Scores:
         """With what the store knows of them; where it does not answer, with what they bring, and a warning."""
         extra, context = stored(self.scorer.feature_set.extra), self.scorer.feature_set.context
         known = gather(leads, extra, now)
@@ -141,9 +157,17 @@ class Desk:
             raise refuse(f"Expected at most {self.limits.max_batch} leads.", [Fault("leads", "too many")], status=413)
         return leads
 
-    def _parsed(self, document: object) -> BaseModel | Problem:
+    def _parsed(self, document: object) -> Parsed:
+        """One request; fields that are not known are refused or noted, as the settings say."""
+        near: tuple[str, ...] = ()
+        if self.api.unknown_fields == "warn":
+            document, near = known_part(document, self.lead_model)
+        notes = tuple(f"{UNKNOWN_FIELD}:{name}" if name else UNKNOWN_FIELD for name in near)
+        return Parsed(parse(document, self.lead_model, self.limits.max_events), notes)
+
+    def _parsed_or_problem(self, document: object) -> Parsed | Problem:
         try:
-            return parse(document, self.lead_model, self.limits.max_events)
+            return self._parsed(document)
         except RequestError as refused:
             return refused.problem
 
@@ -164,7 +188,8 @@ def reply_bytes(scores: Scores, row: int) -> bytes:
 
 def _headers(wants: Wants, warnings: Sequence[str]) -> dict[str, str]:
     headers = {"Content-Type": "application/json", "Content-Language": wants.lang}
-    return headers | ({"Leadlift-Warnings": ",".join(warnings)} if warnings else {})
+    codes = ",".join(quote(code, safe=":") for code in warnings)  # declared columns may have any name, a header may not
+    return headers | ({"Leadlift-Warnings": codes} if codes else {})
 
 
 # -- query -----------------------------------------------------------------------------------------------------

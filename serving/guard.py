@@ -24,7 +24,7 @@ from serving.metrics import Metrics
 from serving.problem import Problem, RequestError, refuse
 
 DOCUMENT = "leadlift.document"
-BODY_SECONDS = 10.0
+BODY_SECONDS, FIRST_SECONDS, SLOWEST = 10.0, 1.0, 20_000  # for a body in all; before it flows; then bytes a second
 DRAIN_SECONDS, DRAIN_BYTES = 1.0, 8_000_000
 RETRY_AFTER_SECONDS = 1
 _log = logging.getLogger("leadlift")
@@ -114,14 +114,14 @@ class Guard:
             await self.app(scope, _nothing_more, send)
         except RequestError as refused:
             await self._refuse(refused.problem, body, scope, send)
-        except _GoneError:
-            pass
+        except _GoneError:  # nobody reads it, but what is around us waits for an answer
+            await _send(Answer.of(Problem(408, "The body did not arrive.")), scope, send)
         finally:
             self.metrics.active -= 1
 
     async def _refuse(self, problem: Problem, body: _Body, scope: Scope, send: Send) -> None:
         with contextlib.suppress(_GoneError):
-            if not any(name == b"expect" for name, _ in scope["headers"]):
+            if problem.status != 408 and not any(name == b"expect" for name, _ in scope["headers"]):
                 await body.drain()
             await _send(Answer.of(problem), scope, send)
 
@@ -151,6 +151,8 @@ def _check_headers(scope: Scope, limit: int) -> None:
     media, _, parameters = headers.get(b"content-type", b"application/json").lower().partition(b";")
     if media.strip() != b"application/json" or (b"charset" in parameters and b"utf-8" not in parameters):
         raise refuse("Expected Content-Type: application/json in UTF-8.", status=415)
+    if b"transfer-encoding" in headers and b"content-length" in headers:
+        raise refuse("Expected one way to tell the body's length, got two.")
     length = headers.get(b"content-length", b"0")
     if not length.isdigit() or int(length[:20]) > limit:
         raise _too_large(limit)
@@ -164,18 +166,21 @@ class _Body:
         self._more = True
 
     async def read(self, limit: int) -> bytes:
-        """All of it; a 413 above the limit, a 408 where it takes too long."""
+        """All of it; a 413 above the limit, a 408 where it takes too long, or drips."""
         parts: list[bytes] = []
-        size = 0
+        size, started = 0, asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout(BODY_SECONDS):
+            async with asyncio.timeout(FIRST_SECONDS) as clock:
                 while self._more:
                     parts.append(await self._next())
                     size += len(parts[-1])
                     if size > limit:
                         raise _too_large(limit)
+                    if self._more:
+                        clock.reschedule(started + min(BODY_SECONDS, FIRST_SECONDS + size / SLOWEST))
         except TimeoutError:
-            raise refuse(f"The body must arrive within {BODY_SECONDS:.0f} seconds.", status=408) from None
+            detail = f"The body must arrive within {BODY_SECONDS:.0f} seconds, {SLOWEST} bytes or more in each."
+            raise refuse(detail, status=408) from None
         return b"".join(parts)
 
     async def drain(self) -> None:

@@ -38,7 +38,7 @@ class Metrics:
         self._slots.setdefault(route, [0] * (len(BUCKETS) + 1))[bisect_left(BUCKETS, seconds)] += 1
         self._seconds[route] += seconds
         for code in filter(None, warnings.split(",")):
-            self._warnings[code] += 1
+            self._warnings[code.partition(":")[0]] += 1
 
     def text(self, state: Mapping[str, object]) -> bytes:
         """All of it in Prometheus' text format; `state` is what `/readyz` says."""

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from features.build import FeatureSet, FeatureTable
 from features.family import Family
 from features.onehot import MISSING
-from serving.wording import part_text, value_text
+from serving.part_words import OF_CONTENT, content_text, part_text
+from serving.wording import value_text
 from training.bundle import Explanation, Prediction
 from training.calibration import logit
 
@@ -141,13 +142,17 @@ class _Words:
         self._family = feature_set.families[position]
         fitted = feature_set.fitted.get(self._family.name, {})
         self._parts = self._family.parts(fitted) if self._family.parts else ("",)
+        self._contents = feature_set.content_map if self._family.name in OF_CONTENT else None
         self._lang = lang
         self._known: dict[tuple[int, float | None], str] = {}
 
     def of(self, part: int, value: float) -> str:
         key = (part, None if value != value else value)
         if key not in self._known:
-            self._known[key] = render(self._family, self._parts[part], value, self._lang)
+            name = self._parts[part]
+            if self._contents is not None and name != MISSING:
+                name = content_text(self._contents, name, self._lang)
+            self._known[key] = render(self._family, name, value, self._lang)
         return self._known[key]
 
 
@@ -157,7 +162,7 @@ def render(family: Family, part: str, value: float, lang: Lang) -> str:
     if value != value or (family.unit == "category" and part == MISSING):
         return (family.missing_de if german else family.missing_en).format(part="", value="")
     words = family.words_de if german else family.words_en
-    text = words.format(part=part_text(part, lang), value=value_text(value, family.unit, lang))
+    text = words.format(part=part_text(family.name, part, lang), value=value_text(value, family.unit, lang))
     if family.unit == "flags" and value == 0:
         return ("Nicht zutreffend: " if german else "Not the case: ") + text
     return text

@@ -2,15 +2,17 @@
 
     model = lead_model(extra)         the request type, with the declared extra columns of the served bundle
     lead = parse(document, model)     JSON -> Lead, or RequestError naming each wrong field
+    known_part(document, model)       for `[api] unknown_fields = "warn"`: what is known of it, and what was left out
 
 `serving/gather.py` turns requests into columns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
+from itertools import islice
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -29,10 +31,11 @@ from pydantic_core import PydanticCustomError
 from data.dataset import ExtraColumn
 from data.emails import Email, hash_key, reduce_address
 from data.records import EVENT, LEAD, PROFILE_NUMBER, PROFILE_TEXT, Column
-from serving.problem import Fault, refuse
+from serving.problem import SHOWN_FAULTS, Fault, refuse
 
 MAX_EVENTS = 10_000
 MAX_TEXT = 8192
+MAX_NAME = 100  # of a field; more of an unknown one is not compared
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICRO = timedelta(microseconds=1)
 _PROFILE = (*PROFILE_TEXT, *PROFILE_NUMBER)
@@ -141,10 +144,48 @@ def parse(document: object, model: type[BaseModel], max_events: int = MAX_EVENTS
     try:
         lead = model.model_validate(document)
     except ValidationError as bad:
-        raise refuse("Some fields cannot be used.", list(_faults(bad, document, model))) from None
+        # A body may hold a hundred thousand unknown fields; nobody reads about all of them.
+        raise refuse("Some fields cannot be used.", list(islice(_faults(bad, document, model), SHOWN_FAULTS))) from None
     if not _says_something(lead):
         raise refuse("Expected at least one of lead_id, visitor_id, a profile column or events.")
     return lead
+
+
+def known_part(document: object, model: type[BaseModel]) -> tuple[object, tuple[str, ...]]:
+    """A request object without its unknown fields and those of its events, which are left out instead of refused.
+
+    Beside it, for what was left out, the nearest known names, each once; "" where none is near. Never the name itself.
+    """
+    if not isinstance(document, dict):
+        return document, ()
+    near: dict[str, str] = {}
+    of_events: dict[str, str] = {}
+    kept = _only(document, _names(model), near)
+    events = kept.get("events")
+    if isinstance(events, list):
+        names = _names(Event)
+        kept["events"] = [_only(e, names, of_events) if isinstance(e, dict) else e for e in events]
+    return kept, tuple(dict.fromkeys([*near.values(), *of_events.values()]))
+
+
+def _only(given: Mapping[str, Any], known: Sequence[str], near: dict[str, str]) -> dict[str, Any]:
+    """The known fields; the first SHOWN_FAULTS names of others are entered in `near` with the known name next to them."""
+    kept = {}
+    for name, value in given.items():
+        if name in known:
+            kept[name] = value
+        elif name not in near:
+            near[name] = _nearest(name, known) if len(near) < SHOWN_FAULTS else ""
+    return kept
+
+
+def _names(model: type[BaseModel]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    """The known name that was probably meant; "" where none is near."""
+    return next(iter(get_close_matches(name[:MAX_NAME].lower(), known, n=1, cutoff=0.6)), "")
 
 
 def _says_something(lead: BaseModel) -> bool:
@@ -185,10 +226,8 @@ def _unknown(path: tuple[str | int, ...], document: dict[str, Any], model: type[
     holder: Any = document
     for step in path[:-1]:
         holder = holder[step]
-    fields = model.model_fields if len(path) == 1 else Event.model_fields
-    known = [f.alias or name for name, f in fields.items()]
-    nearest = get_close_matches(str(path[-1]).lower(), known, n=1, cutoff=0.6)
-    hint = f"; the nearest known field is {nearest[0]}" if nearest else ""
+    nearest = _nearest(str(path[-1]), _names(model if len(path) == 1 else Event))
+    hint = f"; the nearest known field is {nearest}" if nearest else ""
     return Fault(_name(path[:-1]), f"field {list(holder).index(path[-1]) + 1} of the object is not known{hint}")
 
 

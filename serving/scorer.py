@@ -29,6 +29,7 @@ ReasonsFor = Literal["none", "ready", "all"]
 
 AGREEMENTS = ("both_cold", "points_only", "model_only", "both_hot")
 STORE_UNAVAILABLE = "store_unavailable"
+UNKNOWN_FIELD = "unknown_field"  # followed by : and the nearest known name, where one is near
 QUALITIES = ("none", "profile_only", "partial", "full")
 
 
@@ -52,6 +53,7 @@ class Scores:
     events_late: Mask
     contact_unconfirmed: Mask
     details: tuple[dict[str, Any], ...] | None = None
+    notes: Sequence[Sequence[str]] = ()
 
     def __len__(self) -> int:
         return len(self.rank_score)
@@ -60,7 +62,17 @@ class Scores:
         """Codes of the warnings that go with one reply."""
         late = ("events_not_before_as_of",) if self.events_late[i] else ()
         contact = ("contact_not_confirmed",) if self.contact_unconfirmed[i] else ()
-        return (*self.common_warnings, *late, *contact)
+        return (*self.common_warnings, *late, *contact, *(self.notes[i] if self.notes else ()))
+
+    def noting(self, notes: Sequence[Sequence[str]], lang: Lang) -> Scores:
+        """The same scores with further warnings, those of the request, for each of the n replies."""
+        if not any(notes):
+            return self
+        details = self.details and tuple(
+            {**detail, "warnings": [*detail["warnings"], *(warning(code, lang) for code in codes)]}
+            for detail, codes in zip(self.details, notes, strict=True)
+        )
+        return replace(self, notes=notes, details=details)
 
     def row(self, i: int) -> dict[str, Any]:
         """One row as plain values: texts or None, floats (NaN = null), ints, bools, times in microseconds."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from features.onehot import OTHER
-
 SHARES = ("share", "rate")
 
 _WARNINGS = {
@@ -27,6 +25,7 @@ _WARNINGS = {
         "Events at or after as_of were not used",
         "Ereignisse ab dem Stichzeitpunkt wurden nicht verwendet",
     ),
+    "unknown_field": ("A field is not known and was left out", "Ein Feld ist nicht bekannt und wurde ausgelassen"),
     "contact_not_confirmed": (
         "Consent to be contacted is not confirmed (double opt-in)",
         "Die Einwilligung zur Kontaktaufnahme ist nicht bestätigt (Double-Opt-in)",
@@ -34,9 +33,14 @@ _WARNINGS = {
 }
 
 
+NEAREST = ("; the nearest known field is {}", "; das nächste bekannte Feld ist {}")
+
+
 def warning(code: str, lang: str) -> dict[str, str]:
-    """One entry of `warnings[]`."""
-    return {"code": code, "text": _WARNINGS[code][lang == "de"]}
+    """One entry of `warnings[]`; a code may name a known field after a colon."""
+    kind, _, field = code.partition(":")
+    nearest = NEAREST[lang == "de"].format(field) if field else ""
+    return {"code": kind, "text": _WARNINGS[kind][lang == "de"] + nearest}
 
 
 def value_text(value: float, unit: str, lang: str) -> str:
@@ -46,11 +50,6 @@ def value_text(value: float, unit: str, lang: str) -> str:
     if unit == "flag":
         return (("nein", "ja") if lang == "de" else ("no", "yes"))[value != 0]
     return _duration(value, lang) if unit == "s" else number_text(value, lang)
-
-
-def part_text(part: str, lang: str) -> str:
-    """The name of a part; what is summed up under `other` in both languages."""
-    return "andere" if part == OTHER and lang == "de" else part
 
 
 def _duration(seconds: float, lang: str) -> str:

@@ -45,15 +45,22 @@ def post(url: str, document: object, **headers: str) -> tuple[int, bytes]:
 @contextmanager
 def serving(home: Path, log: Path, *options: str) -> Iterator[str]:
     """The address on this machine once it is ready; what it says goes to `log`."""
-    port = free_port()
     env = {
         **os.environ,
         "LEADLIFT_HOME": str(home),
         "PYTHONPATH": os.getcwd(),
         "BENTOML_HOME": str(log.parent / "bentoml"),
     }
-    command = [sys.executable, "-m", "serving.cli", "serve", "--port", str(port), *options]
-    with log.open("wb") as out, subprocess.Popen(command, env=env, stdout=out, stderr=out) as process:
+    with started([sys.executable, "-m", "serving.cli", "serve", *options], env, log) as address:
+        yield address
+
+
+@contextmanager
+def started(words: list[str], env: dict[str, str], log: Path, cwd: Path | None = None) -> Iterator[str]:
+    """The address on this machine of a service once it is ready; `--port` is added to the command."""
+    port = free_port()
+    command = [*words, "--port", str(port)]
+    with log.open("wb") as out, subprocess.Popen(command, env=env, stdout=out, stderr=out, cwd=cwd) as process:
         try:
             deadline = time.monotonic() + 40
             while get(f"http://127.0.0.1:{port}/readyz")[0] != 200:

@@ -93,6 +93,34 @@ def test_headers_decide_before_the_body_is_read(headers, expected):
     assert status(b"{}", headers=headers) == expected
 
 
+def test_two_ways_to_tell_the_length_are_one_too_many():
+    assert status(b"{}", headers={"Content-Length": "2", "Transfer-Encoding": "chunked"}) == 400
+    assert status(b"{}", headers={"Transfer-Encoding": "chunked"}) == 200
+
+
+@pytest.mark.parametrize(("bytes_each", "expected"), [(0, 408), (1, 408), (200, 200)])
+def test_a_body_that_drips_is_given_up_and_one_that_flows_is_not(monkeypatch, bytes_each, expected):
+    """Five parts, each some time after the other; together longer than a body may take that does not flow."""
+    monkeypatch.setattr("serving.guard.FIRST_SECONDS", 0.1)
+    monkeypatch.setattr("serving.guard.SLOWEST", 100)
+    parts = [b"[" + b" " * bytes_each, *[b" " * bytes_each] * 3, b"]"]
+
+    async def drip() -> int:
+        sent: list[Message] = []
+
+        async def receive() -> Message:
+            await asyncio.sleep(0.06 if len(parts) < 5 else 0)
+            return {"type": "http.request", "body": parts.pop(0), "more_body": bool(parts)}
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        await guard()({"type": "http", "method": "POST", "path": "/v1/score", "headers": []}, receive, send)
+        return int(sent[0]["status"])
+
+    assert asyncio.run(drip()) == expected
+
+
 def test_a_body_that_lies_about_its_length_is_counted():
     assert status(b'"' + b"x" * 600, b"x" * 600 + b'"', headers={"Content-Length": "10"}) == 413
 
@@ -136,7 +164,13 @@ def test_a_caller_that_hangs_up_frees_its_place():
                 return left[0]
 
             scope = {"type": "http", "method": "POST", "path": "/v1/score", "headers": []}
-            await wall(scope, receive, lambda message: asyncio.sleep(0))
+            sent: list[Message] = []
+
+            async def send(message: Message, into: list[Message] = sent) -> None:
+                into.append(message)
+
+            await wall(scope, receive, send)
+            assert [m.get("status") for m in sent] == [408, None]
         return wall.metrics.active
 
     assert asyncio.run(gone()) == 0

@@ -23,7 +23,7 @@ def _samples(metrics: Metrics) -> dict[tuple[str, str], float]:
 
 def test_prometheus_reads_what_was_counted() -> None:
     metrics = Metrics(("/v1/score",))
-    metrics.count("/v1/score", 200, 0.001, "no_model,rules_packaged")
+    metrics.count("/v1/score", 200, 0.001, "no_model,unknown_field:title,unknown_field")
     metrics.count("/v1/score", 200, 0.03)
     metrics.count("/v1/score", None, 60.0)
     metrics.count("/jane.doe@example.com", 404, 0.0)
@@ -33,6 +33,7 @@ def test_prometheus_reads_what_was_counted() -> None:
     assert found["leadlift_requests_total", "/v1/score,none"] == 1
     assert found["leadlift_requests_total", "other,404"] == 1
     assert found["leadlift_warnings_total", "no_model"] == 1
+    assert found["leadlift_warnings_total", "unknown_field"] == 2
     assert found["leadlift_requests_active", ""] == 3
     assert found["leadlift_ready", ""] == 0
     assert found["leadlift_release", 'a"b\\c\nd,t,,r'] == 1

@@ -52,6 +52,15 @@ def test_without_a_model_the_points_answer_and_say_so(tmp_path):
     assert done.stderr.strip() == "warnings: no_market,rules_packaged"
 
 
+def test_an_unknown_field_is_a_warning_where_the_settings_say_so(market, tmp_path):
+    (tmp_path / "lead.json").write_text('{"title": "CEO", "cuntry": "DE"}')
+    (tmp_path / "own.toml").write_text('[api]\nunknown_fields = "warn"\n')
+    asked = ("score", "--file", tmp_path / "lead.json")
+    assert "nearest known field is country" in _run(market.settings.home, *asked, error=InputError)
+    done = _run(market.settings.home, *asked, "--config", tmp_path / "own.toml")
+    assert done.stderr.strip() == "warnings: unknown_field:country"
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from pathlib import Path
 
 import pytest
@@ -68,29 +67,6 @@ def test_pickle_is_gone(client):
     assert not any("pickle" in media for media in ALL_SERDE)
     response = client.post("/v1/score", content=b"x", headers={"Content-Type": "application/vnd.bentoml+pickle"})
     assert response.status_code == 415
-
-
-HOSTILE = [
-    b"", b"{", b"null", b"[]", b'"x"', b"NaN", b'{"employees":NaN}', b'{"employees":1e999}', b'{"title":1}',
-    b'{"title":"a","title":"b"}', b'{"events":[{}]}', b'{"events":{}}', b'{"as_of":"now","lead_id":"a"}',
-    b'{"lead_id":"\\ud800"}', b"\xff", b"[" * 50_000, b'{"lead_id":' + b"[" * 900 + b"]" * 900 + b"}",
-    b'{"employees":' + b"9" * 5000 + b"}", b'{"leads":[]}', b'{"__class__":"x"}', b'{"lead_id":{"a":1}}',
-    b'{"email":"@"}', b'{"is_bot":true}', b'{"email":"' + b"a" * 20_000 + b'@b.c"}',
-    b'{"events":[{"type":"page_view","occurred_at":"9999-99-99T00:00:00Z"}]}',
-    b'{"events":[{"type":"page_view","occurred_at":"2026-01-01T00:00:00"}]}',
-    b'{"events":[{"type":"page_view","occurred_at":"2026-01-01T00:00:00Z","dwell_seconds":-1}]}',
-    b'{"lead_id":"x","as_of":"0001-01-01T00:00:00"}', b'{"employees":true}', b'{"title":["a"]}',
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("body", HOSTILE, ids=range(len(HOSTILE)))
-def test_hostile_bodies_get_a_quick_problem(client, body):
-    started = time.monotonic()
-    response = client.post("/v1/score", content=body, headers={"Content-Type": "application/json"})
-    assert time.monotonic() - started < 2
-    assert 400 <= response.status_code < 500
-    assert response.headers["content-type"] == "application/problem+json"
-    assert set(response.json()) == {"type", "title", "status", "detail", "errors"}
 
 
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "1969-12-31T00:00:00-23:59"])

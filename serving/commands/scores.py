@@ -121,7 +121,8 @@ def _desk(settings: Settings, market: str | None, target: str) -> Desk:
     from serving.champion import load_scorer, market_of_environment
     from serving.desk import Desk
 
-    return Desk(load_scorer(settings, market or market_of_environment(settings)[0], target), settings.serving)
+    scorer = load_scorer(settings, market or market_of_environment(settings)[0], target)
+    return Desk(scorer, settings.serving, api=settings.api)
 
 
 def _wants(**query: str) -> Wants:
