@@ -56,4 +56,5 @@ def desk_with_store(scorer: Scorer, settings: Settings) -> Desk:
     except (LeadliftError, Error, OSError) as broken:
         _log.error("the store is not used: %s", broken)
         return Desk(scorer.warned(STORE_UNAVAILABLE), limits)
-    return Desk(scorer, limits, Recall(url, settings.privacy.require_consent), Intake(url, limits.max_events))
+    recall = Recall(url, settings.privacy.require_consent, limits.store_seconds)
+    return Desk(scorer, limits, recall, Intake(url, limits.max_events))

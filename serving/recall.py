@@ -8,6 +8,7 @@ the caller's to answer for.
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -26,18 +27,32 @@ from features.leads import leads_at
 from serving.known import Known
 
 I64 = NDArray[np.int64]
+_Read = tuple[People, tuple[Columns, set[str]]]
 __all__ = ["Recall", "StoreError"]
 
-READ_SECONDS = 0.5  # an answer does not wait longer for the store
+THREADS = 4
 
 
 @dataclass(frozen=True)
 class Recall:
-    """Completes requests from one store; each thread has a connection of its own."""
+    """Completes requests from one store; some threads, each with a connection of its own, do the reading.
+
+    seconds: how long the caller waits; what takes longer is given up.
+    """
 
     url: str
     require_consent: bool = False
+    seconds: float = 1.0
     _own: threading.local = field(default_factory=threading.local, repr=False, compare=False)
+    _threads: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(THREADS, "leadlift-store"), repr=False, compare=False
+    )
+    _failing: threading.Event = field(default_factory=threading.Event, repr=False, compare=False)
+
+    @property
+    def failing(self) -> bool:
+        """Whether the store did not answer when it was asked last."""
+        return self._failing.is_set()
 
     def complete(self, known: Known, extra: tuple[ExtraColumn, ...], context: bool) -> Known:
         """`known` with what the store knows of its leads and visitors.
@@ -49,21 +64,14 @@ class Recall:
 
         Raises
         ------
-        StoreError, InputError
+        StoreError, InputError, TimeoutError
             where the store cannot be read in time, is gone or of another version.
         """
         lead_ids = list(dict.fromkeys(i for i in known.lead_ids if i is not None))
         visitor_ids = list(dict.fromkeys(v for v, lead in self._visitors(known) if v is not None))
         if not lead_ids and not visitor_ids:
             return known
-        reader = Reader(self._database(), extra)
-        try:
-            with reader.db.reading(READ_SECONDS):
-                people = reader.people(lead_ids, context)
-                visits, linked = reader.visits(visitor_ids)
-        except StoreError:
-            del self._own.db  # the next request opens it anew
-            raise
+        people, (visits, linked) = self._read(lead_ids, visitor_ids, extra, context)
         place = {lead_id: i for i, lead_id in enumerate(lead_ids)}
         number = np.array([-1 if i is None else place[i] for i in known.lead_ids], dtype=np.int64)
         of_visit = {v: i for i, v in enumerate(visitor_ids)}
@@ -74,6 +82,31 @@ class Recall:
             events=concat(events), consents=_spread(people.consents, number),
             beside=self._beside(people, number),
         )  # fmt: skip
+
+    def _read(
+        self, lead_ids: list[str], visitor_ids: list[str], extra: tuple[ExtraColumn, ...], context: bool
+    ) -> _Read:
+        """In time, or not at all: a disk or a network that hangs holds a thread, never the caller."""
+        reading = self._threads.submit(self._read_slowly, lead_ids, visitor_ids, extra, context)
+        try:
+            found = reading.result(self.seconds)
+        except BaseException:
+            reading.cancel()
+            self._failing.set()
+            raise
+        self._failing.clear()
+        return found
+
+    def _read_slowly(
+        self, lead_ids: list[str], visitor_ids: list[str], extra: tuple[ExtraColumn, ...], context: bool
+    ) -> _Read:
+        reader = Reader(self._database(), extra)
+        try:
+            with reader.db.reading(self.seconds):
+                return reader.people(lead_ids, context), reader.visits(visitor_ids)
+        except StoreError:
+            del self._own.db  # the next request opens it anew
+            raise
 
     def _visitors(self, known: Known) -> list[tuple[str | None, str | None]]:
         """The visitor and the lead of each; a visitor without a lead has consented to nothing."""

@@ -45,6 +45,13 @@ def post(url: str, document: object, **headers: str) -> tuple[int, bytes]:
 @contextmanager
 def serving(home: Path, log: Path, *options: str) -> Iterator[str]:
     """The address on this machine once it is ready; what it says goes to `log`."""
+    with served(home, log, *options) as (address, _):
+        yield address
+
+
+@contextmanager
+def served(home: Path, log: Path, *options: str) -> Iterator[tuple[str, int]]:
+    """The same, with the number of the process."""
     port = free_port()
     env = {
         **os.environ,
@@ -60,7 +67,8 @@ def serving(home: Path, log: Path, *options: str) -> Iterator[str]:
                 assert process.poll() is None, log.read_text()
                 assert time.monotonic() < deadline, log.read_text()
                 time.sleep(0.1)
-            yield f"http://127.0.0.1:{port}"
+            yield f"http://127.0.0.1:{port}", process.pid
         finally:
-            process.send_signal(signal.SIGTERM)
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
             assert process.wait(timeout=20) == 0
