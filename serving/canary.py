@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 
 from data.errors import BundleError
+from serving.champion import scorer_of
+from serving.desk import Desk
 from training.bundle import Bundle, read_bundle, read_texts
 from training.registry import current
 
@@ -20,7 +22,8 @@ _CHECKOUT = str(Path(__file__).resolve().parents[1])
 
 
 def tried_bundle(home: Path, market: str, target: str) -> Bundle | None:
-    """The serving bundle, once another process has read it and answered its canary rows; None where none is promoted.
+    """The serving bundle, once another process has read it and answered its canary rows and a request; None where none
+    is promoted.
 
     Raises
     ------
@@ -58,6 +61,6 @@ def _refused(folder: Path, got: str) -> BundleError:
 
 if __name__ == "__main__":
     try:
-        read_bundle(Path(sys.argv[1]), sys.argv[2])
+        Desk(scorer_of(read_bundle(Path(sys.argv[1]), sys.argv[2]))).warmed()
     except BundleError as broken:
         sys.exit(str(broken))

@@ -16,6 +16,7 @@ from serving.canary import tried_bundle
 from serving.champion import load_scorer, market_of_environment
 from serving.counter import desk_with_store
 from serving.desk import Desk
+from serving.guard import log_failure
 from serving.scorer import STORE_UNAVAILABLE, Scorer
 from training.registry import place
 
@@ -35,7 +36,7 @@ class Watch:
     def first(self) -> Desk:
         """The desk to begin with. Never raises: BentoML would restart us for ever."""
         self._seen = self._see()
-        return desk_with_store(self._scorer(), self._settings).warmed()
+        return _warm(desk_with_store(self._scorer(), self._settings))
 
     def next(self, desk: Desk) -> Desk:
         """The desk to go on with; the same one where nothing has changed."""
@@ -45,11 +46,12 @@ class Watch:
         self._seen = seen  # as of before the files are read: what is written meanwhile is looked at again
         scorer = self._scorer()
         if scorer.bundle is None and desk.scorer.bundle is not None:
-            _log.error("market %s: the new release is refused, model %s goes on", scorer.market, _model(desk.scorer))
-            return replace(desk, notes=(REFUSED,)).warmed()
+            why, old = ", ".join(scorer.warnings), _model(desk.scorer)
+            _log.error("market %s: the new release is refused (%s), model %s goes on", scorer.market, why, old)
+            return _warm(replace(desk, notes=(REFUSED,)))
         if desk.recall is None or scorer.market != desk.scorer.market:
-            return desk_with_store(scorer, self._settings).warmed()
-        return replace(desk, scorer=scorer, notes=()).warmed()
+            return _warm(desk_with_store(scorer, self._settings))
+        return _warm(replace(desk, scorer=scorer, notes=()))
 
     def _scorer(self) -> Scorer:
         market, target = market_of_environment(self._settings)
@@ -63,7 +65,7 @@ class Watch:
             return desk
         codes = tuple(code for code in desk.scorer.warnings if code != STORE_UNAVAILABLE)
         found = desk_with_store(replace(desk.scorer, warnings=codes), self._settings)
-        return desk if found.recall is None else replace(found, notes=desk.notes).warmed()
+        return desk if found.recall is None else _warm(replace(found, notes=desk.notes))
 
     def _see(self) -> _Seen:
         """What decides which release answers: the market, and the states of its pointer and of its points file."""
@@ -78,6 +80,15 @@ class Watch:
         except LeadliftError:
             return market, target, ()
         return market, target, tuple(_state(file) for file in files)
+
+
+def _warm(desk: Desk) -> Desk:
+    """Warmed where that works; what was tried in another process works, and points must answer whatever happens."""
+    try:
+        return desk.warmed()
+    except Exception as error:
+        log_failure(error)
+        return desk
 
 
 def _state(file: Path) -> tuple[int, int, bytes] | None:
