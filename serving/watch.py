@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 from data.errors import LeadliftError
@@ -21,6 +22,7 @@ from serving.scorer import STORE_UNAVAILABLE, Scorer
 from training.registry import place
 
 SECONDS = 1.0
+STORE_EVERY = 10  # looks between two tries to open a store that could not be opened
 REFUSED = "new_model_refused"
 _log = logging.getLogger("leadlift")
 _Seen = tuple[str | None, str, tuple[object, ...]]
@@ -32,6 +34,7 @@ class Watch:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._seen: _Seen | None = None
+        self._looks = count(1)
 
     def first(self) -> Desk:
         """The desk to begin with. Never raises: BentoML would restart us for ever."""
@@ -61,7 +64,7 @@ class Watch:
 
     def _with_store(self, desk: Desk) -> Desk:
         """The same desk; where it had to begin without its store, with it as soon as that can be used."""
-        if desk.recall is not None:
+        if desk.recall is not None or next(self._looks) % STORE_EVERY:
             return desk
         codes = tuple(code for code in desk.scorer.warnings if code != STORE_UNAVAILABLE)
         found = desk_with_store(replace(desk.scorer, warnings=codes), self._settings)

@@ -20,7 +20,7 @@ from serving.canary import tried_bundle
 from serving.champion import load_scorer
 from serving.desk import Desk
 from serving.scorer import Wants
-from serving.watch import REFUSED, Watch
+from serving.watch import REFUSED, STORE_EVERY, Watch
 from tests.load import Load
 from tests.releases import broken, flip, point_to, trees, variant
 from tests.server import get, post, served
@@ -154,6 +154,18 @@ def test_a_store_that_another_program_holds_is_given_up_and_found_again(settings
         other.close()
     assert desk.score(asked, Wants(), 0) == whole
     assert desk.state()["status"] == "ready"
+
+
+def test_a_store_that_could_not_be_opened_is_opened_when_it_can(settings: Settings) -> None:
+    file = settings.home / "store.db"
+    file.write_bytes(b"no store" * 200)
+    watch = Watch(settings)
+    desk = watch.first()
+    assert (desk.recall, desk.state()["warnings"]) == (None, ["store_unavailable"])
+    file.unlink()
+    for _ in range(STORE_EVERY):
+        desk = watch.next(desk)
+    assert (desk.recall is None, desk.state()["status"]) == (False, "ready")
 
 
 # -- the real server -------------------------------------------------------------------------------------------------
