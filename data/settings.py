@@ -105,11 +105,15 @@ class GateSettings(_Section):
 
 
 class ServingSettings(_Section):
-    """The service and its limits. store: the URL of the store; null = store.db in the home."""
+    """The service and its limits.
+
+    store: the URL of the store; null = store.db in the home. store_seconds: how long an answer waits for it.
+    """
 
     host: str = "127.0.0.1"
     port: int = Field(3000, ge=1, le=65_535)
     store: str | None = Field(None, min_length=1, repr=False)
+    store_seconds: float = Field(1.0, gt=0)
     max_body_bytes: int = Field(1_000_000, ge=1)
     max_events: int = Field(10_000, ge=1)
     max_batch: int = Field(200, ge=1)

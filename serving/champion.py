@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,12 @@ from data.records import EVENT, LEAD
 from data.settings import Settings
 from features.build import FeatureSet
 from serving.scorer import Scorer
-from training.bundle import Bundle, read_bundle
+from training.bundle import Bundle, read_texts
 from training.registry import current_bundle, history, home_rules, place
 from training.rules import Rules
 
 DEFAULT_TARGET = "converted"
+BundleOf = Callable[[Path, str, str], Bundle | None]
 _log = logging.getLogger("leadlift")
 
 
@@ -33,12 +34,17 @@ def scorer_of(bundle: Bundle) -> Scorer:
     )  # fmt: skip
 
 
-def load_scorer(settings: Settings, market: str | None, target: str = DEFAULT_TARGET) -> Scorer:
-    """The scorer in force. Always answers: what is wrong with the model becomes a warning, never an error."""
+def load_scorer(
+    settings: Settings, market: str | None, target: str = DEFAULT_TARGET, bundle_of: BundleOf = current_bundle
+) -> Scorer:
+    """The scorer in force. Always answers: what is wrong with the model becomes a warning, never an error.
+
+    bundle_of: reads the serving bundle of a home, market and target.
+    """
     if market is None:
         return _points_scorer(settings, None, target, "no_market")
     try:
-        bundle = current_bundle(settings.home, market, target)
+        bundle = bundle_of(settings.home, market, target)
     except (LeadliftError, OSError, ValueError) as broken:
         _log.error("market %s: %s", market, broken)
         return _points_scorer(settings, market, target, "model_broken")
@@ -119,14 +125,14 @@ def _rules_in_order(
 
 
 def _sound_releases(home: Path, market: str, target: str) -> Iterator[Bundle]:
-    """Promoted bundles that can still be read, the latest first."""
+    """Promoted bundles whose texts can still be read, the latest first; their models are not touched."""
     try:
         versions = [e["version"] for e in history(home, market, target) if e["step"] == "done"]
     except (LeadliftError, OSError, ValueError, KeyError):
         return
     for version in dict.fromkeys(reversed(versions)):
         try:
-            yield read_bundle(place(home, market, target) / "releases" / str(version))
+            yield read_texts(place(home, market, target) / "releases" / str(version))
         except (LeadliftError, OSError, ValueError):
             continue
 

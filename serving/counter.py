@@ -57,5 +57,5 @@ def desk_with_store(scorer: Scorer, settings: Settings) -> Desk:
     except (LeadliftError, OSError) as broken:
         _log.error("the store is not used: %s", broken)
         return Desk(scorer.warned(STORE_UNAVAILABLE), limits, api=settings.api)
-    recall = Recall(url, settings.privacy.require_consent, scorer.market)
+    recall = Recall(url, settings.privacy.require_consent, scorer.market, limits.store_seconds)
     return Desk(scorer, limits, recall, Intake(url, limits.max_events, scorer.market), settings.api)

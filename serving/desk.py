@@ -55,6 +55,7 @@ class Desk:
 
     recall, intake: the store that completes requests and takes what is told; None where there is none.
     api: whether unknown fields are an error.
+    notes: codes of what concerns the service and none of its replies.
     """
 
     scorer: Scorer
@@ -62,6 +63,7 @@ class Desk:
     recall: Recall | None = None
     intake: Intake | None = None
     api: ApiSettings = field(default_factory=ApiSettings)
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def lead_model(self) -> type[BaseModel]:
@@ -120,16 +122,31 @@ class Desk:
             at += 1
         return Answer(200, reply.batch_bytes(parts), _headers(wants, () if wants.detail else tuple(warnings)))
 
+    def asks_store(self, document: object) -> bool:
+        """Whether answering this request means waiting for the store."""
+        named = isinstance(document, dict) and (document.get("lead_id") or document.get("visitor_id"))
+        return self.recall is not None and bool(named)
+
+    def warmed(self) -> Desk:
+        """The same desk, with everything made that a first request would have to wait for."""
+        _ = self.openapi
+        view = {"type": "page_view", "occurred_at": "2026-01-01T00:00:00Z"}
+        for lang in LANGUAGES:
+            self.score({"title": "CEO", "events": [view], "as_of": "2026-01-02T00:00:00Z"}, Wants(lang=lang), 0)
+        return self
+
     def state(self) -> dict[str, Any]:
         """What `/readyz` says."""
         scorer = self.scorer
+        store = (STORE_UNAVAILABLE,) if self.recall is not None and self.recall.failing else ()
+        warnings = [*scorer.warnings, *store, *self.notes]
         return {
-            "status": "ready" if scorer.bundle else "degraded",
+            "status": "degraded" if warnings else "ready",
             "market": scorer.market,
             "target": scorer.target,
             "model_version": scorer.bundle.version if scorer.bundle else None,
             "rules_version": scorer.rules.version,
-            "warnings": list(scorer.warnings),
+            "warnings": warnings,
         }
 
     def _scores(self, requests: Sequence[Parsed], wants: Wants, now: int) -> Scores:
@@ -145,7 +162,7 @@ class Desk:
             return self.scorer.score(known, wants)
         try:
             known = self.recall.complete(known, extra, context)
-        except LeadliftError:
+        except (LeadliftError, TimeoutError):
             return self.scorer.warned(STORE_UNAVAILABLE).score(known, wants)
         return self.scorer.score(known, wants)
 

@@ -48,11 +48,13 @@ class Guard:
         gives the answer to who may not pass, None to who may.
     metrics
         counts what was answered.
+    leaving
+        whether the service is about to stop: callers are told to come back by a new connection.
     """
 
     def __init__(
         self, app: ASGIApp, *, pages: Mapping[str, Page], posts: Collection[str],
-        limits: Callable[[], ServingSettings], door: Door, metrics: Metrics,
+        limits: Callable[[], ServingSettings], door: Door, metrics: Metrics, leaving: Callable[[], bool],
     ) -> None:  # fmt: skip
         self.app = app
         self.pages = pages
@@ -60,6 +62,7 @@ class Guard:
         self.limits = limits
         self.door = door
         self.metrics = metrics
+        self.leaving = leaving
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -79,6 +82,8 @@ class Guard:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 warnings = dict(message["headers"]).get(b"leadlift-warnings", b"").decode()
+                if self.leaving():
+                    message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
             await send(message)
 
         try:

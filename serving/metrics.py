@@ -56,7 +56,7 @@ class Metrics:
             yield f"leadlift_warnings_total{_labels(code=code)} {n}"
         yield from _head("leadlift_requests_active", "gauge", "Requests being answered now.")
         yield f"leadlift_requests_active {self.active}"
-        yield from _head("leadlift_ready", "gauge", "1 where a model answers, 0 where points alone do.")
+        yield from _head("leadlift_ready", "gauge", "1 where nothing is amiss, 0 where /readyz says degraded.")
         yield f"leadlift_ready {int(state['status'] == 'ready')}"
         yield from _head("leadlift_release", "gauge", "Always 1; what answers now is in the labels.")
         named = ("market", "target", "model_version", "rules_version")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -29,20 +30,34 @@ from features.leads import leads_at
 from serving.known import Known
 
 I64 = NDArray[np.int64]
+_Read = tuple[People, tuple[Columns, set[str]]]
 
-READ_SECONDS = 0.5  # an answer does not wait longer for the store
-REST_SECONDS = 5.0  # a store that took longer to be opened, in vain, is left alone for so long
+THREADS = 4
+REST_SECONDS = 5.0  # a store that could not be opened in time is left alone for so long
 
 
 @dataclass(frozen=True)
 class Recall:
-    """Completes requests from the store of a market (null: of any); each thread has a connection of its own."""
+    """Completes requests from the store of a market (null: of any); some threads, each with a connection of its own, read.
+
+    seconds: how long the caller waits; what takes longer is given up.
+    """
 
     url: str = field(repr=False)
     require_consent: bool = False
     market: str | None = None
+    seconds: float = 1.0
     _own: threading.local = field(default_factory=threading.local, repr=False, compare=False)
     _rests: list[float] = field(default_factory=lambda: [-math.inf], repr=False, compare=False)
+    _threads: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(THREADS, "leadlift-store"), repr=False, compare=False
+    )
+    _failing: threading.Event = field(default_factory=threading.Event, repr=False, compare=False)
+
+    @property
+    def failing(self) -> bool:
+        """Whether the store did not answer when it was asked last."""
+        return self._failing.is_set()
 
     def complete(self, known: Known, extra: tuple[ExtraColumn, ...], context: bool) -> Known:
         """`known` with what the store knows of its leads and visitors.
@@ -54,22 +69,14 @@ class Recall:
 
         Raises
         ------
-        LeadliftError
+        LeadliftError, TimeoutError
             where the store cannot be read in time, is gone or of another version or market.
         """
         lead_ids = list(dict.fromkeys(i for i in known.lead_ids if i is not None))
         visitor_ids = list(dict.fromkeys(v for v, lead in self._visitors(known) if v is not None))
         if not lead_ids and not visitor_ids:
             return known
-        reader = Reader(self._database(), extra)
-        try:
-            with reader.db.reading(READ_SECONDS):
-                people = reader.people(lead_ids, context)
-                visits, linked = reader.visits(visitor_ids)
-        except StoreError:
-            reader.db.close()
-            del self._own.db  # the next request opens it anew
-            raise
+        people, (visits, linked) = self._read(lead_ids, visitor_ids, extra, context)
         place = {lead_id: i for i, lead_id in enumerate(lead_ids)}
         number = np.array([-1 if i is None else place[i] for i in known.lead_ids], dtype=np.int64)
         of_visit = {v: i for i, v in enumerate(visitor_ids)}
@@ -80,6 +87,32 @@ class Recall:
             events=concat(events), consents=_spread(people.consents, number),
             beside=self._beside(people, number),
         )  # fmt: skip
+
+    def _read(
+        self, lead_ids: list[str], visitor_ids: list[str], extra: tuple[ExtraColumn, ...], context: bool
+    ) -> _Read:
+        """In time, or not at all: a disk or a network that hangs holds a thread, never the caller."""
+        reading = self._threads.submit(self._read_slowly, lead_ids, visitor_ids, extra, context)
+        try:
+            found = reading.result(self.seconds)
+        except BaseException:
+            reading.cancel()
+            self._failing.set()
+            raise
+        self._failing.clear()
+        return found
+
+    def _read_slowly(
+        self, lead_ids: list[str], visitor_ids: list[str], extra: tuple[ExtraColumn, ...], context: bool
+    ) -> _Read:
+        reader = Reader(self._database(), extra)
+        try:
+            with reader.db.reading(self.seconds):
+                return reader.people(lead_ids, context), reader.visits(visitor_ids)
+        except StoreError:
+            reader.db.close()
+            del self._own.db  # the next request opens it anew
+            raise
 
     def _visitors(self, known: Known) -> list[tuple[str | None, str | None]]:
         """The visitor and the lead of each; a visitor without a lead has consented to nothing."""
@@ -108,11 +141,11 @@ class Recall:
             raise StoreError("The store did not answer a moment ago; it is left alone.")
         try:
             found = connect(self.url, wait=READ_BUSY_SECONDS)
-            with found.reading(READ_SECONDS):
+            with found.reading(self.seconds):
                 schema.refuse_other(found)
                 refuse_market(found, self.market)
         except StoreError:
-            if time.monotonic() - started > READ_SECONDS:
+            if time.monotonic() - started > self.seconds:
                 self._rests[0] = time.monotonic() + REST_SECONDS
             raise
         return found

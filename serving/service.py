@@ -10,11 +10,13 @@ BentoML runs the process and its workers and knows the two APIs; requests are re
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import os
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,25 +25,26 @@ os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 import bentoml
 from _bentoml_impl import serde
 from bentoml import IODescriptor
+from bentoml._internal.server.http import traffic
 from pydantic import create_model as make_model
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Scope
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from data.errors import LeadliftError
 from data.settings import ServingSettings, Settings, load_settings
 from serving.access import Access
-from serving.champion import load_scorer, market_of_environment
-from serving.counter import desk_with_store
 from serving.desk import Answer, Desk, wants_of
 from serving.guard import DOCUMENT, Guard, failure, log_failure
 from serving.intake import Outcome
+from serving.leave import before_leaving
 from serving.metrics import MEDIA_TYPE, Metrics
 from serving.problem import Problem, RequestError
 from serving.reply import KEYS
 from serving.request import Lead
 from serving.routes import ROUTES
 from serving.scorer import Wants
+from serving.watch import SECONDS, Watch
 
 SCORE, BATCH, EVENTS, OUTCOMES = "/v1/score", "/v1/score/batch", "/v1/events", "/v1/outcomes"
 HEAVY_EVENTS = 500
@@ -49,6 +52,20 @@ _log = logging.getLogger("leadlift")
 
 # A body of this type would be unpickled; nobody may even ask for it.
 serde.ALL_SERDE.pop("application/vnd.bentoml+pickle", None)
+
+
+class _Untimed:
+    """In the place of BentoML's timer, which keeps the state of each request until it would have gone off: collecting
+    that garbage made the slowest answers. Nothing here waits unbounded: bodies, the store and sizes have limits."""
+
+    def __init__(self, app: ASGIApp, timeout: float) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+
+
+traffic.TimeoutMiddleware = _Untimed  # type: ignore[assignment, misc]
 
 
 class Call:
@@ -128,6 +145,9 @@ class _Front:
 
     desk: Desk | None = None
     access: Access | None = None
+    leaving = False
+    watching: asyncio.Task[None] | None = None
+    threads: ThreadPoolExecutor | None = None
     metrics = Metrics(ROUTES)
 
     def limits(self) -> ServingSettings:
@@ -137,6 +157,8 @@ class _Front:
         return _page(200, {"status": "alive"})
 
     def ready(self) -> Answer:
+        if self.leaving:
+            return Answer.of(Problem(503, "About to stop."))
         if self.desk is None:
             return Answer.of(Problem(503, "Not ready yet."))
         return _page(200, self.desk.state())
@@ -150,6 +172,18 @@ class _Front:
         if self.desk is None:
             return Answer.of(Problem(503, "Not ready yet."))
         return Answer(200, self.metrics.text(self.desk.state()), {"Content-Type": MEDIA_TYPE})
+
+    def leave(self) -> None:
+        self.leaving = True
+
+    async def watch(self, watch: Watch) -> None:
+        """Swap the desk whenever the home says something else."""
+        while self.desk is not None:
+            await asyncio.sleep(SECONDS)
+            try:
+                self.desk = await asyncio.to_thread(watch.next, self.desk)
+            except Exception as error:
+                log_failure(error)
 
     async def door(self, request: Scope) -> Answer | None:
         if self.access is None:
@@ -175,9 +209,28 @@ class LeadliftService:
     """Probability, points and reasons for one lead, or for up to 200."""
 
     def __init__(self) -> None:
-        settings = _settings()
-        FRONT.access = Access(settings.home, settings.serving.host)
-        FRONT.desk = open_desk(settings)
+        self._settings = _settings()
+        FRONT.access = Access(self._settings.home, self._settings.serving.host)
+
+    @bentoml.on_startup
+    async def begin(self) -> None:
+        """Open the desk, then watch for promotions."""
+        before_leaving(FRONT.leave)
+        # As many as may be answered at once: one that waits for the store must not keep another from waiting.
+        FRONT.threads = ThreadPoolExecutor(self._settings.serving.max_concurrent, "leadlift-answer")
+        watch = Watch(self._settings)
+        FRONT.desk = await asyncio.to_thread(watch.first)
+        FRONT.watching = asyncio.create_task(FRONT.watch(watch))
+        # What is there now stays: the collector need not look at it again with every few thousand requests.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 50)
+
+    @bentoml.on_shutdown
+    async def end(self) -> None:
+        """Stop watching."""
+        if FRONT.watching is not None:
+            FRONT.watching.cancel()
 
     @bentoml.api(route=SCORE, input_spec=LeadInput, output_spec=Reply)
     async def score(self, lead: Call, /) -> Response:
@@ -207,8 +260,9 @@ async def _answer(call: Call, act: Callable[[Desk, Any, Wants, int], Answer], he
         if desk is None:
             return _response(Answer.of(Problem(503, "Not ready yet.")))
         now = time.time_ns() // 1000
-        if heavy:
-            return _response(await asyncio.to_thread(act, desk, call.document, call.wants(), now))
+        if heavy or desk.asks_store(call.document):
+            loop = asyncio.get_running_loop()
+            return _response(await loop.run_in_executor(FRONT.threads, act, desk, call.document, call.wants(), now))
         return _response(act(desk, call.document, call.wants(), now))
     except RequestError as refused:
         return _response(Answer.of(refused.problem))
@@ -219,15 +273,6 @@ async def _answer(call: Call, act: Callable[[Desk, Any, Wants, int], Answer], he
 
 def _response(answer: Answer) -> Response:
     return Response(answer.body, answer.status, answer.headers)
-
-
-def open_desk(settings: Settings) -> Desk:
-    """The desk for these settings and the environment. Never raises: BentoML would restart us for ever."""
-    market, target = market_of_environment(settings)
-    scorer = load_scorer(settings, market, target)
-    model = scorer.bundle.version if scorer.bundle else "none, points only"
-    _log.warning("market %s, target %s, model %s, rules %s", market, target, model, scorer.rules.version)
-    return desk_with_store(scorer, settings)
 
 
 def _settings() -> Settings:
@@ -244,5 +289,11 @@ def _settings() -> Settings:
 PAGES = {"/livez": FRONT.live, "/readyz": FRONT.ready, "/openapi.json": FRONT.openapi, "/metrics": FRONT.counts}
 POSTS = (SCORE, BATCH, EVENTS, OUTCOMES)
 LeadliftService.add_asgi_middleware(
-    Guard, pages=PAGES, posts=POSTS, limits=FRONT.limits, door=FRONT.door, metrics=FRONT.metrics
+    Guard,
+    pages=PAGES,
+    posts=POSTS,
+    limits=FRONT.limits,
+    door=FRONT.door,
+    metrics=FRONT.metrics,
+    leaving=lambda: FRONT.leaving,
 )

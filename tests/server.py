@@ -45,19 +45,26 @@ def post(url: str, document: object, **headers: str) -> tuple[int, bytes]:
 @contextmanager
 def serving(home: Path, log: Path, *options: str) -> Iterator[str]:
     """The address on this machine once it is ready; what it says goes to `log`."""
+    with served(home, log, *options) as (address, _):
+        yield address
+
+
+@contextmanager
+def served(home: Path, log: Path, *options: str) -> Iterator[tuple[str, int]]:
+    """The same, with the number of the process."""
     env = {
         **os.environ,
         "LEADLIFT_HOME": str(home),
         "PYTHONPATH": os.getcwd(),
         "BENTOML_HOME": str(log.parent / "bentoml"),
     }
-    with started([sys.executable, "-m", "serving.cli", "serve", *options], env, log) as address:
-        yield address
+    with started([sys.executable, "-m", "serving.cli", "serve", *options], env, log) as found:
+        yield found
 
 
 @contextmanager
-def started(words: list[str], env: dict[str, str], log: Path, cwd: Path | None = None) -> Iterator[str]:
-    """The address on this machine of a service once it is ready; `--port` is added to the command."""
+def started(words: list[str], env: dict[str, str], log: Path, cwd: Path | None = None) -> Iterator[tuple[str, int]]:
+    """The address on this machine of a service once it is ready, and its process; `--port` is added to the command."""
     port = free_port()
     command = [*words, "--port", str(port)]
     with log.open("wb") as out, subprocess.Popen(command, env=env, stdout=out, stderr=out, cwd=cwd) as process:
@@ -67,7 +74,8 @@ def started(words: list[str], env: dict[str, str], log: Path, cwd: Path | None =
                 assert process.poll() is None, log.read_text()
                 assert time.monotonic() < deadline, log.read_text()
                 time.sleep(0.1)
-            yield f"http://127.0.0.1:{port}"
+            yield f"http://127.0.0.1:{port}", process.pid
         finally:
-            process.send_signal(signal.SIGTERM)
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
             assert process.wait(timeout=20) == 0

@@ -75,7 +75,7 @@ def test_a_bento_gives_the_bytes_of_the_service(bento: Path, market: Any, client
     asked = {"title": "CEO", "country": "DE", "as_of": "2026-11-01T00:00:00Z"}
     with started(
         [sys.executable, "-m", "bentoml", "serve", str(tmp_path / "bento"), "--host", "127.0.0.1"], env, log, tmp_path
-    ) as address:
+    ) as (address, _):
         assert b'"status": "ready"' in get(f"{address}/readyz")[1]
         for path in ("/v1/score", "/v1/score?detail=full&lang=de", "/v1/score?reasons=none"):
             assert post(address + path, asked) == (200, client.post(path, json=asked).content)

@@ -35,7 +35,9 @@ async def open_to_all(scope: Scope) -> Answer | None:
 def guard(app: Any = echo, door: Door = open_to_all) -> Guard:
     pages = {"/readyz": lambda: Answer(200, b"ok"), "/broken": broken_page}
     metrics = Metrics(("/readyz", "/v1/score"))
-    return Guard(app, pages=pages, posts=("/v1/score",), limits=lambda: LIMITS, door=door, metrics=metrics)
+    return Guard(
+        app, pages=pages, posts=("/v1/score",), limits=lambda: LIMITS, door=door, metrics=metrics, leaving=lambda: False
+    )
 
 
 def broken_page() -> Answer:

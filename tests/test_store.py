@@ -386,14 +386,10 @@ def test_a_kill_keeps_a_batch_whole_or_not_at_all_and_sending_it_again_completes
     assert faults(url) == []
 
 
-def test_a_store_that_does_not_answer_leaves_the_request_and_a_warning(
-    tmp_path: Path, scorer: Scorer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_store_that_does_not_answer_leaves_the_request_and_a_warning(tmp_path: Path, scorer: Scorer) -> None:
     url = new_store(files_in(tmp_path))
     tell(url, drawn_calls(1))
-    monkeypatch.setattr("serving.recall.READ_SECONDS", -1.0)
-    monkeypatch.setattr("data.store.sqlite._STEPS", 1)
-    slow = Desk(scorer, recall=Recall(url)).score({"lead_id": "L1", "title": "CEO"}, Wants(), LATE)
+    slow = Desk(scorer, recall=Recall(url, seconds=1e-9)).score({"lead_id": "L1", "title": "CEO"}, Wants(), LATE)
     gone = Desk(scorer, recall=Recall(url_of(tmp_path / "none.db"))).score(
         {"lead_id": "L1", "title": "CEO"}, Wants(), LATE
     )

@@ -9,6 +9,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -214,11 +215,11 @@ def test_a_host_that_swallows_everything_is_asked_once_and_then_left_alone(
 
     def swallowing(*_: object, **__: object) -> None:
         asked.append(1)
+        time.sleep(0.1)
         raise StoreError("time out")
 
-    monkeypatch.setattr("serving.recall.READ_SECONDS", -1.0)
     monkeypatch.setattr("serving.recall.connect", swallowing)
-    desk = Desk(scorer, recall=Recall("postgresql://h/d"))
+    desk = Desk(scorer, recall=Recall("postgresql://h/d", seconds=0.05))
     answers = [desk.score({"lead_id": "L1"}, Wants(), LATE) for _ in range(3)]
     assert {a.headers["Leadlift-Warnings"] for a in answers} == {"store_unavailable"}
     assert len(asked) == 1

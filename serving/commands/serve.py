@@ -45,10 +45,9 @@ def serve(
         "Ctrl-C stops it",
     )
     sys.stdout.flush()
-    command = [sys.executable, "-m", "bentoml", "serve", "serving.service:LeadliftService"]
     os.execve(
         sys.executable,
-        [*command, "--host", address, "--port", str(number)],
+        [sys.executable, "-m", "serving.keeper", address, str(number)],
         _environment(settings, name, target or settings.training.target, config, url),
     )
 
