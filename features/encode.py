@@ -285,6 +285,8 @@ def _combinations(columns: list[I32]) -> tuple[I64, int]:
     which, width = np.zeros(rows, dtype=np.int64), 1
     for codes in columns:
         size = int(codes.max(initial=-1)) + 2
+        if size == 1:
+            continue
         if width * size > room:
             which, width = _dense(which, width, room)
         which, width = which * size + (codes + 1), width * size

@@ -101,7 +101,7 @@ def counted_events(rule: EngagementRule, journeys: Journeys) -> int:
 def _counts(rule: EngagementRule, journeys: Journeys) -> Mask:
     assert rule.event is not None
     mask = _event_mask(rule.event, journeys)
-    return mask if rule.within_days is None else mask & within(journeys.age_days, rule.within_days)
+    return mask if rule.within_days is None else mask & (journeys.age_days <= rule.within_days)
 
 
 def _event_mask(event: EventMatch, journeys: Journeys) -> Mask:
@@ -121,12 +121,6 @@ def about(event: EventMatch, content: Content | None) -> bool:
         return not any(wanted)
     has = (content.type, content.content_id, content.topic, content.stage)
     return all(w is None or h in w for w, h in zip(wanted, has, strict=True))
-
-
-def within(age_days: F64, days: float | F64) -> Mask:
-    """Whether events of these ages are recent enough."""
-    recent: Mask = age_days <= days
-    return recent
 
 
 @lru_cache(maxsize=256)

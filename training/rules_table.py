@@ -16,7 +16,7 @@ from features.family import Moment
 from features.journeys import Journeys
 from features.leads import Leads
 from training.rules_file import EngagementRule, FitRule
-from training.rules_match import about, matches, rounded, text_test, within
+from training.rules_match import about, matches, rounded, text_test
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
@@ -138,7 +138,7 @@ class _EventRules:
         of_content = np.array([self.by_content(c) for c in (*journeys.vocabulary.contents, None)], dtype=np.bool_)
         mask: Mask = self.by_type[journeys.type] & of_content[journeys.content]
         mask &= self.by_channel[journeys.channel]
-        mask &= within(journeys.age_days[:, np.newaxis], self.within)
+        mask &= journeys.age_days[:, np.newaxis] <= self.within
         return mask
 
 
