@@ -110,6 +110,11 @@ class ContentMap:
             dict(document),
         )
 
+    @cached_property
+    def types(self) -> tuple[str, ...]:
+        """The types that contents can have."""
+        return tuple(sorted({OTHER, *(str(rule.entry.get("type", OTHER)) for rule in self.rules)}))
+
     def content(self, url: str) -> Content:
         """The content of one URL; unmatched ones, and what is no URL at all, are one content called `other`."""
         try:

@@ -93,4 +93,4 @@ def time_text(moment: int | datetime) -> str | None:
         if moment == NULL_TIME:
             return None
         moment = _EPOCH + timedelta(microseconds=int(moment))
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"

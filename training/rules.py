@@ -161,7 +161,7 @@ def meets(condition: Condition, total: I64, grade: I8, probability: F64) -> Mask
     """bool (n,): who meets everything a condition gives; totals, positions in GRADES and probabilities are (n,)."""
     met: Mask = total >= condition.total_at_least
     if condition.grades is not None:
-        met = met & np.isin(grade, [GRADES.index(g) for g in condition.grades])
+        met = met & np.array([g in condition.grades for g in GRADES])[grade]
     if condition.probability_at_least is not None:
         met = met & (probability >= condition.probability_at_least)
     return met
@@ -186,15 +186,15 @@ def graded(rules: Rules, fit: I64, engagement: I64) -> PointsTable:
     return PointsTable(
         fit=fit,
         engagement=engagement,
-        total=np.clip(fit + engagement, LOWEST, HIGHEST),
+        total=np.minimum(np.maximum(fit + engagement, LOWEST), HIGHEST),
         fit_grade=_steps_missed(fit, steps),
         engagement_level=(_steps_missed(engagement, levels) + 1).astype(np.int8),
     )
 
 
 def _steps_missed(points: I64, thresholds: list[int]) -> I8:
-    missed = sum((points < t).astype(np.int8) for t in thresholds)
-    return np.asarray(missed, dtype=np.int8)
+    missed: I8 = np.count_nonzero(points[:, np.newaxis] < np.array(thresholds), axis=1).astype(np.int8)
+    return missed
 
 
 # -- ledger ----------------------------------------------------------------------------------------------------

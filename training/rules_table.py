@@ -66,7 +66,10 @@ class RulesTable:
 
 @dataclass(frozen=True)
 class _ColumnRules:
-    """Rules about one column: `tests` say of a text which of them it meets, `nothing` which an unknown one meets."""
+    """Rules about one column: `tests` say of a text which of them it meets, `nothing` which an unknown one meets.
+
+    bounds: the lowest and highest number of each, (2, rules), where all of them are about ranges.
+    """
 
     name: str
     places: I64
@@ -74,22 +77,35 @@ class _ColumnRules:
     points: I64
     tests: tuple[Callable[[str], object], ...]
     nothing: tuple[bool, ...]
+    bounds: F64 | None
 
     @staticmethod
     def of(name: str, places: Sequence[int], rules: Sequence[FitRule]) -> _ColumnRules:
         return _ColumnRules(
             name, np.array(places, dtype=np.int64), tuple(rules), np.array([r.points for r in rules], dtype=np.int64),
-            tuple(map(text_test, rules)), tuple(r.known is False for r in rules),
+            tuple(map(text_test, rules)), tuple(r.known is False for r in rules), _bounds(rules),
         )  # fmt: skip
 
     def points_of(self, leads: Leads) -> I64:
         """int64 (n, rules of this column)."""
         column = leads.columns.get(self.name)
         if not isinstance(column, Coded):
-            return np.column_stack([matches(rule, leads) for rule in self.rules]) * self.points
+            return self._of_numbers(leads) * self.points
         met = [[bool(test(v)) for test in self.tests] for v in column.values]
         of_value: I64 = np.array([*met, self.nothing], dtype=np.bool_) * self.points
         return of_value[column.codes]
+
+    def _of_numbers(self, leads: Leads) -> Mask:
+        if self.bounds is None:
+            return np.column_stack([matches(rule, leads) for rule in self.rules])
+        values = leads.number(self.name)[:, np.newaxis]
+        met: Mask = (values >= self.bounds[0]) & (values <= self.bounds[1])
+        return met
+
+
+def _bounds(rules: Sequence[FitRule]) -> F64 | None:
+    ranges = [r.between or (None if r.at_least is None else (r.at_least, np.inf)) for r in rules]
+    return None if None in ranges else np.array(ranges, dtype=np.float64).T
 
 
 @dataclass(frozen=True)
