@@ -54,9 +54,16 @@ class FeatureSet:
         return tuple(c for f in self.families for c in f.columns(self.fitted.get(f.name, {})))
 
     @cached_property
-    def family_of(self) -> tuple[int, ...]:
-        """Position in `families` of each column."""
-        return tuple(i for i, f in enumerate(self.families) for _ in f.columns(self.fitted.get(f.name, {})))
+    def family_of(self) -> I64:
+        """Position in `families` of each column; the columns of a family stand side by side."""
+        widths = [len(f.columns(self.fitted.get(f.name, {}))) for f in self.families]
+        return np.repeat(np.arange(len(widths), dtype=np.int64), widths)
+
+    @cached_property
+    def columns_of(self) -> tuple[slice, ...]:
+        """Where the columns of each family are."""
+        ends = np.searchsorted(self.family_of, np.arange(len(self.families)), side="right").tolist()
+        return tuple(slice(a, b) for a, b in zip([0, *ends], ends, strict=False))
 
     @property
     def context(self) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
 OTHER = "other"
+REMEMBERED, SHORT = 4_096, 200  # paths whose content is remembered, and how long such a one may be
 _GROUP = re.compile(r"\\(?:(\d)|g<(\w+)>)")
 
 
@@ -108,6 +110,11 @@ class ContentMap:
             dict(document),
         )
 
+    @cached_property
+    def types(self) -> tuple[str, ...]:
+        """The types that contents can have."""
+        return tuple(sorted({OTHER, *(str(rule.entry.get("type", OTHER)) for rule in self.rules)}))
+
     def content(self, url: str) -> Content:
         """The content of one URL; unmatched ones, and what is no URL at all, are one content called `other`."""
         try:
@@ -115,6 +122,15 @@ class ContentMap:
         except ValueError:
             return Content(OTHER)
         path = parts.path or ("/" if parts.netloc else "")
+        return self._found(path) if len(path) <= SHORT else self._sought(path)
+
+    @cached_property
+    def _found(self) -> Callable[[str], Content]:
+        """`_sought`, remembered for the paths asked for last."""
+        return lru_cache(maxsize=REMEMBERED)(self._sought)
+
+    def _sought(self, path: str) -> Content:
+        """The content of a URL's path."""
         found = (rule.apply(path) for rule in self.rules)
         return next((content for content in found if content is not None), Content(OTHER))
 

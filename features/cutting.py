@@ -108,7 +108,8 @@ def _sessions(segment: I64, time: I64, type_: I8, key: I32) -> tuple[I64, I64]:
         opens = np.ones(len(web), dtype=np.bool_)
         other_id = (k[1:] >= 0) & (k[:-1] >= 0) & (k[1:] != k[:-1])
         opens[1:] = (s[1:] != s[:-1]) | (t[1:] - t[:-1] > SESSION_GAP) | other_id
-        first = rows_where(opens)
-        session[web] = np.repeat(np.arange(len(first)), np.diff(first, append=len(web)))
-        ends = t[np.append(first[1:], len(web)) - 1]
+        session[web] = np.cumsum(opens) - 1
+        closes = np.ones(len(web), dtype=np.bool_)
+        closes[:-1] = opens[1:]
+        ends = t[rows_where(closes)]
     return session, ends

@@ -26,11 +26,13 @@ TOUCH_COLUMNS = ("source", "medium", "campaign", "referrer_host", "click_id_kind
 class Vocabulary:
     """What the codes of a journey mean: `contents[content]`, `CHANNELS[channel]`, `campaigns[campaign]`.
 
-    Attributes per content are arrays with one more entry at the end, which is what code -1 finds.
+    Attributes per content are arrays with one more entry at the end, which is what code -1 finds. known_types: types
+    that have a number whether or not they occur, so that what is looked up by all types together is found again.
     """
 
     contents: tuple[Content, ...]
     campaigns: tuple[str, ...]
+    known_types: tuple[str, ...] = ()
 
     @cached_property
     def topics(self) -> tuple[str, ...]:
@@ -38,7 +40,11 @@ class Vocabulary:
 
     @cached_property
     def types(self) -> tuple[str, ...]:
-        return tuple(sorted({c.type for c in self.contents}))
+        return tuple(sorted({*self.known_types, *(c.type for c in self.contents)}))
+
+    def type_number(self, name: str) -> int:
+        """The number of a type; -2, which no content has, where there is no such type."""
+        return self.types.index(name) if name in self.types else -2
 
     @cached_property
     def ids(self) -> tuple[str, ...]:
@@ -67,11 +73,6 @@ class Vocabulary:
     @cached_property
     def gated(self) -> Mask:
         return np.array([c.gated is not None for c in self.contents] + [False], dtype=np.bool_)
-
-    def content_flags(self, **wanted: str) -> Mask:
-        """Per content: do its attributes (type=, topic=, stage=, content_id=) equal these? False for code -1."""
-        hits = [all(getattr(c, k) == v for k, v in wanted.items()) for c in self.contents]
-        return np.array([*hits, False], dtype=np.bool_)
 
     @staticmethod
     def _numbers(names: tuple[str, ...], of_each: list[str | None]) -> I32:
@@ -139,7 +140,7 @@ def encode(events: Columns, content_map: ContentMap, categories: Mapping[str, st
         page_view=_page_views(events, rows),
         dwell=floats(events["dwell_seconds"])[rows],
         basis=_basis_codes(events, rows),
-        vocabulary=Vocabulary(contents, campaigns),
+        vocabulary=Vocabulary(contents, campaigns, content_map.types),
     )
 
 
@@ -285,6 +286,8 @@ def _combinations(columns: list[I32]) -> tuple[I64, int]:
     which, width = np.zeros(rows, dtype=np.int64), 1
     for codes in columns:
         size = int(codes.max(initial=-1)) + 2
+        if size == 1:
+            continue
         if width * size > room:
             which, width = _dense(which, width, room)
         which, width = which * size + (codes + 1), width * size

@@ -112,10 +112,7 @@ class Journeys:
 
     def on_type(self, content_type: str) -> Mask:
         """Events on contents of this type."""
-        types = self.vocabulary.types
-        if content_type not in types:
-            return np.zeros(len(self.time), dtype=np.bool_)
-        mask: Mask = self.content_type == types.index(content_type)
+        mask: Mask = self.content_type == self.vocabulary.type_number(content_type)
         return mask
 
     @cached_property
@@ -196,19 +193,18 @@ class Journeys:
         """Position of the first event where `mask`; -1 where none."""
         if mask is None:
             return np.where(self.events > 0, self.offsets[:-1], -1)
-        rows = rows_where(mask)
-        segment = self.segment[rows]
-        opens = run_starts(segment)
-        return self._scatter(segment[opens], rows[opens])
+        rows, none = rows_where(mask), len(self.time)
+        first = np.full(len(self), none)
+        np.minimum.at(first, self.segment[rows], rows)
+        return np.where(first < none, first, -1)
 
     def last(self, mask: Mask | None = None) -> I64:
         """Position of the last event where `mask`; -1 where none."""
         if mask is None:
             return np.where(self.events > 0, self.offsets[1:] - 1, -1)
-        rows = rows_where(mask)
-        segment = self.segment[rows]
-        closes = run_ends(segment)
-        return self._scatter(segment[closes], rows[closes])
+        rows, last = rows_where(mask), np.full(len(self), -1)
+        np.maximum.at(last, self.segment[rows], rows)
+        return last
 
     def _scatter(self, segment: I64, position: I64) -> I64:
         out = np.full(len(self), -1, dtype=np.int64)

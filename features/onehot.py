@@ -7,7 +7,7 @@ in the vocabulary) and `missing`, so that exactly one part is 1.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -60,6 +60,10 @@ def text_parts(fitted: Fitted) -> tuple[str, ...]:
 
 def one_hot_texts(texts: Coded, fitted: Fitted) -> F64:
     """float64 (n, k): 1 in the part of each row's text, never null."""
+    if len(texts) < len(
+        texts.values
+    ):  # one lead has one of many channels, campaigns or contents: only that is looked up
+        texts = Coded.of(texts.texts())
     rows_of = _row_of_each if len(texts.values) <= FEW else _row_of_each.__wrapped__
     values: F64 = rows_of(texts.values, tuple(fitted.get("values", ())))[texts.codes]
     return values
@@ -95,7 +99,13 @@ def numbers_in(values: Sequence[str], vocabulary: Iterable[str]) -> NDArray[np.i
 @lru_cache(maxsize=256)
 def _row_of_each(values: tuple[str, ...], vocabulary: tuple[str, ...]) -> F64:
     """The row of each value, and at the end that of code -1: looked up, not made anew for each lead."""
-    number = {fold(word): i for i, word in enumerate(vocabulary)}
-    other, missing = len(number), len(number) + 1
+    number = _numbers(vocabulary)
+    other, missing = len(vocabulary), len(vocabulary) + 1
     of_value = [number.get(fold(v), other) if v and not v.isspace() else missing for v in values]
-    return np.eye(len(vocabulary) + 2)[[*of_value, missing]]
+    return one_hot(np.array([*of_value, missing]), len(vocabulary) + 2)
+
+
+@lru_cache(maxsize=256)
+def _numbers(vocabulary: tuple[str, ...]) -> Mapping[str, int]:
+    """Position of each word, in the form in which texts are compared."""
+    return {fold(word): i for i, word in enumerate(vocabulary)}

@@ -114,7 +114,7 @@ def steps_to_pricing(m: Moment, _: Fitted) -> F64:
     """Steps of the path before prices were seen for the first time."""
     j = m.journeys
     segment, content = j.pages.path
-    hit = rows_where(j.vocabulary.content_flags(type="pricing").take(content))
+    hit = rows_where(j.vocabulary.type_of.take(content) == j.vocabulary.type_number("pricing"))
     seen = hit[run_starts(segment[hit])]
     starts = run_starts(segment)
     before = np.zeros(len(j), dtype=np.int64)
@@ -192,8 +192,8 @@ def _content_at(codes: I32, position: I64, names: tuple[str, ...]) -> Coded:
 
 def _views_of(j: Journeys, content_type: str) -> F64:
     """Page views of one type of content."""
-    types = j.vocabulary.types
-    return j.views_by_type[:, types.index(content_type)] if content_type in types else np.zeros(len(j))
+    number = j.vocabulary.type_number(content_type)
+    return j.views_by_type[:, number] if number >= 0 else np.zeros(len(j))
 
 
 def views_by(j: Journeys, codes: I32, names: tuple[str, ...], values: Sequence[str]) -> F64:

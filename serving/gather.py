@@ -67,7 +67,9 @@ def _event_column(column: Column, events: Sequence[dict[str, Any]]) -> Any:
 
 def _column(kind: str, values: Sequence[Any]) -> Any:
     if kind in ("text", "code"):
-        return Coded.of([_blank_is_null(v) for v in values])
+        if not any(values):
+            return Coded.nulls(len(values))
+        return Coded.of([v if v is None or v.strip() else None for v in values])
     if kind == "time":
         return np.array([NULL_TIME if v is None else v for v in values], dtype=np.int64)
     if kind == "flag":

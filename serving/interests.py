@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.records import Coded
+from features.arrays import differs, rows_where
 from features.journeys import Journeys
 
 I64 = NDArray[np.int64]
@@ -14,12 +15,15 @@ I64 = NDArray[np.int64]
 def interests(journeys: Journeys) -> tuple[Coded, Coded]:
     """The first and second topic of each segment: by known dwell seconds, then by page views, then by name."""
     topics = journeys.vocabulary.topics
-    topic = journeys.vocabulary.topic_of[journeys.content]
-    rows = np.flatnonzero(topic >= 0)
-    cells, cell = np.unique(journeys.segment[rows] * max(len(topics), 1) + topic[rows], return_inverse=True)
-    dwell = np.bincount(cell, weights=np.nan_to_num(journeys.dwell[rows]), minlength=len(cells))
-    views = np.bincount(cell, weights=journeys.views[rows].astype(np.float64), minlength=len(cells))
-    segment, name = np.divmod(cells, max(len(topics), 1))
+    rows = rows_where(journeys.topic >= 0)
+    cells = journeys.segment[rows] * max(len(topics), 1) + journeys.topic[rows]
+    order = np.argsort(cells, kind="stable")
+    rows, cells = rows[order], cells[order]
+    opens = differs(cells)
+    cell, seconds = np.cumsum(opens) - 1, journeys.dwell[rows]
+    dwell = np.bincount(cell, weights=np.where(np.isnan(seconds), 0.0, seconds))
+    views = np.bincount(cell, weights=journeys.views[rows])
+    segment, name = np.divmod(cells[rows_where(opens)], max(len(topics), 1))
     order = np.lexsort((name, -views, -dwell, segment))
     segment, name = segment[order], name[order]
     place = np.arange(len(segment)) - np.searchsorted(segment, segment, side="left")

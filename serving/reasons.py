@@ -84,10 +84,10 @@ def reasons_of(
     )
 
 
-def family_sums(contributions: F64, family_of: Sequence[int], families: int) -> F64:
+def family_sums(contributions: F64, family_of: I64, families: int) -> F64:
     """(n, columns) -> (n, families); added column by column, so the same bits for one row and for many."""
     n, k = contributions.shape
-    cell = (np.arange(n)[:, None] * families + np.asarray(family_of, dtype=np.int64)).reshape(-1)
+    cell = (np.arange(n)[:, None] * families + family_of).reshape(-1)
     flat = np.ascontiguousarray(contributions).reshape(-1)
     if not n or not k:
         return np.zeros((n, families))
@@ -104,10 +104,11 @@ def _row_sums(values: F64) -> F64:
 def _strongest(sums: F64) -> tuple[I64, F64]:
     """The families with the largest |sum|, ties in catalogue order; families that add nothing are no reason."""
     order = np.argsort(-np.abs(sums), axis=1, kind="stable")[:, :SHOWN]
-    contribution = np.take_along_axis(sums, order, axis=1)
-    missing = SHOWN - order.shape[1]
-    family = np.pad(np.where(contribution != 0, order, -1), ((0, 0), (0, missing)), constant_values=-1)
-    return family.astype(np.int64), np.pad(contribution, ((0, 0), (0, missing)))
+    there = order.shape[1]
+    family, contribution = np.full((len(sums), SHOWN), -1, dtype=np.int64), np.zeros((len(sums), SHOWN))
+    contribution[:, :there] = sums[np.arange(len(sums))[:, np.newaxis], order]
+    family[:, :there] = np.where(contribution[:, :there] != 0, order, -1)
+    return family, contribution
 
 
 def texts_of(
@@ -115,15 +116,14 @@ def texts_of(
 ) -> tuple[list[str | None], ...]:
     """The words of the families at these positions, (n, 3), -1 = none: three lists of n texts."""
     texts: list[list[str | None]] = [[None] * len(family) for _ in range(SHOWN)]
-    family_of = np.asarray(feature_set.family_of)
-    for f in np.unique(family[family >= 0]).tolist():
-        rows, slots = np.nonzero(family == f)
-        columns = np.flatnonzero(family_of == f)
-        cells = np.ix_(rows, columns)
-        part = _telling_part(feature_set.families[f], table.values[cells], contributions[cells])
-        values = table.values[cells][np.arange(len(rows)), part]
+    for f in set(family.ravel().tolist()) - {-1}:
+        rows, slots = (family == f).nonzero()
+        columns = feature_set.columns_of[f]
+        values = table.values[rows, columns]
+        part = _telling_part(feature_set.families[f], values, contributions[rows, columns])
+        told = values[np.arange(len(rows)), part]
         words = _Words(feature_set, f, lang)
-        for row, slot, p, value in zip(rows.tolist(), slots.tolist(), part.tolist(), values.tolist(), strict=True):
+        for row, slot, p, value in zip(rows.tolist(), slots.tolist(), part.tolist(), told.tolist(), strict=True):
             texts[slot][row] = words.of(p, value)
     return tuple(texts)
 

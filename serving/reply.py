@@ -49,6 +49,7 @@ DETAIL_LISTS = ("reasons", "ledger", "warnings")
 DETAIL_KEYS = (*DETAIL_NUMBERS, *DETAIL_LISTS)
 Row = Mapping[str, Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def to_bytes(row: Row, detail: Mapping[str, Any] | None = None) -> bytes:
@@ -66,7 +67,7 @@ def to_bytes(row: Row, detail: Mapping[str, Any] | None = None) -> bytes:
     if detail is not None:
         document.update({key: _value("number", detail[key]) for key in DETAIL_NUMBERS})
         document.update({key: list(detail[key]) for key in DETAIL_LISTS})
-    return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8")
+    return _ENCODER.encode(document).encode("utf-8")
 
 
 def batch_bytes(results: Sequence[tuple[bool, bytes]]) -> bytes:
@@ -92,4 +93,4 @@ def time_text(moment: int | datetime) -> str | None:
         if moment == NULL_TIME:
             return None
         moment = _EPOCH + timedelta(microseconds=int(moment))
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"

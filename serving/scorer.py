@@ -213,7 +213,7 @@ class Scorer:
         own = {"attribute": [*PROFILE_TEXT, *PROFILE_NUMBER], "behaviour_total": []}
         for extra in self.feature_set.extra:
             own.setdefault(extra.role, []).append(extra.name)
-        behaviour = _any_known(moment.leads, own["behaviour_total"]) | (np.diff(moment.journeys.offsets) > 0)
+        behaviour = _any_known(moment.leads, own["behaviour_total"]) | (moment.journeys.events > 0)
         return _any_known(moment.leads, own["attribute"]), behaviour
 
 

@@ -62,10 +62,15 @@ class LinearModel:
     def _parts(self, values: F64) -> F64:
         unknown, squeezed = np.isnan(values), squeeze(values)
         parts = (squeezed - self.centre) / self.scale * self.coefficient
-        for knot, bend in zip(self.knots, self.bends, strict=True):
-            at = bend.nonzero()[0]
-            parts[:, at] += np.maximum(squeezed[:, at] - knot[at], 0.0) * bend[at]
+        for at, knot, bend in self._bent:
+            parts[:, at] += np.maximum(squeezed[:, at] - knot, 0.0) * bend
         return np.ascontiguousarray(np.where(unknown, self.missing, parts + self.offset))
+
+    @cached_property
+    def _bent(self) -> list[tuple[NDArray[np.int64], F64, F64]]:
+        """Row by row of the knots: which columns bend there, where, and by how much."""
+        bent = [bend.nonzero()[0] for bend in self.bends]
+        return [(at, knot[at], bend[at]) for at, knot, bend in zip(bent, self.knots, self.bends, strict=True)]
 
     def raw(self, values: F64) -> F64:
         parts = self._parts(values)

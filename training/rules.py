@@ -8,8 +8,9 @@ decay, halves away from zero, so that the ledger of a lead adds up to its total 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -17,8 +18,9 @@ from numpy.typing import NDArray
 
 from features.family import Moment
 from training.rules_file import FIT_GRADES, GRADES, LEVELS, TEAMS, Condition, EngagementRule, FitRule, RulesFile
-from training.rules_match import counted_events, event_points, matches, row_of
+from training.rules_match import counted_events, row_of
 from training.rules_read import parse
+from training.rules_table import RulesTable
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
@@ -111,8 +113,17 @@ class Rules:
     @property
     def columns(self) -> dict[str, str]:
         """Lead columns the rules look at -> code of the first rule that does."""
-        rules: Sequence[FitRule] = [*self.file.fit, *self.file.engagement]
-        return {r.column: r.code for r in reversed(rules) if r.column is not None}
+        return {r.column: r.code for r in reversed(self.entries) if r.column is not None}
+
+    @cached_property
+    def entries(self) -> tuple[FitRule, ...]:
+        """All rules in the file's order, fit before engagement."""
+        return (*self.file.fit, *self.file.engagement)
+
+    @cached_property
+    def table(self) -> RulesTable:
+        """The same, ready to be asked about many leads at once."""
+        return RulesTable.of(self.entries)
 
     def standings(self, points: PointsTable, probability: F64 | None = None) -> I8:
         """int8 (n,): BELOW_MQL, MQL or SALES_READY.
@@ -150,7 +161,7 @@ def meets(condition: Condition, total: I64, grade: I8, probability: F64) -> Mask
     """bool (n,): who meets everything a condition gives; totals, positions in GRADES and probabilities are (n,)."""
     met: Mask = total >= condition.total_at_least
     if condition.grades is not None:
-        met = met & np.isin(grade, [GRADES.index(g) for g in condition.grades])
+        met = met & np.array([g in condition.grades for g in GRADES])[grade]
     if condition.probability_at_least is not None:
         met = met & (probability >= condition.probability_at_least)
     return met
@@ -159,20 +170,13 @@ def meets(condition: Condition, total: I64, grade: I8, probability: F64) -> Mask
 # -- points ----------------------------------------------------------------------------------------------------
 def score_points(rules: Rules, moment: Moment) -> PointsTable:
     """The points of n (lead, as_of) pairs. Row i depends on row i of the moment alone; integers are exact."""
-    fit = np.zeros(len(moment), dtype=np.int64)
-    engagement = np.zeros(len(moment), dtype=np.int64)
-    for rule in rules.file.fit:
-        fit += _raw(rule, moment)
-    for rule in rules.file.engagement:
-        engagement += _capped(rule, _raw(rule, moment))
-    return graded(rules, fit, engagement)
+    points, fit = entry_points(rules, moment), len(rules.file.fit)
+    return graded(rules, points[:, :fit].sum(axis=1), points[:, fit:].sum(axis=1))
 
 
 def entry_points(rules: Rules, moment: Moment) -> I64:
     """int64 (n, k): points of each rule after its cap, in the file's order, fit before engagement."""
-    columns = [_raw(rule, moment) for rule in rules.file.fit]
-    columns += [_capped(rule, _raw(rule, moment)) for rule in rules.file.engagement]
-    return np.column_stack(columns) if columns else np.zeros((len(moment), 0), dtype=np.int64)
+    return rules.table.capped(rules.table.raw(moment))
 
 
 def graded(rules: Rules, fit: I64, engagement: I64) -> PointsTable:
@@ -182,27 +186,15 @@ def graded(rules: Rules, fit: I64, engagement: I64) -> PointsTable:
     return PointsTable(
         fit=fit,
         engagement=engagement,
-        total=np.clip(fit + engagement, LOWEST, HIGHEST),
+        total=np.minimum(np.maximum(fit + engagement, LOWEST), HIGHEST),
         fit_grade=_steps_missed(fit, steps),
         engagement_level=(_steps_missed(engagement, levels) + 1).astype(np.int8),
     )
 
 
-def _raw(rule: FitRule, moment: Moment) -> I64:
-    """int64 (n,): points of a rule before its cap."""
-    if isinstance(rule, EngagementRule) and rule.event is not None:
-        return event_points(rule, moment.journeys)
-    return matches(rule, moment.leads) * np.int64(rule.points)
-
-
-def _capped(rule: EngagementRule, points: I64) -> I64:
-    """The cap bounds the size: 15 keeps a rule within -15..15."""
-    return points if rule.cap is None else np.minimum(np.maximum(points, -rule.cap), rule.cap)
-
-
 def _steps_missed(points: I64, thresholds: list[int]) -> I8:
-    missed = sum((points < t).astype(np.int8) for t in thresholds)
-    return np.asarray(missed, dtype=np.int8)
+    missed: I8 = np.count_nonzero(points[:, np.newaxis] < np.array(thresholds), axis=1).astype(np.int8)
+    return missed
 
 
 # -- ledger ----------------------------------------------------------------------------------------------------
@@ -221,33 +213,22 @@ class LedgerEntry:
 def ledger(rules: Rules, moment: Moment, row: int, lang: str = "en") -> list[LedgerEntry]:
     """Why row `row` has its points: entries that are not 0, in the file's order; their sum is the total exactly."""
     one = row_of(moment, row)
-    entries = [*_fit_entries(rules, one, lang), *_engagement_entries(rules, one, lang)]
+    raw = rules.table.raw(one)
+    pairs = zip(raw[0].tolist(), rules.table.capped(raw)[0].tolist(), strict=True)
+    entries = [e for rule, (points, kept) in zip(rules.entries, pairs, strict=True)
+               for e in _entries(rule, points, kept, one, lang)]  # fmt: skip
     total = sum(e.points for e in entries)
     limit = min(max(total, LOWEST), HIGHEST) - total
     label = "Begrenzung auf 0 bis 100" if lang == "de" else "Limit of 0 to 100"
     return [e for e in [*entries, LedgerEntry("total", "limit", label, limit)] if e.points]
 
 
-def _fit_entries(rules: Rules, one: Moment, lang: str) -> Iterator[LedgerEntry]:
-    for rule in rules.file.fit:
-        yield LedgerEntry("fit", rule.code, rule.label.of(lang), int(_raw(rule, one)[0]))
-
-
-def _engagement_entries(rules: Rules, one: Moment, lang: str) -> Iterator[LedgerEntry]:
+def _entries(rule: FitRule, points: int, kept: int, one: Moment, lang: str) -> Iterator[LedgerEntry]:
+    """The rule's own line and that of its cap; `kept` is what the cap leaves of the points."""
+    label = rule.label.of(lang)
+    if not isinstance(rule, EngagementRule):
+        yield LedgerEntry("fit", rule.code, label, points)
+        return
     cap = "Obergrenze" if lang == "de" else "Cap"
-    for rule in rules.file.engagement:
-        raw = _raw(rule, one)
-        label = rule.label.of(lang)
-        yield LedgerEntry(
-            "engagement",
-            rule.code,
-            label,
-            int(raw[0]),
-            counted_events(rule, one.journeys),
-        )
-        yield LedgerEntry(
-            "engagement",
-            f"{rule.code}:cap",
-            f"{cap}: {label}",
-            int((_capped(rule, raw) - raw)[0]),
-        )
+    yield LedgerEntry("engagement", rule.code, label, points, counted_events(rule, one.journeys))
+    yield LedgerEntry("engagement", f"{rule.code}:cap", f"{cap}: {label}", kept - points)

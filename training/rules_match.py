@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -47,13 +48,18 @@ def _known(column: object, n: int) -> Mask:
 
 
 def _text_matches(rule: FitRule, column: Coded) -> Mask:
+    met = text_test(rule)
+    return np.array([*(bool(met(v)) for v in column.values), False], dtype=np.bool_)[column.codes]
+
+
+def text_test(rule: FitRule) -> Callable[[str], object]:
+    """Tells of a known text whether it meets the rule's condition, by something true or false."""
+    if rule.known is not None:
+        return lambda _: rule.known
     if rule.contains is not None:
-        pattern = _pattern(rule.contains)
-        hits = [pattern.search(v) is not None for v in column.values]
-    else:
-        wanted = {_plain(v) for v in _wanted(rule)}
-        hits = [_plain(v) in wanted for v in column.values]
-    return np.array([*hits, False], dtype=np.bool_)[column.codes]
+        return _pattern(rule.contains).search
+    wanted = {_plain(v) for v in _wanted(rule)}
+    return lambda text: _plain(text) in wanted
 
 
 def _number_matches(rule: FitRule, values: F64) -> Mask:
@@ -87,22 +93,6 @@ def _phrase(text: str) -> str:
 
 
 # -- events ----------------------------------------------------------------------------------------------------
-def event_points(rule: EngagementRule, journeys: Journeys) -> I64:
-    """int64 (n,): points of an event rule before its cap.
-
-    An event of age a days counts round(points * 0.5 ** (a / half_life_days)), halves away from zero; without a
-    half-life the points as they are. The sum of whole numbers in float64 is exact.
-    """
-    assert rule.event is not None
-    rows = np.flatnonzero(_counts(rule, journeys))
-    if not len(rows):
-        return np.zeros(len(journeys), dtype=np.int64)
-    if rule.half_life_days is None:
-        return np.bincount(journeys.segment[rows], minlength=len(journeys)) * np.int64(rule.points)
-    points = _rounded(rule.points * 0.5 ** (journeys.age_days[rows] / rule.half_life_days))
-    return np.bincount(journeys.segment[rows], weights=points, minlength=len(journeys)).astype(np.int64)
-
-
 def counted_events(rule: EngagementRule, journeys: Journeys) -> int:
     """Events the rule counts in all segments together; 0 for a rule about a column."""
     return 0 if rule.event is None else int(np.count_nonzero(_counts(rule, journeys)))
@@ -115,24 +105,22 @@ def _counts(rule: EngagementRule, journeys: Journeys) -> Mask:
 
 
 def _event_mask(event: EventMatch, journeys: Journeys) -> Mask:
-    masks = []
+    hits = [about(event, c) for c in (*journeys.vocabulary.contents, None)]
+    mask: Mask = np.array(hits, dtype=np.bool_)[journeys.content]
     if event.type is not None:
-        masks.append(_flags(EVENT_TYPES, event.type)[journeys.type])
+        mask &= _flags(EVENT_TYPES, event.type)[journeys.type]
     if event.channel is not None:
-        masks.append(_flags(CHANNELS, event.channel)[journeys.channel])
-    if any((event.content_id, event.content_type, event.topic, event.stage)):
-        hits = [_is_about(event, c) for c in journeys.vocabulary.contents]
-        masks.append(np.array([*hits, False], dtype=np.bool_)[journeys.content])
-    return masks[0] if len(masks) == 1 else np.logical_and.reduce(masks)
+        mask &= _flags(CHANNELS, event.channel)[journeys.channel]
+    return mask
 
 
-def _is_about(event: EventMatch, content: Content) -> bool:
-    return (
-        (event.content_type is None or content.type in event.content_type)
-        and (event.content_id is None or content.content_id in event.content_id)
-        and (event.topic is None or content.topic in event.topic)
-        and (event.stage is None or content.stage in event.stage)
-    )
+def about(event: EventMatch, content: Content | None) -> bool:
+    """Whether an event on this content can be meant; None = on none."""
+    wanted = (event.content_type, event.content_id, event.topic, event.stage)
+    if content is None:
+        return not any(wanted)
+    has = (content.type, content.content_id, content.topic, content.stage)
+    return all(w is None or h in w for w, h in zip(wanted, has, strict=True))
 
 
 @lru_cache(maxsize=256)
@@ -140,9 +128,10 @@ def _flags(names: tuple[str, ...], wanted: tuple[str, ...]) -> Mask:
     return np.array([n in wanted for n in names], dtype=np.bool_)
 
 
-def _rounded(values: F64) -> F64:
-    rounded: F64 = np.copysign(np.floor(np.abs(values) + 0.5), values)
-    return rounded
+def rounded(values: F64) -> F64:
+    """Whole numbers, halves away from zero."""
+    whole: F64 = np.copysign(np.floor(np.abs(values) + 0.5), values)
+    return whole
 
 
 # -- one row ---------------------------------------------------------------------------------------------------
