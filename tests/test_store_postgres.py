@@ -30,7 +30,7 @@ from serving.champion import scorer_of
 from serving.counter import desk_with_store
 from serving.desk import Desk
 from serving.problem import RequestError
-from serving.recall import Recall
+from serving.recall import THREADS, Recall
 from serving.scorer import Scorer, Wants
 from tests.calls import drawn_calls, write_calls
 from tests.test_store import LATE, Place, files_in, new_store, reply, tell
@@ -208,7 +208,7 @@ def test_a_service_started_before_its_database_uses_it_once_it_answers_and_only_
             desk.intake.events({"batch": []})
 
 
-def test_a_host_that_swallows_everything_is_asked_once_and_then_left_alone(
+def test_a_host_that_swallows_everything_is_asked_by_a_few_threads_and_then_left_alone(
     scorer: Scorer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
@@ -220,9 +220,9 @@ def test_a_host_that_swallows_everything_is_asked_once_and_then_left_alone(
 
     monkeypatch.setattr("serving.recall.connect", swallowing)
     desk = Desk(scorer, recall=Recall("postgresql://h/d", seconds=0.05))
-    answers = [desk.score({"lead_id": "L1"}, Wants(), LATE) for _ in range(3)]
+    answers = [desk.score({"lead_id": "L1"}, Wants(), LATE) for _ in range(3 * THREADS)]
     assert {a.headers["Leadlift-Warnings"] for a in answers} == {"store_unavailable"}
-    assert len(asked) == 1
+    assert 1 <= len(asked) <= THREADS
 
 
 # -- passwords, and what is missing ----------------------------------------------------------------------------------
