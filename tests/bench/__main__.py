@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-PARTS = ("models", "market", "paths", "cold", "retrain", "features")
+PARTS = ("models", "market", "paths", "cold", "retrain", "features", "monitor")
 
 
 def main(only: str | None) -> int:
