@@ -17,20 +17,23 @@ from training.monitor.tally import Tally
 I64 = NDArray[np.int64]
 
 DEAD, THIN, DOUBLED, SURGE = "dead_feed", "half_feed", "doubled_feed", "surge"
-SILENT, FEW, MANY, TWICE = 0.05, 0.65, 1.6, 2.5  # now over before: dead below the first, thin below the second ...
+SILENT, FEW, MANY, TWICE = 0.05, 0.65, 1.6, 3.0  # now over before: dead below the first, thin below the second ...
 FEWEST = 8.0  # events that a window must usually have
 ALIKE = 0.12  # how far the shares of pages may differ, beyond chance, where the same events came twice
 REPEATED, FEWEST_REPEATED = 0.15, 20  # share of events that only repeat another one, above what is usual
 EVENTS, WEB = "events", "web events"
+OUTCOMES = "outcomes: "
 WHOLE, WELL = 0.9, 0.75  # share of the web's events that is all of the web; least ratio of what is not ill
 _REMEDY = {
-    DEAD: "look at {what} and its import",
-    THIN: "does part of it still arrive? Compare {what} with its own count",
+    DEAD: "look at {what}",
+    THIN: "does part of it still arrive? Look at {what}",
     DOUBLED: "is it sent or loaded twice?",
     SURGE: "bots, a campaign, or a second tracker? Look at the commonest pages",
 }
-_KEEPERS = {"leads": "the form and the CRM's export", "links": "where visitors become leads (identify calls, forms)",
-            "spend": "the export of costs"}  # fmt: skip
+_KEEPERS = {
+    "leads": "the form and the CRM's export", "outcomes": "the CRM's export", "spend": "the export of costs",
+    "links": "identify calls and forms, where visitors become leads",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ def feeds_of(tally: Tally) -> list[Feed]:
     reach = tally.reach
     out = [Feed(n, m, reach.get(n, 0), rises=n == EVENTS) for n, m in sorted(tally.records.of.items())]
     out += [
-        Feed(f"outcomes: {n}", m, reach.get("outcomes", 0), rises=False, thins=False)
+        Feed(OUTCOMES + n, m, reach.get("outcomes", 0), rises=False, thins=False)
         for n, m in sorted(tally.outcomes.of.items())
     ]
     for parent, marks in (("types", tally.types), ("hosts", tally.hosts)):
@@ -119,12 +122,26 @@ def alike(tally: Tally, window: int) -> bool:
 # -- one cause, one alarm ----------------------------------------------------------------------------------------
 def _whole(found: list[Finding], feeds: list[Feed]) -> list[Finding]:
     """What strays for one cause is told once: the hosts or the kinds of events that explain it, else all events."""
-    out = [f for f in found if not f.feed.parent and f.feed.name != EVENTS]
+    out = _outcomes([f for f in found if not f.feed.parent and f.feed.name != EVENTS])
     for kinds in ((DEAD, THIN), (DOUBLED, SURGE)):
-        side = [f for f in found if f.kind in kinds and f not in out]
+        side = [f for f in found if f.kind in kinds and (f.feed.parent or f.feed.name == EVENTS)]
         if side:
             out += _cause(side, feeds)
     return out
+
+
+def _outcomes(found: list[Finding]) -> list[Finding]:
+    """Several kinds of outcomes that fell silent are one export."""
+    dead = [f for f in found if f.feed.name.startswith(OUTCOMES)]
+    if len(dead) < 2:
+        return found
+    mark = Mark()
+    for one in dead:
+        mark.add(one.feed.mark.counts, one.feed.mark.first, one.feed.mark.last)
+    best = min(dead, key=lambda f: f.p)
+    joined = Feed("outcomes", mark, best.feed.span)
+    told = replace(best, feed=joined, level=level(mark.counts, best.level.window, joined.span) or best.level)
+    return [*(f for f in found if f not in dead), told]
 
 
 def _cause(side: list[Finding], feeds: list[Feed]) -> list[Finding]:
@@ -172,13 +189,11 @@ def _alarm(found: Finding, tally: Tally, loads: Mapping[str, int | None]) -> Ala
     feed, lv = found.feed, found.level
     since = feed.mark.last if found.kind == DEAD and not feed.mark.counts[: lv.window].any() else _since(found, tally)
     a_day = lv.before / lv.window
-    name = (
-        feed.name if feed.name in ("leads", "links", EVENTS, WEB) or "outcomes" in feed.name else f"{feed.name} events"
-    )
-    name = f"events on {feed.name}" if feed.parent == "hosts" else "rows of spend" if feed.name == "spend" else name
-    silent = [s for s, latest in loads.items() if latest is not None and latest <= feed.mark.last + DAY // 24]
+    name = _named(feed)
+    silent = [s for s, latest in loads.items() if latest is not None and abs(latest - feed.mark.last) <= DAY // 24]
     source = silent[0] if found.kind == DEAD and len(silent) == 1 else feed.name
-    what = _KEEPERS.get(feed.name, "the CRM's export" if "outcomes" in feed.name else f"the collector of {source}")
+    outcome = feed.name.startswith("outcomes")
+    what = _KEEPERS.get("outcomes" if outcome else feed.name, f"the collector of {source} and its import")
     if found.kind == DEAD:
         says = f"{figure(lv.now)} {name} since {day(since)}; before ~{figure(a_day)} a day"
     else:
@@ -187,6 +202,15 @@ def _alarm(found: Finding, tally: Tally, loads: Mapping[str, int | None]) -> Ala
                 f"before {figure(lv.before)} ({percent(lv.ratio)})")  # fmt: skip
     numbers = {"now": lv.now, "before": round(lv.before, 1), "days": lv.window, "before_a_day": round(a_day, 2)}
     return Alarm(found.kind, says, _REMEDY[found.kind].format(what=what), source, None, since, numbers, found.p)
+
+
+def _named(feed: Feed) -> str:
+    """What the rows of a feed are called in a sentence."""
+    if feed.parent:
+        return f"events on {feed.name}" if feed.parent == "hosts" else f"{feed.name} events"
+    if feed.name.startswith(OUTCOMES):
+        return f"'{feed.name.removeprefix(OUTCOMES)}' outcomes"
+    return "rows of spend" if feed.name == "spend" else feed.name
 
 
 def _days(window: int) -> str:

@@ -1,7 +1,7 @@
 """How far counts stray from week to week when nothing is wrong, and when a day is further away than that.
 
 A series holds counts by age in days: place 0 are the 24 hours before the moment of asking, place 7 the same weekday and
-the same hours a week earlier. The last 1, 2, 3 or 7 days are compared with the same days of the eight weeks before. Their
+the same hours a week earlier. The last 1 to 7 days are compared with the same days of the eight weeks before. Their
 own scatter, in days and in weeks, widens the Poisson law (negative binomial); a floor stands for what eight weeks
 cannot show.
 """
@@ -19,7 +19,7 @@ I64 = NDArray[np.int64]
 
 WEEKS = 8  # weeks to compare with
 DAYS = 7 * (WEEKS + 1)
-WINDOWS = (1, 2, 3, 7)
+WINDOWS = (1, 2, 3, 5, 7)
 FEWEST_WEEKS = 4
 FLOOR = 0.10  # weeks of a healthy market differ by this share, however many events they have
 RATE = 1e-4  # share of false alarms among alarms that is accepted, see `least`

@@ -14,7 +14,7 @@ from training.monitor.tally import Tally
 I64 = NDArray[np.int64]
 
 WINDOWS = (1, 2, 3, 7, 14)
-FEWEST, FEWEST_BEFORE = 8, 100  # numbers outside now; numbers before
+FEWEST, FEWEST_BEFORE = 8, 50  # numbers outside now; numbers before
 EDGE, BEYOND = 0.005, 3.0  # outside: that far beyond the size which only this share of the numbers exceeded before
 SHARE = 0.1  # of the numbers now that must be outside
 FACTOR = 8.0  # between the usual size and that of the numbers outside

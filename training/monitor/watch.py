@@ -14,7 +14,7 @@ from data.settings import Settings
 from training.assemble import Question, content_map
 from training.monitor.alarm import Alarm, day
 from training.monitor.bursts import burst_alarms
-from training.monitor.feeds import DEAD, THIN, Feed, feed_alarms, feeds_of, repeat_alarms
+from training.monitor.feeds import DEAD, OUTCOMES, THIN, Feed, feed_alarms, feeds_of, repeat_alarms
 from training.monitor.fields import field_alarms
 from training.monitor.model import Calibration, Live, Month, calibration_alarms, model_alarms
 from training.monitor.noise import FEWEST_WEEKS
@@ -25,6 +25,7 @@ from training.monitor.units import unit_alarms
 from training.snapshots import NEXT_ORDER, Policy, policy_of
 
 QUIET, ALARM, SKIPPED = "quiet", "alarm", "not checked"
+ELSEWHERE = ("leads", "links", "spend", "outcomes")  # feeds whose silence says nothing of tags
 Advance = Callable[[int], None]
 
 
@@ -99,9 +100,9 @@ def watch(
 
 def _alarms(lake: Lake, counted: Tally) -> dict[str, list[Alarm]]:
     """What the records say, by check."""
-    loads = {name: s.latest for name, s in lake.manifest.sources.items()}
+    loads = {name: s.latest for name, s in lake.manifest.sources.items() if s.record == "event"}
     feeds = feed_alarms(counted, loads)
-    healthy = not any(a.kind in (DEAD, THIN) and a.source not in ("leads", "links", "spend") for a in feeds)
+    healthy = not any(a.kind in (DEAD, THIN) and not str(a.source).startswith(ELSEWHERE) for a in feeds)
     return {
         "feeds": feeds, "feeds told twice": repeat_alarms(counted), "bots": burst_alarms(counted),
         "utm tags": tag_alarms(counted, healthy), "answers of forms": field_alarms(counted), "units": unit_alarms(counted),
@@ -110,7 +111,7 @@ def _alarms(lake: Lake, counted: Tally) -> dict[str, list[Alarm]]:
 
 def _told_once(alarms: list[Alarm], target: str) -> list[Alarm]:
     """A dead feed of the target's outcomes is the cause of the base rate it moves."""
-    dead = any(a.kind == DEAD and a.source == f"outcomes: {target}" for a in alarms)
+    dead = any(a.kind == DEAD and a.source in ("outcomes", OUTCOMES + target) for a in alarms)
     return [a for a in alarms if not (dead and a.kind == "base_rate")]
 
 
