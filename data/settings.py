@@ -132,6 +132,12 @@ class PrivacySettings(_Section):
     require_consent: bool = False
 
 
+class MonitorSettings(_Section):
+    """When the monitor raises an alarm that is a matter of taste; what noise does is measured, not set."""
+
+    max_model_age_days: int = Field(120, ge=1)
+
+
 class MlflowSettings(_Section):
     """Where runs are recorded; null = MLFLOW_TRACKING_URI, else an SQLite file in the home."""
 
@@ -154,6 +160,7 @@ class Settings(BaseSettings):
     api: ApiSettings = ApiSettings()
     privacy: PrivacySettings = PrivacySettings()
     mlflow: MlflowSettings = MlflowSettings()
+    monitor: MonitorSettings = MonitorSettings()
 
     @classmethod
     def settings_customise_sources(

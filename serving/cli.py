@@ -38,6 +38,7 @@ def build_app() -> typer.Typer:
         features,
         keys,
         models,
+        monitor,
         openapi,
         paths,
         promote,
@@ -54,7 +55,21 @@ def build_app() -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
     )
-    for module in (data, check, content, rules, features, models, promote, scores, paths, keys, openapi, store):
+    for module in (
+        data,
+        check,
+        content,
+        rules,
+        features,
+        models,
+        promote,
+        scores,
+        paths,
+        keys,
+        openapi,
+        store,
+        monitor,
+    ):
         module.register(app)
     return app
 

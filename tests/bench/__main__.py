@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-PARTS = ("models", "market", "paths", "cold", "retrain", "features", "endpoint")
+PARTS = ("models", "market", "paths", "cold", "retrain", "features", "endpoint", "monitor")
 
 
 def main(only: str | None) -> int:
