@@ -38,6 +38,7 @@ from serving.reply import time_text
 from serving.request import lead_model, parse
 from serving.scorer import Scorer, Wants
 from tests.calls import drawn_calls, write_calls
+from tests.kept_store import kept_calls, kept_text
 
 FULL = Wants(detail=True)
 LATE = 1_790_000_000_000_000
@@ -435,6 +436,22 @@ def test_each_version_is_reached_from_the_one_before_with_its_rows(place: Place)
             assert db.rows("SELECT lead_id FROM outcomes") == [("L",)]
             assert schema.missing(db) == []
             assert schema.migrate(db) == (schema.VERSION, schema.VERSION)
+
+
+@pytest.mark.parametrize("version", range(1, schema.VERSION + 1))
+def test_a_kept_store_of_each_version_is_upgraded_and_answers_as_one_told_today(
+    version: int, tmp_path: Path, scorer: Scorer
+) -> None:
+    """`python -m tests.kept_store` wrote the samples; a new version adds one and never touches the others."""
+    kept = tmp_path / "kept.db"
+    with sqlite3.connect(kept) as file:
+        file.executescript(kept_text(version))
+    file.close()
+    make(url_of(kept), DatasetInfo(name="calls"))
+    today = new_store(files_in(tmp_path), name="today")
+    tell(today, kept_calls())
+    assert faults(url_of(kept)) == []
+    assert batch_replies(open_dataset(url_of(kept)), scorer, LATE) == batch_replies(open_dataset(today), scorer, LATE)
 
 
 def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:

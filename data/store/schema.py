@@ -1,4 +1,7 @@
-"""The schema and its versions: `schema/v1.sql` makes version 1, `schema/v2.sql` would turn version 1 into 2."""
+"""The schema and its versions: `schema/v1.sql` makes version 1, `schema/v2.sql` would turn version 1 into 2.
+
+A new version also keeps a store of its own for the tests: `python -m tests.kept_store`.
+"""
 
 from __future__ import annotations
 
