@@ -151,7 +151,7 @@ def _told() -> dict[str, Schema]:
     texts = {name: _nullable("text") for name in ("messageId", "anonymousId", "userId", "timestamp", "event", "name")}
     objects = dict.fromkeys(("properties", "traits", "context"), _ref("Fields"))
     kinds: Schema = {"type": "string", "enum": ["identify", "page", "track"]}
-    reject = _texts("reason", "field") | {"index": {"type": "integer"}}
+    reject = _texts("reason") | {"field": _nullable("text"), "index": {"type": "integer"}}
     counts: dict[str, Schema] = {
         n: {"type": "integer"} for n in ("read", "accepted", "duplicate", "rejected", "passed_over")
     }

@@ -181,7 +181,10 @@ class _Front:
         while self.desk is not None:
             await asyncio.sleep(SECONDS)
             try:
-                self.desk = await asyncio.to_thread(watch.next, self.desk)
+                before = self.desk
+                found = await asyncio.to_thread(watch.next, before)
+                if found is not before:
+                    self.desk = found
             except Exception as error:
                 log_failure(error)
 
