@@ -79,6 +79,13 @@ def per_segment(segment: I64 | I32, n: int) -> F64:
     return np.bincount(segment, minlength=n).astype(np.float64)
 
 
+def table(segment: I64, codes: I32 | I64, n: int, width: int) -> F64:
+    """How often each code occurs in each of n segments, (n, width); a code of -1 counts nowhere."""
+    cell = segment * (width + 1) + codes
+    cell += 1  # the first column is that of code -1
+    return per_segment(cell, n * (width + 1)).reshape(n, width + 1)[:, 1:]
+
+
 def merge_repeats(segment: I64, codes: Codes) -> tuple[I64, Codes]:
     """(segment, code) pairs without those equal to the pair before."""
     rows = rows_where(differs(segment) | differs(codes))

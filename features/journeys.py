@@ -179,16 +179,6 @@ class Journeys:
         """Events of each type in the last 28 days, (n, 12)."""
         return self.table(self.type, len(EVENT_TYPES), self.in_28d)
 
-    @cached_property
-    def views_by_type(self) -> F64:
-        """Page views of each type of content, (n, types)."""
-        return self.table(self.content_type, len(self.vocabulary.types), self.views)
-
-    @cached_property
-    def views_by_stage(self) -> F64:
-        """Page views of each funnel stage, (n, 3)."""
-        return self.table(self.stage, len(STAGES), self.views)
-
     def first(self, mask: Mask | None = None) -> I64:
         """Position of the first event where `mask`; -1 where none."""
         if mask is None:

@@ -5,7 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from features.arrays import F64, I32, I64, count_pairs, distinct_pairs, merge_repeats, rows_where
+import numpy as np
+
+from features.arrays import (
+    F64,
+    I32,
+    I64,
+    Mask,
+    count_pairs,
+    distinct_pairs,
+    merge_repeats,
+    per_segment,
+    rows_where,
+    table,
+)
+from features.content import STAGES
 from features.encode import Vocabulary
 
 
@@ -26,6 +40,47 @@ class Pages:
         return self.rows[kept], self.segment[kept], self.content[kept]
 
     @cached_property
+    def straight_on(self) -> Mask:
+        """Of those whose content is known, all but the first: is the one before it of the same journey?"""
+        segment = self.known[1]
+        same: Mask = segment[1:] == segment[:-1]
+        return same
+
+    @cached_property
+    def types(self) -> I32:
+        """Type number of those whose content is known."""
+        return self.vocabulary.type_of.take(self.known[2])
+
+    @cached_property
+    def stages(self) -> I32:
+        """Stage number of those whose content is known, -1 = none."""
+        return self.vocabulary.stage_of.take(self.known[2])
+
+    @cached_property
+    def by_type(self) -> F64:
+        """Page views of each type of content, (n, types)."""
+        return table(self.known[1], self.types, self.journeys, len(self.vocabulary.types))
+
+    @cached_property
+    def by_stage(self) -> F64:
+        """Page views of each funnel stage, (n, 3)."""
+        return table(self.known[1], self.stages, self.journeys, len(STAGES))
+
+    @cached_property
+    def first(self) -> I32:
+        """The first known content of each journey, -1 = none."""
+        first = np.full(self.journeys, -1, dtype=np.int32)
+        first[self.known[1][::-1]] = self.known[2][::-1]  # of several the last one written stays
+        return first
+
+    @cached_property
+    def last(self) -> I32:
+        """The last known content of each journey, -1 = none."""
+        last = np.full(self.journeys, -1, dtype=np.int32)
+        last[self.known[1]] = self.known[2]
+        return last
+
+    @cached_property
     def contents_distinct(self) -> F64:
         """Different contents of each journey."""
         _, segment, content = self.known
@@ -38,6 +93,11 @@ class Pages:
         return merge_repeats(segment, content)
 
     @cached_property
+    def path_length(self) -> F64:
+        """Steps of the content path of each journey."""
+        return per_segment(self.path[0], self.journeys)
+
+    @cached_property
     def type_path(self) -> tuple[I64, I32]:
         """The path of content types: (segment, type number) in order, repeats in a row merged."""
         segment, content = self.path
@@ -46,9 +106,10 @@ class Pages:
     @cached_property
     def topics(self) -> tuple[I64, I32]:
         """(segment, topic) of those with a topic, in order."""
-        topic = self.vocabulary.topic_of.take(self.content)
+        _, segment, content = self.known
+        topic = self.vocabulary.topic_of.take(content)
         kept = rows_where(topic >= 0)
-        return self.segment[kept], topic[kept]
+        return segment[kept], topic[kept]
 
     @cached_property
     def by_topic(self) -> tuple[I64 | I32, I64]:
