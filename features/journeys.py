@@ -118,22 +118,26 @@ class Journeys:
     @cached_property
     def timed(self) -> Mask:
         """Events whose dwell is time on a page: page views, and engagement that was measured."""
-        return self.views | (self.of_type("engagement") & ~np.isnan(self.dwell))
+        return self.views | (self.of_type("engagement") & self.dwell_known)
 
     @cached_property
-    def known_views(self) -> Mask:
+    def dwell_known(self) -> Mask:
+        """Events whose dwell is known."""
+        return ~np.isnan(self.dwell)
+
+    @cached_property
+    def known_views(self) -> F64:
         """Page views whose time is known: their own, or engagement measured on their content in their session."""
-        known = self.views & ~np.isnan(self.dwell)
-        measured = self.timed & ~self.views
-        if not measured.any():
-            return known
-        rows, width = rows_where(measured), len(self.vocabulary.contents) + 1
+        known = self.views & self.dwell_known
+        rows, width = rows_where(self.timed & ~self.views), len(self.vocabulary.contents) + 1
+        if not len(rows):
+            return self.count(known)
         in_session = np.zeros(len(self.session_starts), dtype=np.bool_)
         in_session[self.session[rows]] = True
         open_ = rows_where(self.views & ~known & in_session.take(self.session))
         visit, seen = (self.session[some] * width + self.content[some] + 1 for some in (open_, rows))
         known[open_[rows_where(np.isin(visit, seen))]] = True
-        return known
+        return self.count(known)
 
     @cached_property
     def stage(self) -> I32:
@@ -216,9 +220,8 @@ class Journeys:
     @cached_property
     def seconds(self) -> Seconds:
         """The timed events, to be summed."""
-        known = ~np.isnan(self.dwell)
-        rows, missing = rows_where(self.timed & known), rows_where(self.views & ~known)
-        return Seconds(rows, self.segment[rows], self.dwell[rows], missing, self.segment[missing], self.sessions > 0)
+        rows, missing = rows_where(self.timed & self.dwell_known), rows_where(self.views & ~self.dwell_known)
+        return Seconds(rows, self.segment[rows], self.dwell[rows], missing, self.segment[missing], self.sessions == 0)
 
     @cached_property
     def seconds_total(self) -> F64:

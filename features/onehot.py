@@ -7,7 +7,7 @@ in the vocabulary) and `missing`, so that exactly one part is 1.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 
 import numpy as np
@@ -90,7 +90,8 @@ def list_parts(fitted: Fitted) -> tuple[str, ...]:
     return tuple(fitted.get("values", ()))
 
 
-def numbers_in(values: Sequence[str], vocabulary: Iterable[str]) -> NDArray[np.int64]:
+@lru_cache(maxsize=256)
+def numbers_in(values: tuple[str, ...], vocabulary: tuple[str, ...]) -> NDArray[np.int64]:
     """Position in `values` of each word of a journey's vocabulary, -1 = not there; one more entry for code -1."""
     number = {value: i for i, value in enumerate(values)}
     return np.array([*(number.get(word, -1) for word in vocabulary), -1], dtype=np.int64)
