@@ -52,12 +52,11 @@ def sorted_distinct(values: Codes) -> tuple[Codes, I64]:
     return ordered[first], counts
 
 
-def count_pairs(segment: I64, codes: I32 | I64, n: int) -> tuple[I64 | I32, I64]:
-    """(segment, how often) of each distinct pair of n segments and codes >= 0, ascending by segment and code.
+def count_pairs(segment: I64, codes: I32 | I64, n: int, width: int) -> tuple[I64 | I32, I64]:
+    """(segment, how often) of each distinct pair of n segments and codes from 0 to width, ascending by both.
 
     A table where it fits, else a sort: in 32 bits where they suffice, which is three times as fast.
     """
-    width = int(codes.max(initial=-1)) + 1
     if n * width <= 4 * len(codes) + 1024:
         cells = np.bincount(segment * width + codes, minlength=n * width)
         pair = rows_where(cells > 0)
@@ -69,9 +68,13 @@ def count_pairs(segment: I64, codes: I32 | I64, n: int) -> tuple[I64 | I32, I64]
     return pair // width, counts
 
 
-def distinct_pairs(segment: I64, codes: I32 | I64, n: int) -> F64:
-    """Distinct codes (>= 0) of each of n segments."""
-    return per_segment(count_pairs(segment, codes, n)[0], n)
+def distinct_pairs(segment: I64, codes: I32 | I64, n: int, width: int) -> F64:
+    """Distinct codes, from 0 to width, of each of n segments."""
+    if n * width > 4 * len(codes) + 1024:
+        return per_segment(count_pairs(segment, codes, n, width)[0], n)
+    seen = np.zeros(n * width, dtype=np.bool_)
+    seen[segment * width + codes] = True
+    return per_segment(rows_where(seen) // width, n)
 
 
 def per_segment(segment: I64 | I32, n: int) -> F64:

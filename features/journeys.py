@@ -208,7 +208,7 @@ class Journeys:
     def distinct(self, codes: I32, mask: Mask | None = None) -> F64:
         """Distinct codes >= 0 where `mask`; 0 for none."""
         rows = rows_where(codes >= 0 if mask is None else mask & (codes >= 0))
-        return distinct_pairs(self.segment[rows], codes[rows], len(self))
+        return distinct_pairs(self.segment[rows], codes[rows], len(self), int(codes.max(initial=-1)) + 1)
 
     # -- page views, and time on them --------------------------------------------------------------------------
     @cached_property

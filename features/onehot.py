@@ -60,10 +60,13 @@ def text_parts(fitted: Fitted) -> tuple[str, ...]:
 
 def one_hot_texts(texts: Coded, fitted: Fitted) -> F64:
     """float64 (n, k): 1 in the part of each row's text, never null."""
-    if len(texts) < len(
-        texts.values
-    ):  # one lead has one of many channels, campaigns or contents: only that is looked up
+    if len(texts) < len(texts.values):  # one lead has one of many channels or campaigns: only that is looked up
         texts = Coded.of(texts.texts())
+    return one_hot_listed(texts, fitted)
+
+
+def one_hot_listed(texts: Coded, fitted: Fitted) -> F64:
+    """`one_hot_texts` for values that are the same for most leads, such as types of content: they are remembered."""
     rows_of = _row_of_each if len(texts.values) <= FEW else _row_of_each.__wrapped__
     values: F64 = rows_of(texts.values, tuple(fitted.get("values", ())))[texts.codes]
     return values

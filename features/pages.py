@@ -84,7 +84,7 @@ class Pages:
     def contents_distinct(self) -> F64:
         """Different contents of each journey."""
         _, segment, content = self.known
-        return distinct_pairs(segment, content, self.journeys)
+        return distinct_pairs(segment, content, self.journeys, len(self.vocabulary.contents))
 
     @cached_property
     def path(self) -> tuple[I64, I32]:
@@ -114,4 +114,4 @@ class Pages:
     @cached_property
     def by_topic(self) -> tuple[I64 | I32, I64]:
         """(segment, views) of each topic of each journey."""
-        return count_pairs(*self.topics, self.journeys)
+        return count_pairs(*self.topics, self.journeys, len(self.vocabulary.topics))

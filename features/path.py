@@ -28,7 +28,7 @@ from features.onehot import (
     list_parts,
     most_frequent,
     numbers_in,
-    one_hot_texts,
+    one_hot_listed,
     text_parts,
 )
 from features.pairs import fit_grams, fit_orders, has_grams, has_orders
@@ -61,7 +61,7 @@ def session_depth(m: Moment, _: Fitted) -> F64:
     """Different contents in the session that saw most of them."""
     j = m.journeys
     rows, _segment, content = j.pages.known
-    depth = distinct_pairs(j.session[rows], content, len(j.session_starts))
+    depth = distinct_pairs(j.session[rows], content, len(j.session_starts), len(j.vocabulary.contents))
     deepest = np.full(len(j), np.nan)
     np.fmax.at(deepest, j.session_segment, depth)
     return deepest
@@ -143,7 +143,7 @@ def gated_distinct(m: Moment, _: Fitted) -> F64:
     """Different contents behind a form that the lead reached."""
     j = m.journeys
     rows = rows_where(j.vocabulary.gated.take(j.content))
-    return distinct_pairs(j.segment[rows], j.content[rows], len(j))
+    return distinct_pairs(j.segment[rows], j.content[rows], len(j), len(j.vocabulary.contents))
 
 
 def topic_concentration(m: Moment, _: Fitted) -> F64:
@@ -181,8 +181,8 @@ def last_type(m: Moment) -> Coded:
 
 def last_content(m: Moment) -> Coded:
     """The last content seen."""
-    v = m.journeys.vocabulary
-    return Coded(v.id_of.take(m.journeys.pages.last), v.ids)
+    contents, last = m.journeys.vocabulary.contents, m.journeys.pages.last.tolist()
+    return Coded.of(contents[code].content_id if code >= 0 else None for code in last)
 
 
 def _in_28d(j: Journeys, seen: Mask) -> F64:
@@ -222,7 +222,7 @@ def _texts(name: str, texts: Callable[[Moment], Coded], words_en: str, words_de:
     """A family over one content of the journey."""
     return Family(
         name, "path", "category", "", "part `missing`", words_en, words_de, *NO_VIEW,
-        lambda m, fitted: one_hot_texts(texts(m), fitted), lambda m: fit_texts(texts(m), SHARE), text_parts,
+        lambda m, fitted: one_hot_listed(texts(m), fitted), lambda m: fit_texts(texts(m), SHARE), text_parts,
     )  # fmt: skip
 
 

@@ -50,8 +50,9 @@ class Seconds:
     def by(self, codes: I32 | I64, k: int, weights: F64 | None = None) -> F64:
         """Sum by code, (n, k); `codes` as `weights`, an event with code -1 counts nowhere."""
         width = k + 1
-        cell = self.segment * width + (codes[self.rows] + 1)
-        missing = self.unknown_segment * width + (codes[self.unknown_rows] + 1)
+        column = codes + 1
+        cell = self.segment * width + column[self.rows]
+        missing = self.unknown_segment * width + column[self.unknown_rows]
         seconds = self._weighted(weights)
         sums = self._with_nulls(self._sums(cell, seconds, width), cell, seconds, missing, width)
         return sums.reshape(-1, width)[:, 1:]
