@@ -23,9 +23,17 @@ def rows_where(mask: Mask) -> I64:
     return mask.nonzero()[0]
 
 
+def unknown(n: int) -> F64:
+    """n values that are not known. (`np.full` without its detours.)"""
+    values = np.empty(n)
+    values.fill(np.nan)
+    return values
+
+
 def differs(values: NDArray[np.integer]) -> Mask:
     """Is each value another than the one before it? True of the first, which has none before it."""
-    fresh = np.ones(len(values), dtype=np.bool_)
+    fresh = np.empty(len(values), dtype=np.bool_)
+    fresh[:1] = True
     np.not_equal(values[1:], values[:-1], out=fresh[1:])
     return fresh
 

@@ -116,28 +116,26 @@ class Journeys:
         return mask
 
     @cached_property
-    def timed(self) -> Mask:
-        """Events whose dwell is time on a page: page views, and engagement that was measured."""
-        return self.views | (self.of_type("engagement") & self.dwell_known)
+    def told(self) -> Mask:
+        """Page views whose own time is known."""
+        return self.views & ~np.isnan(self.dwell)
 
     @cached_property
-    def dwell_known(self) -> Mask:
-        """Events whose dwell is known."""
-        return ~np.isnan(self.dwell)
+    def measured(self) -> Mask:
+        """Engagement that was measured: like page views, its dwell is time on a page."""
+        return self.of_type("engagement") & ~np.isnan(self.dwell)
 
     @cached_property
     def known_views(self) -> F64:
         """Page views whose time is known: their own, or engagement measured on their content in their session."""
-        known = self.views & self.dwell_known
-        rows, width = rows_where(self.timed & ~self.views), len(self.vocabulary.contents) + 1
+        rows, width = rows_where(self.measured), len(self.vocabulary.contents) + 1
         if not len(rows):
-            return self.count(known)
+            return self.count(self.told)
         in_session = np.zeros(len(self.session_starts), dtype=np.bool_)
         in_session[self.session[rows]] = True
-        open_ = rows_where(self.views & ~known & in_session.take(self.session))
+        open_ = rows_where((self.views ^ self.told) & in_session.take(self.session))
         visit, seen = (self.session[some] * width + self.content[some] + 1 for some in (open_, rows))
-        known[open_[rows_where(np.isin(visit, seen))]] = True
-        return self.count(known)
+        return self.count(self.told) + per_segment(self.segment[open_[rows_where(np.isin(visit, seen))]], len(self))
 
     @cached_property
     def stage(self) -> I32:
@@ -220,7 +218,7 @@ class Journeys:
     @cached_property
     def seconds(self) -> Seconds:
         """The timed events, to be summed."""
-        rows, missing = rows_where(self.timed & self.dwell_known), rows_where(self.views & ~self.dwell_known)
+        rows, missing = rows_where(self.told | self.measured), rows_where(self.views ^ self.told)
         return Seconds(rows, self.segment[rows], self.dwell[rows], missing, self.segment[missing], self.sessions == 0)
 
     @cached_property

@@ -13,6 +13,7 @@ from features.arrays import (
     I64,
     Mask,
     count_pairs,
+    differs,
     distinct_pairs,
     merge_repeats,
     per_segment,
@@ -40,11 +41,9 @@ class Pages:
         return self.rows[kept], self.segment[kept], self.content[kept]
 
     @cached_property
-    def straight_on(self) -> Mask:
-        """Of those whose content is known, all but the first: is the one before it of the same journey?"""
-        segment = self.known[1]
-        same: Mask = segment[1:] == segment[:-1]
-        return same
+    def opens(self) -> Mask:
+        """Of those whose content is known: is it the first of its journey?"""
+        return differs(self.known[1])
 
     @cached_property
     def types(self) -> I32:
@@ -69,15 +68,17 @@ class Pages:
     @cached_property
     def first(self) -> I32:
         """The first known content of each journey, -1 = none."""
-        first = np.full(self.journeys, -1, dtype=np.int32)
-        first[self.known[1][::-1]] = self.known[2][::-1]  # of several the last one written stays
+        _, segment, content = self.known
+        first, rows = np.full(self.journeys, -1, dtype=np.int32), rows_where(self.opens)
+        first[segment[rows]] = content[rows]
         return first
 
     @cached_property
     def last(self) -> I32:
         """The last known content of each journey, -1 = none."""
+        _, segment, content = self.known
         last = np.full(self.journeys, -1, dtype=np.int32)
-        last[self.known[1]] = self.known[2]
+        last[segment] = content  # of several the last one written stays
         return last
 
     @cached_property
@@ -90,7 +91,8 @@ class Pages:
     def path(self) -> tuple[I64, I32]:
         """The content path: (segment, content) in order, repeats in a row merged."""
         _, segment, content = self.known
-        return merge_repeats(segment, content)
+        rows = rows_where(self.opens | differs(content))
+        return segment[rows], content[rows]
 
     @cached_property
     def path_length(self) -> F64:

@@ -24,9 +24,10 @@ def has_grams(m: Moment, fitted: Fitted) -> F64:
     values, pages = list_parts(fitted), m.journeys.pages
     types, segment, k = pages.types, pages.known[1], len(values) + 1
     # Two views in a row of one type are no pair with a column, so they need not be merged into one step.
-    place = _places(values, pages.vocabulary.types).take(types[:-1] * (len(pages.vocabulary.types) + 1) + types[1:])
+    place = _places(values, pages.vocabulary.types)[types[:-1] * (len(pages.vocabulary.types) + 1) + types[1:]]
+    place[pages.opens[1:]] = 0
     has = np.zeros(len(m) * k)
-    has[segment[1:] * k + place * pages.straight_on] = 1.0
+    has[segment[1:] * k + place] = 1.0
     return has.reshape(len(m), k)[:, 1:]
 
 

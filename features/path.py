@@ -17,6 +17,7 @@ from features.arrays import (
     ratio,
     rows_where,
     table,
+    unknown,
 )
 from features.content import STAGES
 from features.family import Family, Fitted, Moment
@@ -62,7 +63,7 @@ def session_depth(m: Moment, _: Fitted) -> F64:
     j = m.journeys
     rows, _segment, content = j.pages.known
     depth = distinct_pairs(j.session[rows], content, len(j.session_starts), len(j.vocabulary.contents))
-    deepest = np.full(len(j), np.nan)
+    deepest = unknown(len(j))
     np.fmax.at(deepest, j.session_segment, depth)
     return deepest
 
@@ -88,7 +89,7 @@ def days_since_decision(m: Moment, _: Fitted) -> F64:
     j = m.journeys
     rows, segment, _content = j.pages.known
     seen = rows_where(j.pages.stages == DECISION)
-    days = np.full(len(j), np.nan)
+    days = unknown(len(j))
     days[segment[seen]] = j.age_days[rows[seen]]  # of several the last one written stays
     return days
 
@@ -97,7 +98,7 @@ def to_decision(m: Moment, _: Fitted) -> F64:
     """Steps of the path from a consideration page straight to a decision page."""
     pages = m.journeys.pages
     stage = pages.stages
-    step = pages.straight_on & (stage[:-1] == CONSIDERATION) & (stage[1:] == DECISION)
+    step = (stage[:-1] == CONSIDERATION) & (stage[1:] == DECISION) & ~pages.opens[1:]
     return per_segment(pages.known[1][1:][rows_where(step)], len(m))
 
 
@@ -119,7 +120,7 @@ def steps_to_pricing(m: Moment, _: Fitted) -> F64:
     length = j.pages.path_length
     starts = length.cumsum() - length
     seen = rows_where(j.vocabulary.type_of.take(content) == j.vocabulary.type_number("pricing"))[::-1]
-    steps = np.full(len(j), np.nan)
+    steps = unknown(len(j))
     steps[segment[seen]] = seen - starts[segment[seen]]  # of several the last one written stays, which is the first
     return steps
 

@@ -68,7 +68,7 @@ class Seconds:
         """The sums, null where nothing is known and something is missing or the lead was never on the site."""
         null = self.never.repeat(width)
         null[missing] = True
-        null &= sums == 0
+        null &= np.logical_not(sums)
         null[cell[rows_where(seconds <= 0)]] = False  # only these can add up to nothing
         sums[null] = np.nan
         return sums
