@@ -23,13 +23,6 @@ def rows_where(mask: Mask) -> I64:
     return mask.nonzero()[0]
 
 
-def unknown(n: int) -> F64:
-    """n values that are not known. (`np.full` without its detours.)"""
-    values = np.empty(n)
-    values.fill(np.nan)
-    return values
-
-
 def differs(values: NDArray[np.integer]) -> Mask:
     """Is each value another than the one before it? True of the first, which has none before it."""
     fresh = np.empty(len(values), dtype=np.bool_)
@@ -65,7 +58,7 @@ def count_pairs(segment: I64, codes: I32 | I64, n: int, width: int) -> tuple[I64
 
     A table where it fits, else a sort: in 32 bits where they suffice, which is three times as fast.
     """
-    if n * width <= 4 * len(codes) + 1024:
+    if _fits(n, width, codes):
         cells = np.bincount(segment * width + codes, minlength=n * width)
         pair = rows_where(cells > 0)
         return pair // width, cells[pair]
@@ -76,13 +69,18 @@ def count_pairs(segment: I64, codes: I32 | I64, n: int, width: int) -> tuple[I64
     return pair // width, counts
 
 
+def _fits(n: int, width: int, codes: I32 | I64) -> bool:
+    """Is a table of n * width not much larger than the codes?"""
+    return n * width <= 4 * len(codes) + 1024
+
+
 def distinct_pairs(segment: I64, codes: I32 | I64, n: int, width: int) -> F64:
     """Distinct codes, from 0 to width, of each of n segments."""
-    if n * width > 4 * len(codes) + 1024:
-        return per_segment(count_pairs(segment, codes, n, width)[0], n)
-    seen = np.zeros(n * width, dtype=np.bool_)
-    seen[segment * width + codes] = True
-    return per_segment(rows_where(seen) // width, n)
+    if _fits(n, width, codes):
+        seen = np.zeros(n * width, dtype=np.bool_)
+        seen[segment * width + codes] = True
+        return per_segment(rows_where(seen) // width, n)
+    return per_segment(count_pairs(segment, codes, n, width)[0], n)
 
 
 def per_segment(segment: I64 | I32, n: int) -> F64:
@@ -112,6 +110,13 @@ def pick(codes: NDArray[np.integer], position: I64) -> I32:
 
 def ratio(part: F64, whole: F64) -> F64:
     """part / whole; NaN where whole is 0 or unknown."""
-    shares = np.full(part.shape, np.nan)
+    shares = nans(part.shape)
     np.divide(part, whole, out=shares, where=whole > 0)
     return shares
+
+
+def nans(shape: int | tuple[int, ...]) -> F64:
+    """An array of NaN. (`np.full` without its detours.)"""
+    values = np.empty(shape)
+    values.fill(np.nan)
+    return values

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from features.arrays import F64, per_segment, ratio, rows_where, unknown
+from features.arrays import F64, nans, per_segment, ratio, rows_where
 from features.content import STAGES
 from features.family import Family, Fitted, Moment
 
@@ -44,7 +44,7 @@ def dwell_per_session(m: Moment, _: Fitted) -> F64:
 def dwell_longest(m: Moment, _: Fitted) -> F64:
     """The longest time on one page."""
     seconds = m.journeys.seconds
-    longest = unknown(len(m))
+    longest = nans(len(m))
     np.fmax.at(longest, seconds.segment, seconds.known)
     return longest
 

@@ -12,7 +12,6 @@ order within each segment and never looks at another one.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +31,7 @@ from features.arrays import (
 )
 from features.content import STAGES
 from features.encode import TYPE, Vocabulary
+from features.lazy import cached_property
 from features.pages import Pages
 from features.seconds import Seconds
 

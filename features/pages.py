@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -22,6 +21,7 @@ from features.arrays import (
 )
 from features.content import STAGES
 from features.encode import Vocabulary
+from features.lazy import cached_property
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ from features.arrays import (
     I64,
     Mask,
     distinct_pairs,
+    nans,
     per_segment,
     ratio,
     rows_where,
     table,
-    unknown,
 )
 from features.content import STAGES
 from features.family import Family, Fitted, Moment
@@ -63,7 +63,7 @@ def session_depth(m: Moment, _: Fitted) -> F64:
     j = m.journeys
     rows, _segment, content = j.pages.known
     depth = distinct_pairs(j.session[rows], content, len(j.session_starts), len(j.vocabulary.contents))
-    deepest = unknown(len(j))
+    deepest = nans(len(j))
     np.fmax.at(deepest, j.session_segment, depth)
     return deepest
 
@@ -89,7 +89,7 @@ def days_since_decision(m: Moment, _: Fitted) -> F64:
     j = m.journeys
     rows, segment, _content = j.pages.known
     seen = rows_where(j.pages.stages == DECISION)
-    days = unknown(len(j))
+    days = nans(len(j))
     days[segment[seen]] = j.age_days[rows[seen]]  # of several the last one written stays
     return days
 
@@ -120,7 +120,7 @@ def steps_to_pricing(m: Moment, _: Fitted) -> F64:
     length = j.pages.path_length
     starts = length.cumsum() - length
     seen = rows_where(j.vocabulary.type_of.take(content) == j.vocabulary.type_number("pricing"))[::-1]
-    steps = unknown(len(j))
+    steps = nans(len(j))
     steps[segment[seen]] = seen - starts[segment[seen]]  # of several the last one written stays, which is the first
     return steps
 
