@@ -219,7 +219,9 @@ class Journeys:
     def seconds(self) -> Seconds:
         """The timed events, to be summed."""
         rows, missing = rows_where(self.told | self.measured), rows_where(self.views ^ self.told)
-        return Seconds(rows, self.segment[rows], self.dwell[rows], missing, self.segment[missing], self.sessions == 0)
+        return Seconds(
+            rows, self.segment[rows], self.dwell[rows], missing, self.segment[missing], np.logical_not(self.sessions)
+        )
 
     @cached_property
     def seconds_total(self) -> F64:

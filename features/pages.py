@@ -58,7 +58,8 @@ class Pages:
     @cached_property
     def by_type(self) -> F64:
         """Page views of each type of content, (n, types)."""
-        return table(self.known[1], self.types, self.journeys, len(self.vocabulary.types))
+        n, width = self.journeys, len(self.vocabulary.types)
+        return per_segment(self.known[1] * width + self.types, n * width).reshape(n, width)
 
     @cached_property
     def by_stage(self) -> F64:
