@@ -25,7 +25,8 @@ def rows_where(mask: Mask) -> I64:
 
 def differs(values: NDArray[np.integer]) -> Mask:
     """Is each value another than the one before it? True of the first, which has none before it."""
-    fresh = np.ones(len(values), dtype=np.bool_)
+    fresh = np.empty(len(values), dtype=np.bool_)
+    fresh[:1] = True
     np.not_equal(values[1:], values[:-1], out=fresh[1:])
     return fresh
 
@@ -52,13 +53,12 @@ def sorted_distinct(values: Codes) -> tuple[Codes, I64]:
     return ordered[first], counts
 
 
-def count_pairs(segment: I64, codes: I32 | I64, n: int) -> tuple[I64 | I32, I64]:
-    """(segment, how often) of each distinct pair of n segments and codes >= 0, ascending by segment and code.
+def count_pairs(segment: I64, codes: I32 | I64, n: int, width: int) -> tuple[I64 | I32, I64]:
+    """(segment, how often) of each distinct pair of n segments and codes from 0 to width, ascending by both.
 
     A table where it fits, else a sort: in 32 bits where they suffice, which is three times as fast.
     """
-    width = int(codes.max(initial=-1)) + 1
-    if n * width <= 4 * len(codes) + 1024:
+    if _fits(n, width, codes):
         cells = np.bincount(segment * width + codes, minlength=n * width)
         pair = rows_where(cells > 0)
         return pair // width, cells[pair]
@@ -69,14 +69,30 @@ def count_pairs(segment: I64, codes: I32 | I64, n: int) -> tuple[I64 | I32, I64]
     return pair // width, counts
 
 
-def distinct_pairs(segment: I64, codes: I32 | I64, n: int) -> F64:
-    """Distinct codes (>= 0) of each of n segments."""
-    return per_segment(count_pairs(segment, codes, n)[0], n)
+def _fits(n: int, width: int, codes: I32 | I64) -> bool:
+    """Is a table of n * width not much larger than the codes?"""
+    return n * width <= 4 * len(codes) + 1024
+
+
+def distinct_pairs(segment: I64, codes: I32 | I64, n: int, width: int) -> F64:
+    """Distinct codes, from 0 to width, of each of n segments."""
+    if _fits(n, width, codes):
+        seen = np.zeros(n * width, dtype=np.bool_)
+        seen[segment * width + codes] = True
+        return per_segment(rows_where(seen) // width, n)
+    return per_segment(count_pairs(segment, codes, n, width)[0], n)
 
 
 def per_segment(segment: I64 | I32, n: int) -> F64:
     """How often each of n segments occurs."""
     return np.bincount(segment, minlength=n).astype(np.float64)
+
+
+def table(segment: I64, codes: I32 | I64, n: int, width: int) -> F64:
+    """How often each code occurs in each of n segments, (n, width); a code of -1 counts nowhere."""
+    cell = segment * (width + 1) + codes
+    cell += 1  # the first column is that of code -1
+    return per_segment(cell, n * (width + 1)).reshape(n, width + 1)[:, 1:]
 
 
 def merge_repeats(segment: I64, codes: Codes) -> tuple[I64, Codes]:
@@ -94,6 +110,13 @@ def pick(codes: NDArray[np.integer], position: I64) -> I32:
 
 def ratio(part: F64, whole: F64) -> F64:
     """part / whole; NaN where whole is 0 or unknown."""
-    shares = np.full(part.shape, np.nan)
+    shares = nans(part.shape)
     np.divide(part, whole, out=shares, where=whole > 0)
     return shares
+
+
+def nans(shape: int | tuple[int, ...]) -> F64:
+    """An array of NaN. (`np.full` without its detours.)"""
+    values = np.empty(shape)
+    values.fill(np.nan)
+    return values

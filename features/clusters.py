@@ -28,10 +28,10 @@ def behaviour(m: Moment, clusters: Fitted) -> Blocks:
 
     Four arrays (n, ...); 0 for none.
     """
-    j, v = m.journeys, m.journeys.vocabulary
+    j, v, pages = m.journeys, m.journeys.vocabulary, m.journeys.pages
     return (
-        views_by(j, j.content_type, v.types, clusters["types"]),
-        views_by(j, j.topic, v.topics, clusters["topics"]),
+        views_by(pages.known[1], pages.types, len(m), v.types, tuple(clusters["types"])),
+        views_by(*pages.topics, len(m), v.topics, tuple(clusters["topics"])),
         channel_sessions(m, {}),
         np.log1p(np.column_stack([j.sessions, j.count(j.views)])),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from features.arrays import F64, per_segment, ratio, rows_where
+from features.arrays import F64, nans, per_segment, ratio, rows_where
 from features.content import STAGES
 from features.family import Family, Fitted, Moment
 
@@ -33,7 +33,7 @@ def dwell_7d(m: Moment, _: Fitted) -> F64:
 def dwell_per_view(m: Moment, _: Fitted) -> F64:
     """Seconds for each page view whose time is known."""
     j = m.journeys
-    return ratio(j.seconds_total, j.count(j.known_views))
+    return ratio(j.seconds_total, j.known_views)
 
 
 def dwell_per_session(m: Moment, _: Fitted) -> F64:
@@ -44,9 +44,9 @@ def dwell_per_session(m: Moment, _: Fitted) -> F64:
 def dwell_longest(m: Moment, _: Fitted) -> F64:
     """The longest time on one page."""
     seconds = m.journeys.seconds
-    longest = np.full(len(m), -np.inf)
-    np.maximum.at(longest, seconds.segment, seconds.known)
-    return np.where(np.isneginf(longest), np.nan, longest)
+    longest = nans(len(m))
+    np.fmax.at(longest, seconds.segment, seconds.known)
+    return longest
 
 
 def long_views(m: Moment, _: Fitted) -> F64:
@@ -79,7 +79,7 @@ def dwell_decayed(m: Moment, _: Fitted) -> F64:
 def dwell_known_share(m: Moment, _: Fitted) -> F64:
     """Share of the page views whose time is known."""
     j = m.journeys
-    return ratio(j.count(j.known_views), j.count(j.views))
+    return ratio(j.known_views, j.count(j.views))
 
 
 def dwell_last_session(m: Moment, _: Fitted) -> F64:

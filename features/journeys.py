@@ -12,7 +12,6 @@ order within each segment and never looks at another one.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +31,7 @@ from features.arrays import (
 )
 from features.content import STAGES
 from features.encode import TYPE, Vocabulary
+from features.lazy import cached_property
 from features.pages import Pages
 from features.seconds import Seconds
 
@@ -116,24 +116,26 @@ class Journeys:
         return mask
 
     @cached_property
-    def timed(self) -> Mask:
-        """Events whose dwell is time on a page: page views, and engagement that was measured."""
-        return self.views | (self.of_type("engagement") & ~np.isnan(self.dwell))
+    def told(self) -> Mask:
+        """Page views whose own time is known."""
+        return self.views & ~np.isnan(self.dwell)
 
     @cached_property
-    def known_views(self) -> Mask:
+    def measured(self) -> Mask:
+        """Engagement that was measured: like page views, its dwell is time on a page."""
+        return self.of_type("engagement") & ~np.isnan(self.dwell)
+
+    @cached_property
+    def known_views(self) -> F64:
         """Page views whose time is known: their own, or engagement measured on their content in their session."""
-        known = self.views & ~np.isnan(self.dwell)
-        measured = self.timed & ~self.views
-        if not measured.any():
-            return known
-        rows, width = rows_where(measured), len(self.vocabulary.contents) + 1
+        rows, width = rows_where(self.measured), len(self.vocabulary.contents) + 1
+        if not len(rows):
+            return self.count(self.told)
         in_session = np.zeros(len(self.session_starts), dtype=np.bool_)
         in_session[self.session[rows]] = True
-        open_ = rows_where(self.views & ~known & in_session.take(self.session))
+        open_ = rows_where((self.views ^ self.told) & in_session.take(self.session))
         visit, seen = (self.session[some] * width + self.content[some] + 1 for some in (open_, rows))
-        known[open_[rows_where(np.isin(visit, seen))]] = True
-        return known
+        return self.count(self.told) + per_segment(self.segment[open_[rows_where(np.isin(visit, seen))]], len(self))
 
     @cached_property
     def stage(self) -> I32:
@@ -179,16 +181,6 @@ class Journeys:
         """Events of each type in the last 28 days, (n, 12)."""
         return self.table(self.type, len(EVENT_TYPES), self.in_28d)
 
-    @cached_property
-    def views_by_type(self) -> F64:
-        """Page views of each type of content, (n, types)."""
-        return self.table(self.content_type, len(self.vocabulary.types), self.views)
-
-    @cached_property
-    def views_by_stage(self) -> F64:
-        """Page views of each funnel stage, (n, 3)."""
-        return self.table(self.stage, len(STAGES), self.views)
-
     def first(self, mask: Mask | None = None) -> I64:
         """Position of the first event where `mask`; -1 where none."""
         if mask is None:
@@ -214,7 +206,7 @@ class Journeys:
     def distinct(self, codes: I32, mask: Mask | None = None) -> F64:
         """Distinct codes >= 0 where `mask`; 0 for none."""
         rows = rows_where(codes >= 0 if mask is None else mask & (codes >= 0))
-        return distinct_pairs(self.segment[rows], codes[rows], len(self))
+        return distinct_pairs(self.segment[rows], codes[rows], len(self), int(codes.max(initial=-1)) + 1)
 
     # -- page views, and time on them --------------------------------------------------------------------------
     @cached_property
@@ -226,9 +218,10 @@ class Journeys:
     @cached_property
     def seconds(self) -> Seconds:
         """The timed events, to be summed."""
-        known = ~np.isnan(self.dwell)
-        rows, missing = rows_where(self.timed & known), rows_where(self.views & ~known)
-        return Seconds(rows, self.segment[rows], self.dwell[rows], missing, self.segment[missing], self.sessions > 0)
+        rows, missing = rows_where(self.told | self.measured), rows_where(self.views ^ self.told)
+        return Seconds(
+            rows, self.segment[rows], self.dwell[rows], missing, self.segment[missing], np.logical_not(self.sessions)
+        )
 
     @cached_property
     def seconds_total(self) -> F64:

@@ -7,7 +7,7 @@ in the vocabulary) and `missing`, so that exactly one part is 1.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 
 import numpy as np
@@ -60,10 +60,13 @@ def text_parts(fitted: Fitted) -> tuple[str, ...]:
 
 def one_hot_texts(texts: Coded, fitted: Fitted) -> F64:
     """float64 (n, k): 1 in the part of each row's text, never null."""
-    if len(texts) < len(
-        texts.values
-    ):  # one lead has one of many channels, campaigns or contents: only that is looked up
+    if len(texts) < len(texts.values):  # one lead has one of many channels or campaigns: only that is looked up
         texts = Coded.of(texts.texts())
+    return one_hot_listed(texts, fitted)
+
+
+def one_hot_listed(texts: Coded, fitted: Fitted) -> F64:
+    """`one_hot_texts` for values that are the same for most leads, such as types of content: they are remembered."""
     rows_of = _row_of_each if len(texts.values) <= FEW else _row_of_each.__wrapped__
     values: F64 = rows_of(texts.values, tuple(fitted.get("values", ())))[texts.codes]
     return values
@@ -90,7 +93,8 @@ def list_parts(fitted: Fitted) -> tuple[str, ...]:
     return tuple(fitted.get("values", ()))
 
 
-def numbers_in(values: Sequence[str], vocabulary: Iterable[str]) -> NDArray[np.int64]:
+@lru_cache(maxsize=256)
+def numbers_in(values: tuple[str, ...], vocabulary: tuple[str, ...]) -> NDArray[np.int64]:
     """Position in `values` of each word of a journey's vocabulary, -1 = not there; one more entry for code -1."""
     number = {value: i for i, value in enumerate(values)}
     return np.array([*(number.get(word, -1) for word in vocabulary), -1], dtype=np.int64)

@@ -9,24 +9,26 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.arrays import F64, I32, I64, rows_where, sorted_distinct
 from features.family import Fitted, Moment
 from features.journeys import Journeys
-from features.onehot import SHARE, enough, list_parts, most_frequent, multi_hot
+from features.onehot import SHARE, enough, list_parts, most_frequent
 
 MOST_PAIRS = 30
-_NEVER = np.iinfo(np.int32).max
+_NEVER = np.iinfo(np.int64).max
 
 
 def has_grams(m: Moment, fitted: Fitted) -> F64:
     """1 where the type path goes from a straight to b, (n, k)."""
-    values, types = list_parts(fitted), m.journeys.vocabulary.types
-    number = np.full((len(types) + 1, len(types) + 1), -1, dtype=np.int64)
-    number[_codes(values, types)] = np.arange(len(values))
-    segment, before, after = _steps(m.journeys)
-    return multi_hot(segment, number.ravel().take(before * len(number) + after), len(m), len(values))
+    values, pages = list_parts(fitted), m.journeys.pages
+    types, segment, k = pages.types, pages.known[1], len(values) + 1
+    # Two views in a row of one type are no pair with a column, so they need not be merged into one step.
+    place = _places(values, pages.vocabulary.types)[types[:-1] * (len(pages.vocabulary.types) + 1) + types[1:]]
+    place[pages.opens[1:]] = 0
+    has = np.zeros(len(m) * k)
+    has[segment[1:] * k + place] = 1.0
+    return has.reshape(len(m), k)[:, 1:]
 
 
 def fit_grams(m: Moment) -> Fitted:
@@ -46,7 +48,7 @@ def has_orders(m: Moment, fitted: Fitted) -> F64:
     values = list_parts(fitted)
     first, last = _first_and_last(m.journeys)
     a, b = _codes(values, m.journeys.vocabulary.types)
-    return (first[:, a] < last[:, b]).astype(np.float64)
+    return (first.take(a, axis=1) < last.take(b, axis=1)).astype(np.float64)
 
 
 def fit_orders(m: Moment) -> Fitted:
@@ -73,6 +75,14 @@ def _codes(values: tuple[str, ...], types: tuple[str, ...]) -> tuple[I64, I64]:
     return np.array(a, dtype=np.int64), np.array(b, dtype=np.int64)
 
 
+@lru_cache(maxsize=64)
+def _places(values: tuple[str, ...], types: tuple[str, ...]) -> I64:
+    """1 + the position in `values` of `a>b`, by a * (types + 1) + b; 0 = not there."""
+    places = np.zeros((len(types) + 1, len(types) + 1), dtype=np.int64)
+    places[_codes(values, types)] = np.arange(len(values)) + 1
+    return places.ravel()
+
+
 def _steps(j: Journeys) -> tuple[I64, I32, I32]:
     """(segment, type before, type after) of each step of the type paths."""
     segment, type_ = j.pages.type_path
@@ -80,17 +90,16 @@ def _steps(j: Journeys) -> tuple[I64, I32, I32]:
     return segment[1:][same], type_[:-1][same], type_[1:][same]
 
 
-def _first_and_last(j: Journeys) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Position in its segment of the first and last page view of each type, (n, types + 1).
+def _first_and_last(j: Journeys) -> tuple[I64, I64]:
+    """Position of the first and last page view of each type, (n, types + 1).
 
     Types not seen, and the one more at the end, are first at the end of time and last before its beginning.
     """
-    rows = rows_where(j.views & (j.content_type >= 0))
+    rows, segment, _content = j.pages.known
     width = len(j.vocabulary.types) + 1
-    cell = j.segment[rows] * width + j.content_type[rows]
-    position = (rows - j.offsets[j.segment[rows]]).astype(np.int32)
-    first = np.full(len(j) * width, _NEVER, dtype=np.int32)
-    last = np.full(len(j) * width, -1, dtype=np.int32)
-    np.minimum.at(first, cell, position)
-    np.maximum.at(last, cell, position)
+    cell = segment * width + j.pages.types
+    first = np.full(len(j) * width, _NEVER)
+    last = np.full(len(j) * width, -1)
+    first[cell[::-1]] = rows[::-1]  # of several the last one written stays
+    last[cell] = rows
     return first.reshape(len(j), width), last.reshape(len(j), width)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
@@ -13,11 +13,11 @@ from features.arrays import (
     I64,
     Mask,
     distinct_pairs,
+    nans,
     per_segment,
-    pick,
     ratio,
     rows_where,
-    run_starts,
+    table,
 )
 from features.content import STAGES
 from features.family import Family, Fitted, Moment
@@ -29,7 +29,7 @@ from features.onehot import (
     list_parts,
     most_frequent,
     numbers_in,
-    one_hot_texts,
+    one_hot_listed,
     text_parts,
 )
 from features.pairs import fit_grams, fit_orders, has_grams, has_orders
@@ -44,8 +44,8 @@ def contents_distinct(m: Moment, _: Fitted) -> F64:
 
 def types_distinct(m: Moment, _: Fitted) -> F64:
     """Different types of content seen."""
-    seen: I64 = np.count_nonzero(m.journeys.views_by_type, axis=1)
-    return seen.astype(np.float64)
+    seen: F64 = (m.journeys.pages.by_type > 0).sum(axis=1, dtype=np.float64)
+    return seen
 
 
 def topics_distinct(m: Moment, _: Fitted) -> F64:
@@ -55,48 +55,51 @@ def topics_distinct(m: Moment, _: Fitted) -> F64:
 
 def path_length(m: Moment, _: Fitted) -> F64:
     """Steps of the content path; the same content twice in a row is one step."""
-    return per_segment(m.journeys.pages.path[0], len(m))
+    return m.journeys.pages.path_length
 
 
 def session_depth(m: Moment, _: Fitted) -> F64:
     """Different contents in the session that saw most of them."""
     j = m.journeys
     rows, _segment, content = j.pages.known
-    depth = distinct_pairs(j.session[rows], content, len(j.session_starts))
-    deepest = np.full(len(j), -1.0)
-    np.maximum.at(deepest, j.session_segment, depth)
-    return np.where(deepest >= 0, deepest, np.nan)
+    depth = distinct_pairs(j.session[rows], content, len(j.session_starts), len(j.vocabulary.contents))
+    deepest = nans(len(j))
+    np.fmax.at(deepest, j.session_segment, depth)
+    return deepest
 
 
 def loops(m: Moment, _: Fitted) -> F64:
     """Returns to a content seen before."""
-    return path_length(m, _) - m.journeys.pages.contents_distinct
+    pages = m.journeys.pages
+    return pages.path_length - pages.contents_distinct
 
 
 def stage_views(m: Moment, _: Fitted) -> F64:
     """Page views of each funnel stage, (n, 3)."""
-    return m.journeys.views_by_stage
+    return m.journeys.pages.by_stage
 
 
 def decision_views_28d(m: Moment, _: Fitted) -> F64:
     """Page views of the decision stage in the last 28 days."""
-    j = m.journeys
-    return j.count(j.views & (j.stage == DECISION) & j.in_28d)
+    return _in_28d(m.journeys, m.journeys.pages.stages == DECISION)
 
 
 def days_since_decision(m: Moment, _: Fitted) -> F64:
     """Days since the last page view of the decision stage."""
     j = m.journeys
-    return j.at(j.age_days, j.last(j.views & (j.stage == DECISION)))
+    rows, segment, _content = j.pages.known
+    seen = rows_where(j.pages.stages == DECISION)
+    days = nans(len(j))
+    days[segment[seen]] = j.age_days[rows[seen]]  # of several the last one written stays
+    return days
 
 
 def to_decision(m: Moment, _: Fitted) -> F64:
     """Steps of the path from a consideration page straight to a decision page."""
-    j = m.journeys
-    segment, content = j.pages.path
-    stage = j.vocabulary.stage_of.take(content)
-    step = (segment[1:] == segment[:-1]) & (stage[:-1] == CONSIDERATION) & (stage[1:] == DECISION)
-    return per_segment(segment[1:][rows_where(step)], len(j))
+    pages = m.journeys.pages
+    stage = pages.stages
+    step = (stage[:-1] == CONSIDERATION) & (stage[1:] == DECISION) & ~pages.opens[1:]
+    return per_segment(pages.known[1][1:][rows_where(step)], len(m))
 
 
 def pricing_views(m: Moment, _: Fitted) -> F64:
@@ -107,20 +110,18 @@ def pricing_views(m: Moment, _: Fitted) -> F64:
 def pricing_views_28d(m: Moment, _: Fitted) -> F64:
     """Page views of prices in the last 28 days."""
     j = m.journeys
-    return j.count(j.views & j.on_type("pricing") & j.in_28d)
+    return _in_28d(j, j.pages.types == j.vocabulary.type_number("pricing"))
 
 
 def steps_to_pricing(m: Moment, _: Fitted) -> F64:
     """Steps of the path before prices were seen for the first time."""
     j = m.journeys
     segment, content = j.pages.path
-    hit = rows_where(j.vocabulary.type_of.take(content) == j.vocabulary.type_number("pricing"))
-    seen = hit[run_starts(segment[hit])]
-    starts = run_starts(segment)
-    before = np.zeros(len(j), dtype=np.int64)
-    before[segment[starts]] = starts
-    steps = np.full(len(j), np.nan)
-    steps[segment[seen]] = seen - before[segment[seen]]
+    length = j.pages.path_length
+    starts = length.cumsum() - length
+    seen = rows_where(j.vocabulary.type_of.take(content) == j.vocabulary.type_number("pricing"))[::-1]
+    steps = nans(len(j))
+    steps[segment[seen]] = seen - starts[segment[seen]]  # of several the last one written stays, which is the first
     return steps
 
 
@@ -142,7 +143,8 @@ def careers_views(m: Moment, _: Fitted) -> F64:
 def gated_distinct(m: Moment, _: Fitted) -> F64:
     """Different contents behind a form that the lead reached."""
     j = m.journeys
-    return j.distinct(j.content, j.vocabulary.gated.take(j.content))
+    rows = rows_where(j.vocabulary.gated.take(j.content))
+    return distinct_pairs(j.segment[rows], j.content[rows], len(j), len(j.vocabulary.contents))
 
 
 def topic_concentration(m: Moment, _: Fitted) -> F64:
@@ -156,62 +158,72 @@ def topic_concentration(m: Moment, _: Fitted) -> F64:
 
 def topic_views(m: Moment, fitted: Fitted) -> F64:
     """Page views of each topic, (n, k)."""
-    return views_by(m.journeys, m.journeys.topic, m.journeys.vocabulary.topics, list_parts(fitted))
+    segment, topic = m.journeys.pages.topics
+    return views_by(segment, topic, len(m), m.journeys.vocabulary.topics, list_parts(fitted))
 
 
 def type_views(m: Moment, fitted: Fitted) -> F64:
     """Page views of each type of content, (n, k)."""
-    return views_by(m.journeys, m.journeys.content_type, m.journeys.vocabulary.types, list_parts(fitted))
+    pages = m.journeys.pages
+    return views_by(pages.known[1], pages.types, len(m), pages.vocabulary.types, list_parts(fitted))
 
 
 def entry_type(m: Moment) -> Coded:
     """Type of the first content seen."""
-    j = m.journeys
-    return _content_at(j.content_type, j.first(_mapped_views(j)), j.vocabulary.types)
+    v = m.journeys.vocabulary
+    return Coded(v.type_of.take(m.journeys.pages.first), v.types)
 
 
 def last_type(m: Moment) -> Coded:
     """Type of the last content seen."""
-    j = m.journeys
-    return _content_at(j.content_type, j.last(_mapped_views(j)), j.vocabulary.types)
+    v = m.journeys.vocabulary
+    return Coded(v.type_of.take(m.journeys.pages.last), v.types)
 
 
 def last_content(m: Moment) -> Coded:
     """The last content seen."""
-    j = m.journeys
-    return _content_at(j.vocabulary.id_of.take(j.content), j.last(_mapped_views(j)), j.vocabulary.ids)
+    contents, last = m.journeys.vocabulary.contents, m.journeys.pages.last.tolist()
+    return Coded.of(contents[code].content_id if code >= 0 else None for code in last)
 
 
-def _mapped_views(j: Journeys) -> Mask:
-    return j.views & (j.content >= 0)
-
-
-def _content_at(codes: I32, position: I64, names: tuple[str, ...]) -> Coded:
-    return Coded(pick(codes, position), names)
+def _in_28d(j: Journeys, seen: Mask) -> F64:
+    """Page views of the last 28 days; `seen`: which of those whose content is known."""
+    rows, segment, _content = j.pages.known
+    return per_segment(segment[rows_where(seen & j.in_28d[rows])], len(j))
 
 
 def _views_of(j: Journeys, content_type: str) -> F64:
     """Page views of one type of content."""
     number = j.vocabulary.type_number(content_type)
-    return j.views_by_type[:, number] if number >= 0 else np.zeros(len(j))
+    return j.pages.by_type[:, number] if number >= 0 else np.zeros(len(j))
 
 
-def views_by(j: Journeys, codes: I32, names: tuple[str, ...], values: Sequence[str]) -> F64:
-    """Page views whose code says one of these values, (n, k); the codes are numbers in `names`."""
-    return j.table(numbers_in(values, names).take(codes), len(values), j.views)
+def views_by(segment: I64, codes: I32, n: int, names: tuple[str, ...], values: tuple[str, ...]) -> F64:
+    """Page views of n segments whose code says one of these values, (n, k); the codes are numbers in `names`."""
+    return table(segment, numbers_in(values, names).take(codes), n, len(values))
 
 
-def _fit_views(j: Journeys, codes: I32, names: tuple[str, ...]) -> Fitted:
+def _fit_views(segment: I64, codes: I32, n: int, names: tuple[str, ...]) -> Fitted:
     """The names that enough rows viewed."""
-    rows = np.count_nonzero(j.table(codes, len(names), j.views), axis=0).tolist()
-    return {"values": most_frequent(dict(zip(names, rows, strict=True)), enough(len(j), SHARE))}
+    rows = np.count_nonzero(table(segment, codes, n, len(names)), axis=0).tolist()
+    return {"values": most_frequent(dict(zip(names, rows, strict=True)), enough(n, SHARE))}
+
+
+def _fit_topics(m: Moment) -> Fitted:
+    segment, topic = m.journeys.pages.topics
+    return _fit_views(segment, topic, len(m), m.journeys.vocabulary.topics)
+
+
+def _fit_types(m: Moment) -> Fitted:
+    pages = m.journeys.pages
+    return _fit_views(pages.known[1], pages.types, len(m), pages.vocabulary.types)
 
 
 def _texts(name: str, texts: Callable[[Moment], Coded], words_en: str, words_de: str) -> Family:
     """A family over one content of the journey."""
     return Family(
         name, "path", "category", "", "part `missing`", words_en, words_de, *NO_VIEW,
-        lambda m, fitted: one_hot_texts(texts(m), fitted), lambda m: fit_texts(texts(m), SHARE), text_parts,
+        lambda m, fitted: one_hot_listed(texts(m), fitted), lambda m: fit_texts(texts(m), SHARE), text_parts,
     )  # fmt: skip
 
 
@@ -264,11 +276,11 @@ FAMILIES: tuple[Family, ...] = (
            "{value} of the views on one topic", "{value} der Aufrufe zu einem Thema",
            "No topic seen", "Kein Thema gesehen", topic_concentration),
     Family("topic_views", "path", "views", "", _ZERO,
-           "{value} views on {part}", "{value} Aufrufe zu {part}", *NO_VIEW, topic_views,
-           lambda m: _fit_views(m.journeys, m.journeys.topic, m.journeys.vocabulary.topics), list_parts),
+           "{value} views on {part}", "{value} Aufrufe zu {part}", *NO_VIEW, topic_views, _fit_topics,
+           list_parts),
     Family("type_views", "path", "views", "", _ZERO,
            "{value} views of {part} pages", "{value} Aufrufe von Seiten der Art {part}", *NO_VIEW, type_views,
-           lambda m: _fit_views(m.journeys, m.journeys.content_type, m.journeys.vocabulary.types), list_parts),
+           _fit_types, list_parts),
     _texts("entry_type", entry_type, "Entered on a {part} page", "Begann auf einer Seite der Art {part}"),
     _texts("last_type", last_type, "Last page was a {part} page", "Letzte Seite war von der Art {part}"),
     _texts("last_content", last_content, "Last looked at {part}", "Sah zuletzt {part}"),

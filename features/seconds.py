@@ -22,8 +22,8 @@ class Seconds:
         position, journey and seconds of the events whose dwell is known, in order.
     unknown_rows, unknown_segment
         position and journey of those whose dwell is not.
-    visited
-        bool (n,): was the lead on the site?
+    never
+        bool (n,): was the lead never on the site?
     """
 
     rows: I64
@@ -31,33 +31,44 @@ class Seconds:
     known: F64
     unknown_rows: I64
     unknown_segment: I64
-    visited: Mask
+    never: Mask
 
     def total(self, mask: Mask | None = None, weights: F64 | None = None) -> F64:
         """Sum of the events where `mask`, (n,); `weights` (one for each event of the journeys) multiply the seconds."""
-        segment, seconds, missing = self.segment, self._weighted(weights), self.unknown_segment
+        segment, seconds = self.segment, self._weighted(weights)
         if mask is not None:
             kept = rows_where(mask[self.rows])
             segment, seconds = segment[kept], seconds[kept]
+        sums = self._sums(segment, seconds, 1)
+        if np.count_nonzero(sums) == len(sums):
+            return sums
+        missing = self.unknown_segment
+        if mask is not None:
             missing = missing[rows_where(mask[self.unknown_rows])]
-        return self._sums(segment, seconds, missing, 1)[:, 0]
+        return self._with_nulls(sums, segment, seconds, missing, 1)
 
     def by(self, codes: I32 | I64, k: int, weights: F64 | None = None) -> F64:
         """Sum by code, (n, k); `codes` as `weights`, an event with code -1 counts nowhere."""
         width = k + 1
-        cell = self.segment * width + (codes[self.rows] + 1)
-        missing = self.unknown_segment * width + (codes[self.unknown_rows] + 1)
-        return self._sums(cell, self._weighted(weights), missing, width)[:, 1:]
+        column = codes + 1
+        cell = self.segment * width + column[self.rows]
+        missing = self.unknown_segment * width + column[self.unknown_rows]
+        seconds = self._weighted(weights)
+        sums = self._with_nulls(self._sums(cell, seconds, width), cell, seconds, missing, width)
+        return sums.reshape(-1, width)[:, 1:]
 
     def _weighted(self, weights: F64 | None) -> F64:
         return self.known if weights is None else self.known * weights[self.rows]
 
-    def _sums(self, cell: I64, seconds: F64, missing: I64, width: int) -> F64:
-        """Sums by cell, (n, width)."""
-        size = len(self.visited) * width
-        sums = np.bincount(cell, weights=seconds, minlength=size).astype(np.float64, copy=False).reshape(-1, width)
-        told = sums != 0
-        told.reshape(-1)[cell[rows_where(seconds <= 0)]] = True  # only these can add up to nothing
-        seen = np.bincount(missing, minlength=size).reshape(-1, width) > 0
-        sums[~told & (seen | ~self.visited[:, np.newaxis])] = np.nan
+    def _sums(self, cell: I64, seconds: F64, width: int) -> F64:
+        """Sums by cell, (n * width,)."""
+        return np.bincount(cell, weights=seconds, minlength=len(self.never) * width).astype(np.float64, copy=False)
+
+    def _with_nulls(self, sums: F64, cell: I64, seconds: F64, missing: I64, width: int) -> F64:
+        """The sums, null where nothing is known and something is missing or the lead was never on the site."""
+        null = self.never.repeat(width)
+        null[missing] = True
+        null &= np.logical_not(sums)
+        null[cell[rows_where(seconds <= 0)]] = False  # only these can add up to nothing
+        sums[null] = np.nan
         return sums

@@ -92,7 +92,7 @@ def topic_concentration_28d(m: Moment, _: Fitted) -> F64:
     j = m.journeys
     rows = rows_where(j.views & j.in_28d & (j.topic >= 0))
     segment = j.segment[rows]
-    pair, views = count_pairs(segment, j.topic[rows], len(m))
+    pair, views = count_pairs(segment, j.topic[rows], len(m), len(j.vocabulary.topics))
     most = np.zeros(len(m))
     np.maximum.at(most, pair, views)
     return ratio(most, per_segment(segment, len(m)))

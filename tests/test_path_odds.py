@@ -67,7 +67,7 @@ def test_a_part_that_saw_the_rows_would_fool_itself(leads: Moment) -> None:
 
 def test_a_path_that_converts_is_learned(leads: Moment) -> None:
     j = leads.journeys
-    saw_prices = j.views_by_type[:, j.vocabulary.types.index("pricing")] > 0
+    saw_prices = j.pages.by_type[:, j.vocabulary.types.index("pricing")] > 0
     label = (np.random.default_rng(0).random(len(leads)) < np.where(saw_prices, 0.5, 0.1)).astype(float)
     crossed, _ = _learned(FAMILY, leads, label)
     assert _auc(crossed, label)[0] > 0.6
