@@ -79,6 +79,9 @@ def main() -> int:
     host, port = sys.argv[1], int(sys.argv[2])
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, port), family=family, backlog=BACKLOG) as listener:
+        # Connections inherit it; asyncio sets it only where a socket knows its protocol, and this one does not. Without
+        # it an answer's body waits until the caller has acknowledged its head, which many do 40 ms later.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return _Keeper(listener).run()
 
 
