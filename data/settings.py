@@ -108,6 +108,7 @@ class ServingSettings(_Section):
     """The service and its limits.
 
     store: the URL of the store; null = store.db in the home. store_seconds: how long an answer waits for it.
+    max_concurrent: requests at once; max_rate: requests a second, of all callers together. Above either it is a 429.
     """
 
     host: str = "127.0.0.1"
@@ -118,6 +119,7 @@ class ServingSettings(_Section):
     max_events: int = Field(10_000, ge=1)
     max_batch: int = Field(200, ge=1)
     max_concurrent: int = Field(32, ge=1)
+    max_rate: float = Field(500.0, gt=0, allow_inf_nan=False)
 
 
 class ApiSettings(_Section):

@@ -1,8 +1,8 @@
-"""The wall before the service: only known routes, small, plain, strict JSON, not too many at once.
+"""The wall before the service: only known routes, small, plain, strict JSON, not too many, and not too fast.
 
-Everything that does not concern a lead is decided here, before the framework sees the request, so that no framework
-error page, log line or traceback can repeat what somebody sent. What passes is parsed already: the document lies in
-`scope[DOCUMENT]`.
+Everything that does not concern a lead is decided here, so that no framework error page, log line or traceback can
+repeat what somebody sent. What passes is parsed already and becomes an answer at once: the framework around it sees
+starts and stops, but no request. See docs/decisions/0020-the-guard-answers.md.
 """
 
 from __future__ import annotations
@@ -10,38 +10,55 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from data.settings import ServingSettings
 from serving import strict_json
 from serving.desk import Answer
+from serving.limiter import Limiter
 from serving.metrics import Metrics
 from serving.problem import Problem, RequestError, refuse
 
-DOCUMENT = "leadlift.document"
 BODY_SECONDS, FIRST_SECONDS, SLOWEST = 10.0, 1.0, 20_000  # for a body in all; before it flows; then bytes a second
 DRAIN_SECONDS, DRAIN_BYTES = 1.0, 8_000_000
-RETRY_AFTER_SECONDS = 1
+RETRY_AFTER_SECONDS = 1.0
 _log = logging.getLogger("leadlift")
 
+
+@dataclass(frozen=True)
+class Call:
+    """One request that may be answered: its route, the parsed body, and what the reply is to be like."""
+
+    route: str
+    document: Any
+    query: Mapping[str, str]
+    accept_language: str
+
+
 Page = Callable[[], Answer]
+Post = Callable[[Call], Awaitable[Answer]]
 Door = Callable[[Scope], Awaitable[Answer | None]]
 
 
 class Guard:
-    """ASGI middleware.
+    """ASGI middleware that answers every request; what is behind it only starts and stops.
 
     Parameters
     ----------
     pages
-        path -> what a GET answers, without the application.
+        path -> what a GET answers.
     posts
-        paths of POST requests that pass to the application.
+        paths of POST requests.
+    post
+        what such a request answers; a RequestError is an answer too.
     limits
         gives the settings in force.
     door
@@ -53,15 +70,17 @@ class Guard:
     """
 
     def __init__(
-        self, app: ASGIApp, *, pages: Mapping[str, Page], posts: Collection[str],
-        limits: Callable[[], ServingSettings], door: Door, metrics: Metrics, leaving: Callable[[], bool],
+        self, app: ASGIApp, *, pages: Mapping[str, Page], posts: Collection[str], post: Post,
+        limits: Callable[[], ServingSettings], door: Door, metrics: Metrics, limiter: Limiter, leaving: Callable[[], bool],
     ) -> None:  # fmt: skip
         self.app = app
         self.pages = pages
         self.posts = posts
+        self.post = post
         self.limits = limits
         self.door = door
         self.metrics = metrics
+        self.limiter = limiter
         self.leaving = leaving
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,62 +92,51 @@ class Guard:
             await self._counted(scope, receive, send)
 
     async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer and count; what goes wrong here or inside becomes an answer too."""
-        started, warnings = time.perf_counter(), ""
-        status: int | None = None
-
-        async def noted(message: Message) -> None:
-            nonlocal status, warnings
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                warnings = dict(message["headers"]).get(b"leadlift-warnings", b"").decode()
-                if self.leaving():
-                    message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
-            await send(message)
-
+        """Answer and count; what goes wrong inside becomes an answer too."""
+        started = time.perf_counter()
+        answer: Answer | None = None
         try:
-            await self._http(scope, receive, noted)
+            answer = await self._answer(scope, receive)
         except Exception as error:
             log_failure(error)
-            if status is None:
-                await _send(Answer.of(failure()), scope, noted)
+            answer = Answer.of(failure())
         finally:
+            warnings = answer.headers.get("Leadlift-Warnings", "") if answer else ""
+            status = answer.status if answer else None
             self.metrics.count(scope["path"], status, time.perf_counter() - started, warnings)
+        await _send(answer, scope, send, self.leaving())
 
-    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         method, path = scope["method"], scope["path"]
         if path not in self.pages and path not in self.posts:
-            await _send(Answer.of(Problem(404, "See /openapi.json for the routes.")), scope, send)
-        elif method not in (allowed := ("GET", "HEAD") if path in self.pages else ("POST",)):
-            await _send(_not_allowed(", ".join(allowed)), scope, send)
-        elif refused := await self.door(scope):
-            await _send(refused, scope, send)
-        elif path in self.pages:
-            await _send(self.pages[path](), scope, send)
-        elif self.metrics.active >= self.limits().max_concurrent:
-            await _send(_busy(), scope, send)
-        else:
-            await self._admitted(scope, receive, send)
+            return Answer.of(Problem(404, "See /openapi.json for the routes."))
+        if method not in (allowed := ("GET", "HEAD") if path in self.pages else ("POST",)):
+            return _not_allowed(", ".join(allowed))
+        if refused := await self.door(scope):
+            return refused
+        if path in self.pages:
+            return self.pages[path]()
+        if self.metrics.active >= self.limits().max_concurrent:
+            return _busy(RETRY_AFTER_SECONDS)
+        if seconds := self.limiter.wait(self.limits().max_rate):
+            return _busy(seconds)
+        return await self._admitted(scope, receive)
 
-    async def _admitted(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _admitted(self, scope: Scope, receive: Receive) -> Answer:
         self.metrics.active += 1
-        body = _Body(receive)
+        body, headers = _Body(receive), dict(scope["headers"])
         try:
-            _check_headers(scope, self.limits().max_body_bytes)
-            scope[DOCUMENT] = strict_json.loads(await body.read(self.limits().max_body_bytes))
-            await self.app(scope, _nothing_more, send)
+            _check_headers(headers, self.limits().max_body_bytes)
+            document = strict_json.loads(await body.read(self.limits().max_body_bytes))
+            return await self.post(Call(scope["path"], document, _query(scope), _language(headers)))
         except RequestError as refused:
-            await self._refuse(refused.problem, body, scope, send)
+            if refused.problem.status != 408 and b"expect" not in headers:
+                await body.drain()
+            return Answer.of(refused.problem)
         except _GoneError:  # nobody reads it, but what is around us waits for an answer
-            await _send(Answer.of(Problem(408, "The body did not arrive.")), scope, send)
+            return Answer.of(Problem(408, "The body did not arrive."))
         finally:
             self.metrics.active -= 1
-
-    async def _refuse(self, problem: Problem, body: _Body, scope: Scope, send: Send) -> None:
-        with contextlib.suppress(_GoneError):
-            if problem.status != 408 and not any(name == b"expect" for name, _ in scope["headers"]):
-                await body.drain()
-            await _send(Answer.of(problem), scope, send)
 
 
 class _GoneError(Exception):
@@ -148,8 +156,17 @@ def log_failure(error: Exception) -> None:
 
 
 # -- reading ---------------------------------------------------------------------------------------------------
-def _check_headers(scope: Scope, limit: int) -> None:
-    headers: dict[bytes, bytes] = dict(scope["headers"])
+def _query(scope: Scope) -> dict[str, str]:
+    """The parameters of the query, the last where one is there twice."""
+    text = scope.get("query_string", b"").decode("latin-1")
+    return dict(parse_qsl(text, keep_blank_values=True)) if text else {}
+
+
+def _language(headers: Mapping[bytes, bytes]) -> str:
+    return headers.get(b"accept-language", b"").decode("latin-1")
+
+
+def _check_headers(headers: Mapping[bytes, bytes], limit: int) -> None:
     encoding = headers.get(b"content-encoding", b"identity").strip().lower()
     if encoding not in (b"", b"identity"):
         raise refuse("Compressed bodies are not read.", status=415)
@@ -191,7 +208,7 @@ class _Body:
     async def drain(self) -> None:
         """Read on for a moment and throw away: many clients send everything before they look at an answer."""
         left = DRAIN_BYTES
-        with contextlib.suppress(TimeoutError):
+        with contextlib.suppress(TimeoutError, _GoneError):
             async with asyncio.timeout(DRAIN_SECONDS):
                 while self._more and left > 0:
                     left -= len(await self._next())
@@ -205,11 +222,6 @@ class _Body:
         return part
 
 
-async def _nothing_more() -> Message:
-    """What the application may still receive: the body was read here."""
-    return {"type": "http.request", "body": b"", "more_body": False}
-
-
 # -- answers ---------------------------------------------------------------------------------------------------
 def _too_large(limit: int) -> RequestError:
     return refuse(f"Expected a body of at most {limit} bytes.", status=413)
@@ -220,13 +232,16 @@ def _not_allowed(allowed: str) -> Answer:
     return Answer(answer.status, answer.body, {**answer.headers, "Allow": allowed})
 
 
-def _busy() -> Answer:
-    answer = Answer.of(Problem(429, f"Try again in {RETRY_AFTER_SECONDS} second."))
-    return Answer(answer.status, answer.body, {**answer.headers, "Retry-After": str(RETRY_AFTER_SECONDS)})
+def _busy(seconds: float) -> Answer:
+    """seconds: until it makes sense to come back."""
+    whole = math.ceil(seconds)
+    answer = Answer.of(Problem(429, f"Try again in {whole} second{'s' * (whole > 1)}."))
+    return Answer(answer.status, answer.body, {**answer.headers, "Retry-After": str(whole)})
 
 
-async def _send(answer: Answer, scope: Mapping[str, Any], send: Send) -> None:
-    headers = {**answer.headers, "Content-Length": str(len(answer.body))}
+async def _send(answer: Answer, scope: Scope, send: Send, last: bool) -> None:
+    """last: of this connection."""
+    headers = {**answer.headers, "Content-Length": str(len(answer.body))} | ({"Connection": "close"} if last else {})
     raw = [(k.lower().encode(), v.encode()) for k, v in headers.items()]
     await send({"type": "http.response.start", "status": answer.status, "headers": raw})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.body})

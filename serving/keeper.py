@@ -73,12 +73,20 @@ class _Keeper:
                 os.kill(self._worker.pid, signal.SIGTERM)
 
 
+def listening(host: str, port: int) -> socket.socket:
+    """The port, open."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    # Connections inherit it. asyncio sets it only where a socket knows its protocol, and this one does not; then an
+    # answer's body would wait until the caller has acknowledged its head, which many do 40 ms later.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
+
+
 def main() -> int:
     """Listen and keep."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    host, port = sys.argv[1], int(sys.argv[2])
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.create_server((host, port), family=family, backlog=BACKLOG) as listener:
+    with listening(sys.argv[1], int(sys.argv[2])) as listener:
         return _Keeper(listener).run()
 
 

@@ -3,8 +3,9 @@
     leadlift serve                                     or
     bentoml serve serving.service:LeadliftService      market by LEADLIFT_MARKET, home by LEADLIFT_HOME
 
-BentoML runs the process and its workers and knows the two APIs; requests are read by `serving/guard.py`, answered by
-`serving/desk.py` and written by `serving/reply.py`, so that the bytes are those of the command line and the batch.
+BentoML runs the process and its workers, starts and stops the service and describes its APIs. Requests are read by
+`serving/guard.py`, which hands them to the API methods; they are answered by `serving/desk.py` and written by
+`serving/reply.py`, so that the bytes are those of the command line and the batch.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,19 +29,18 @@ from _bentoml_impl import serde
 from bentoml import IODescriptor
 from bentoml._internal.server.http import traffic
 from pydantic import create_model as make_model
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from data.errors import LeadliftError
 from data.settings import ServingSettings, Settings, load_settings
 from serving.access import Access
 from serving.desk import Answer, Desk, wants_of
-from serving.guard import DOCUMENT, Guard, failure, log_failure
+from serving.guard import Call, Guard, Post, log_failure
 from serving.intake import Outcome
 from serving.leave import before_leaving
+from serving.limiter import Limiter
 from serving.metrics import MEDIA_TYPE, Metrics
-from serving.problem import Problem, RequestError
+from serving.problem import Problem
 from serving.reply import KEYS
 from serving.request import Lead
 from serving.routes import ROUTES
@@ -48,6 +49,7 @@ from serving.watch import SECONDS, Watch
 
 SCORE, BATCH, EVENTS, OUTCOMES = "/v1/score", "/v1/score/batch", "/v1/events", "/v1/outcomes"
 HEAVY_EVENTS = 500
+NOT_READY = Answer.of(Problem(503, "Not ready yet."))
 _log = logging.getLogger("leadlift")
 
 # A body of this type would be unpickled; nobody may even ask for it.
@@ -68,49 +70,23 @@ class _Untimed:
 traffic.TimeoutMiddleware = _Untimed  # type: ignore[assignment, misc]
 
 
-class Call:
-    """One request as an API method gets it: the parsed document and what the reply is to be like."""
-
-    def __init__(self, request: Request) -> None:
-        self.document: Any = request.scope.get(DOCUMENT)
-        self._query = request.query_params
-        self._language = request.headers.get("accept-language", "")
-
-    def wants(self) -> Wants:
-        return wants_of(self._query, self._language)
-
-    @property
-    def heavy(self) -> bool:
-        """Worth a thread of its own, so that short requests need not wait."""
-        events = self.document.get("events") if isinstance(self.document, dict) else None
-        return isinstance(events, list) and len(events) > HEAVY_EVENTS
-
-
-class _Handed(IODescriptor):
-    """An input that the guard has parsed; its fields only describe it."""
-
-    @classmethod
-    async def from_http_request(cls, request: Request, serde: object) -> Any:
-        return Call(request)
-
-
-class LeadInput(_Handed, Lead):
+class LeadInput(IODescriptor, Lead):
     """What the caller knows of one lead; every field is optional, null means not known."""
 
 
-class LeadsInput(_Handed):
+class LeadsInput(IODescriptor):
     """Up to 200 leads."""
 
     leads: list[Lead]
 
 
-class EventsInput(_Handed):
+class EventsInput(IODescriptor):
     """Calls as Segment's clients send them: identify, page, track."""
 
     batch: list[dict[str, Any]]
 
 
-class OutcomesInput(_Handed):
+class OutcomesInput(IODescriptor):
     """What became of leads: converted, lost, cancelled, accepted, rejected."""
 
     outcomes: list[Outcome]
@@ -148,7 +124,9 @@ class _Front:
     leaving = False
     watching: asyncio.Task[None] | None = None
     threads: ThreadPoolExecutor | None = None
+    posts: Mapping[str, Post] | None = None
     metrics = Metrics(ROUTES)
+    limiter = Limiter()
 
     def limits(self) -> ServingSettings:
         return self.desk.limits if self.desk else ServingSettings()
@@ -160,17 +138,17 @@ class _Front:
         if self.leaving:
             return Answer.of(Problem(503, "About to stop."))
         if self.desk is None:
-            return Answer.of(Problem(503, "Not ready yet."))
+            return NOT_READY
         return _page(200, self.desk.state())
 
     def openapi(self) -> Answer:
         if self.desk is None:
-            return Answer.of(Problem(503, "Not ready yet."))
+            return NOT_READY
         return Answer(200, self.desk.openapi, {"Content-Type": "application/json"})
 
     def counts(self) -> Answer:
         if self.desk is None:
-            return Answer.of(Problem(503, "Not ready yet."))
+            return NOT_READY
         return Answer(200, self.metrics.text(self.desk.state()), {"Content-Type": MEDIA_TYPE})
 
     def leave(self) -> None:
@@ -190,8 +168,13 @@ class _Front:
 
     async def door(self, request: Scope) -> Answer | None:
         if self.access is None:
-            return Answer.of(Problem(503, "Not ready yet."))
+            return NOT_READY
         return await self.access.refusal(request)
+
+    async def post(self, call: Call) -> Answer:
+        if self.posts is None:
+            return NOT_READY
+        return await self.posts[call.route](call)
 
 
 def _page(status: int, document: dict[str, Any]) -> Answer:
@@ -207,6 +190,7 @@ FRONT = _Front()
     traffic={"timeout": 30},
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
+    tracing={"excluded_urls": [".*"]},  # all: what a span would hold of a request is nobody's business
 )
 class LeadliftService:
     """Probability, points and reasons for one lead, or for up to 200."""
@@ -214,6 +198,7 @@ class LeadliftService:
     def __init__(self) -> None:
         self._settings = _settings()
         FRONT.access = Access(self._settings.home, self._settings.serving.host)
+        FRONT.posts = {api.route: partial(api.func, self) for api in LeadliftService.apis.values()}
 
     @bentoml.on_startup
     async def begin(self) -> None:
@@ -236,46 +221,41 @@ class LeadliftService:
             FRONT.watching.cancel()
 
     @bentoml.api(route=SCORE, input_spec=LeadInput, output_spec=Reply)
-    async def score(self, lead: Call, /) -> Response:
+    async def score(self, lead: Call, /) -> Answer:
         """One lead: a flat object in, a flat reply out. Query: detail=full, reasons=none|ready|all, lang=en|de."""
-        return await _answer(lead, Desk.score, lead.heavy)
+        return await _answer(lead, Desk.score, _many_events(lead.document))
 
     @bentoml.api(route=BATCH, input_spec=LeadsInput, output_spec=Replies)
-    async def score_batch(self, leads: Call, /) -> Response:
+    async def score_batch(self, leads: Call, /) -> Answer:
         """Up to 200 leads: {"leads": [...]} in, {"results": [{"status", "reply"|"error"}]} out, in order."""
         return await _answer(leads, Desk.score_batch, True)
 
     @bentoml.api(route=EVENTS, input_spec=EventsInput, output_spec=Taken)
-    async def events(self, events: Call, /) -> Response:
+    async def events(self, events: Call, /) -> Answer:
         """Segment-style calls: {"batch": [...]}. Idempotent by messageId; after the answer they count."""
         return await _answer(events, Desk.take_events, True)
 
     @bentoml.api(route=OUTCOMES, input_spec=OutcomesInput, output_spec=Taken)
-    async def outcomes(self, outcomes: Call, /) -> Response:
+    async def outcomes(self, outcomes: Call, /) -> Answer:
         """Outcomes: {"outcomes": [...]}, the labels of the next training. One told again counts once."""
         return await _answer(outcomes, Desk.take_outcomes, True)
 
 
-async def _answer(call: Call, act: Callable[[Desk, Any, Wants, int], Answer], heavy: bool) -> Response:
-    """Whatever happens becomes an answer here: an exception would reach the framework's log with its message."""
+async def _answer(call: Call, act: Callable[[Desk, Any, Wants, int], Answer], heavy: bool) -> Answer:
+    """From one desk from beginning to end. heavy: worth a thread of its own, so that short requests need not wait."""
     desk = FRONT.desk
-    try:
-        if desk is None:
-            return _response(Answer.of(Problem(503, "Not ready yet.")))
-        now = time.time_ns() // 1000
-        if heavy or desk.asks_store(call.document):
-            loop = asyncio.get_running_loop()
-            return _response(await loop.run_in_executor(FRONT.threads, act, desk, call.document, call.wants(), now))
-        return _response(act(desk, call.document, call.wants(), now))
-    except RequestError as refused:
-        return _response(Answer.of(refused.problem))
-    except Exception as error:
-        log_failure(error)
-        return _response(Answer.of(failure()))
+    if desk is None:
+        return NOT_READY
+    wants, now = wants_of(call.query, call.accept_language), time.time_ns() // 1000
+    if heavy or desk.asks_store(call.document):
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(FRONT.threads, act, desk, call.document, wants, now)
+    return act(desk, call.document, wants, now)
 
 
-def _response(answer: Answer) -> Response:
-    return Response(answer.body, answer.status, answer.headers)
+def _many_events(document: Any) -> bool:
+    events = document.get("events") if isinstance(document, dict) else None
+    return isinstance(events, list) and len(events) > HEAVY_EVENTS
 
 
 def _settings() -> Settings:
@@ -291,12 +271,14 @@ def _settings() -> Settings:
 
 PAGES = {"/livez": FRONT.live, "/readyz": FRONT.ready, "/openapi.json": FRONT.openapi, "/metrics": FRONT.counts}
 POSTS = (SCORE, BATCH, EVENTS, OUTCOMES)
-LeadliftService.add_asgi_middleware(
-    Guard,
-    pages=PAGES,
-    posts=POSTS,
-    limits=FRONT.limits,
-    door=FRONT.door,
-    metrics=FRONT.metrics,
-    leaving=lambda: FRONT.leaving,
-)
+
+
+def guarded(app: ASGIApp) -> Guard:
+    """The service behind its guard, which answers; the application only starts and stops."""
+    return Guard(
+        app, pages=PAGES, posts=POSTS, post=FRONT.post, limits=FRONT.limits, door=FRONT.door, metrics=FRONT.metrics,
+        limiter=FRONT.limiter, leaving=lambda: FRONT.leaving,
+    )  # fmt: skip
+
+
+LeadliftService.add_asgi_middleware(guarded)  # where BentoML serves it

@@ -12,7 +12,7 @@ import time
 
 import uvicorn
 
-from serving.service import LeadliftService
+from serving.service import LeadliftService, guarded
 
 SETTLE_SECONDS = 0.3
 _KEEPER_SECONDS = 1.0
@@ -59,5 +59,9 @@ def answer(listener: socket.socket) -> None:
     """Answer until a signal says to stop."""
     threading.Thread(target=_stop_with_keeper, args=(os.getppid(),), daemon=True).start()
     listener.setblocking(False)
-    config = uvicorn.Config(LeadliftService.to_asgi(), log_config=None, access_log=False, server_header=False)
+    app = guarded(LeadliftService.to_asgi())  # before all that BentoML puts before the service
+    # h11, also where httptools is there, which lets requests without a host, with two, or with endless headers pass.
+    config = uvicorn.Config(
+        app, http="h11", log_config=None, access_log=False, server_header=False, proxy_headers=False
+    )
     _Server(config).run(sockets=[listener])

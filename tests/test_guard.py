@@ -5,39 +5,47 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from typing import Any
 
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from data.settings import ServingSettings
 from serving.desk import Answer
-from serving.guard import DOCUMENT, Door, Guard
+from serving.guard import Call, Door, Guard, Post
+from serving.limiter import Limiter
 from serving.metrics import Metrics
+from serving.problem import refuse
 
 LIMITS = ServingSettings(max_body_bytes=1000, max_concurrent=2)
 SECRET = "jane.doe@example.com"
 
 
-async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+async def echo(call: Call) -> Answer:
     """Answers with the parsed document."""
-    if scope[DOCUMENT] == "fail":
+    if call.document == "fail":
         raise RuntimeError(SECRET)
-    body = json.dumps(scope[DOCUMENT]).encode()
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": body})
+    if call.document == "refuse":
+        raise refuse("It cannot be used.")
+    return Answer(200, json.dumps(call.document).encode())
 
 
 async def open_to_all(scope: Scope) -> Answer | None:
     return None
 
 
-def guard(app: Any = echo, door: Door = open_to_all) -> Guard:
+async def nothing(scope: Scope, receive: Receive, send: Send) -> None:
+    """What is behind the guard gets no request."""
+    raise AssertionError
+
+
+def guard(
+    post: Post = echo, door: Door = open_to_all, limits: ServingSettings = LIMITS, limiter: Limiter | None = None
+) -> Guard:
     pages = {"/readyz": lambda: Answer(200, b"ok"), "/broken": broken_page}
-    metrics = Metrics(("/readyz", "/v1/score"))
     return Guard(
-        app, pages=pages, posts=("/v1/score",), limits=lambda: LIMITS, door=door, metrics=metrics, leaving=lambda: False
-    )
+        nothing, pages=pages, posts=("/v1/score",), post=post, limits=lambda: limits, door=door,
+        metrics=Metrics(("/readyz", "/v1/score")), limiter=limiter or Limiter(), leaving=lambda: False,
+    )  # fmt: skip
 
 
 def broken_page() -> Answer:
@@ -156,6 +164,36 @@ def test_too_many_at_once_are_told_when_to_come_back():
     assert answers[2][1]["retry-after"] == "1"
 
 
+def test_who_asks_too_fast_is_turned_away_before_the_body_is_read_and_told_when_to_come_back():
+    """Two a second, then one every four seconds; the clock is the test's."""
+    moment, sent = 0.0, []
+    limits = ServingSettings(max_rate=2.0)
+
+    async def receive() -> Message:
+        raise AssertionError("the body was read")
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def refused(wall: Guard) -> str:
+        await wall({"type": "http", "method": "POST", "path": "/v1/score", "headers": []}, receive, send)
+        head = sent[-2]
+        return f"{head['status']} {dict(head['headers'])[b'retry-after'].decode()}"
+
+    wall = guard(limits=limits, limiter=Limiter(lambda: moment))
+    assert [asyncio.run(call(wall, [b"{}"]))[0] for _ in range(2)] == [200, 200]
+    assert asyncio.run(refused(wall)) == "429 1"
+    moment = 0.5
+    assert asyncio.run(call(wall, [b"{}"]))[0] == 200
+    wall.limits = lambda: ServingSettings(max_rate=0.25)
+    assert asyncio.run(refused(wall)) == "429 4"
+    moment = 2.0
+    assert asyncio.run(refused(wall)) == "429 3"
+    moment = 4.5
+    assert asyncio.run(call(wall, [b"{}"]))[0] == 200
+    assert asyncio.run(call(wall, [], method="GET", path="/readyz"))[0] == 200
+
+
 def test_a_caller_that_hangs_up_frees_its_place():
     async def gone() -> int:
         wall = guard()
@@ -176,6 +214,30 @@ def test_a_caller_that_hangs_up_frees_its_place():
         return wall.metrics.active
 
     assert asyncio.run(gone()) == 0
+
+
+def test_a_request_that_cannot_be_used_is_a_400():
+    assert status(b'"refuse"') == 400
+
+
+def test_an_answer_is_made_of_route_body_query_and_language():
+    calls = []
+
+    async def noted(call: Call) -> Answer:
+        calls.append(call)
+        return Answer(200, b"")
+
+    scope = {"type": "http", "method": "POST", "path": "/v1/score", "query_string": b"lang=de&lang=en&detail=",
+             "headers": [(b"accept-language", b"de-AT")]}  # fmt: skip
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b'{"a":1}', "more_body": False}
+
+    async def send(message: Message) -> None:
+        pass
+
+    asyncio.run(guard(noted)(scope, receive, send))
+    assert calls == [Call("/v1/score", {"a": 1}, {"lang": "en", "detail": ""}, "de-AT")]
 
 
 def test_a_failure_inside_is_a_500_and_its_message_stays_inside(caplog):

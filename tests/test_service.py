@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import logging
+import socket
+import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -110,3 +114,31 @@ def test_leadlift_serve_answers_on_a_port_and_logs_no_values(market, client, tmp
     assert f"{address}/v1/score" in said
     assert not any(secret in said for secret in SECRETS)
     assert "Traceback" not in said
+
+
+def test_connections_send_at_once_what_there_is(client):
+    """Else the body of an answer waits until the caller has acknowledged its head: 40 ms."""
+    from serving.keeper import listening  # after `client`: BentoML's import warns
+
+    with listening("127.0.0.1", 0) as port, socket.create_connection(port.getsockname()), port.accept()[0] as taken:
+        assert taken.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_more_requests_than_may_be_are_told_when_to_come_back_and_then_answered(market, tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("LEADLIFT_SERVING__MAX_RATE", "0.5")
+    with serving(market.settings.home, tmp_path / "log.txt") as address:
+        found = [asked(address) for _ in range(5)]
+        assert found[0] == (200, None)
+        assert {*found[1:]} - {(200, None)}
+        assert {*found} <= {(200, None), (429, "1"), (429, "2")}
+        assert get(f"{address}/readyz")[0] == 200
+        time.sleep(2)
+        assert asked(address) == (200, None)
+
+
+def asked(address: str) -> tuple[int, str | None]:
+    """Status and Retry-After."""
+    with closing(http.client.HTTPConnection(address.removeprefix("http://"), timeout=10)) as connection:
+        connection.request("POST", "/v1/score", json.dumps(LEAD), {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        return answer.status, answer.getheader("Retry-After")
