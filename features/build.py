@@ -140,7 +140,8 @@ def _profiles_at(leads: Columns, lead: I64, created_at: I64, as_of: I64, beside:
     if permission is not None:
         lead = np.where(permission.profile, lead, NOBODY)
         created_at = np.where(permission.profile, created_at, NULL_TIME)
-    return replace(leads_at(leads, lead, created_at, as_of), past=past_at(beside, lead, as_of))
+    past = past_at(beside, lead, as_of) if beside.accounts is not None or beside.outcomes else None
+    return leads_at(leads, lead, created_at, as_of, past)
 
 
 def journeys_at(encoded: Encoded, lead: I64, as_of: I64, beside: Beside) -> Journeys:
