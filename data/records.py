@@ -73,6 +73,10 @@ class Coded:
             codes[missing] = -1
         return Coded(codes, self.values)
 
+    def compact(self) -> Coded:
+        """The same texts with no more values than rows."""
+        return Coded.of(self.texts()) if len(self.codes) < len(self.values) else self
+
     def known(self) -> NDArray[np.bool_]:
         return self.codes >= 0
 

@@ -23,7 +23,7 @@ def rows_where(mask: Mask) -> I64:
     return mask.nonzero()[0]
 
 
-def differs(values: NDArray[np.integer]) -> Mask:
+def differs(values: NDArray[np.integer] | Mask) -> Mask:
     """Is each value another than the one before it? True of the first, which has none before it."""
     fresh = np.ones(len(values), dtype=np.bool_)
     np.not_equal(values[1:], values[:-1], out=fresh[1:])
@@ -58,7 +58,7 @@ def count_pairs(segment: I64, codes: I32 | I64, n: int) -> tuple[I64 | I32, I64]
     A table where it fits, else a sort: in 32 bits where they suffice, which is three times as fast.
     """
     width = int(codes.max(initial=-1)) + 1
-    if n * width <= 4 * len(codes) + 1024:
+    if _fits(n, width, codes):
         cells = np.bincount(segment * width + codes, minlength=n * width)
         pair = rows_where(cells > 0)
         return pair // width, cells[pair]
@@ -69,20 +69,38 @@ def count_pairs(segment: I64, codes: I32 | I64, n: int) -> tuple[I64 | I32, I64]
     return pair // width, counts
 
 
+def _fits(n: int, width: int, codes: I32 | I64) -> bool:
+    """Is a table of n * width not much larger than the codes?"""
+    return n * width <= 4 * len(codes) + 1024
+
+
 def distinct_pairs(segment: I64, codes: I32 | I64, n: int) -> F64:
     """Distinct codes (>= 0) of each of n segments."""
+    width = int(codes.max(initial=-1)) + 1
+    if _fits(n, width, codes):
+        cells = np.bincount(segment * width + codes, minlength=n * width).reshape(n, width)
+        distinct: F64 = np.add.reduce(cells > 0, axis=1, dtype=np.float64)
+        return distinct
     return per_segment(count_pairs(segment, codes, n)[0], n)
 
 
-def per_segment(segment: I64 | I32, n: int) -> F64:
-    """How often each of n segments occurs."""
-    return np.bincount(segment, minlength=n).astype(np.float64)
+def per_segment(segment: I64 | I32, n: int, weights: Mask | F64 | None = None) -> F64:
+    """How often each of n segments occurs; with `weights` their sums, added in order, such as how often a mask holds."""
+    return np.bincount(segment, weights, n).astype(np.float64, copy=False)
 
 
 def merge_repeats(segment: I64, codes: Codes) -> tuple[I64, Codes]:
     """(segment, code) pairs without those equal to the pair before."""
     rows = rows_where(differs(segment) | differs(codes))
     return segment[rows], codes[rows]
+
+
+def highest_of_each(segment: I64, values: I64, n: int) -> I64:
+    """The highest of the values >= 0 of each of n segments; -1 for none."""
+    highest = np.empty(n, dtype=np.int64)
+    highest.fill(-1)
+    np.maximum.at(highest, segment, values)
+    return highest
 
 
 def pick(codes: NDArray[np.integer], position: I64) -> I32:
@@ -94,6 +112,13 @@ def pick(codes: NDArray[np.integer], position: I64) -> I32:
 
 def ratio(part: F64, whole: F64) -> F64:
     """part / whole; NaN where whole is 0 or unknown."""
-    shares = np.full(part.shape, np.nan)
+    shares = nans(part.shape)
     np.divide(part, whole, out=shares, where=whole > 0)
     return shares
+
+
+def nans(shape: int | tuple[int, ...]) -> F64:
+    """An array of NaN. (`np.full` without its detours.)"""
+    values = np.empty(shape)
+    values.fill(np.nan)
+    return values

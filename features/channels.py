@@ -20,6 +20,9 @@ CHANNELS = (
 )  # fmt: skip
 
 REMEMBERED, SHORT = 4_096, 200  # touches whose channel is remembered, and how long the texts of one may be together
+PAID = ("paid_shopping", "paid_search", "paid_social", "paid_video", "paid_other", "display", "cross_network")
+GROUPS = ("direct", "paid", "organic_search", "organic_social", "email", "referral", "ai_assistant", "other")
+GROUP_OF = tuple(GROUPS.index("paid" if c in PAID else c if c in GROUPS else "other") for c in CHANNELS)
 _PAID = re.compile(r"^(.*cp.*|ppc|retargeting|paid.*)$")
 _SHOP = re.compile(r"^(.*(([^a-df-z]|^)shop|shopping).*)$")
 _EMAIL = re.compile(r"email|e-mail|e_mail|e mail")

@@ -205,8 +205,10 @@ def _tie_breakers(events: Columns, rows: I64) -> tuple[NDArray[np.generic], ...]
 def _rank(texts: Coded, rows: I64) -> I32:
     """Alphabetical rank of each row's text: codes depend on arrival, ranks do not."""
     codes = texts.codes[rows]
-    rank = {code: i for i, code in enumerate(sorted(_distinct(codes), key=texts.values.__getitem__))}
-    return _numbers(texts, codes, rank.__getitem__)
+    rank = np.full(len(texts.values) + 1, -1, dtype=np.int32)
+    for position, code in enumerate(sorted(_distinct(codes), key=texts.values.__getitem__)):
+        rank[code] = position
+    return rank[codes]
 
 
 def _distinct(codes: I32) -> list[int]:

@@ -48,8 +48,8 @@ class Leads:
     @cached_property
     def age_days(self) -> F64:
         """Days since each was created; NaN for who is not yet, or has no time of creation."""
-        born = (self.created_at != NULL_TIME) & (self.created_at < self.as_of)
-        return np.where(born, (self.as_of - np.where(born, self.created_at, self.as_of)) / DAY, np.nan)
+        born = (self.created_at < self.as_of) & (self.created_at != NULL_TIME)
+        return np.where(born, (self.as_of - self.created_at) / DAY, np.nan)
 
 
 def leads_at(columns: Columns, lead: I64, created_at: I64, as_of: I64, past: Past | None = None) -> Leads:
