@@ -1,6 +1,6 @@
 """Journeys: events as flat arrays sorted by (segment, time) plus offsets. THE structure of all behaviour features.
 
-    features.encode.encode(events, content_map, categories)   text -> codes, once per distinct text       -> Encoded
+    features.encode.encode(events, content_map, channel_of)   text -> codes, once per distinct text       -> Encoded
     features.cutting.cut(encoded, lead, as_of)                one segment per (lead, as_of), what was known then -> Journeys
 
 A segment holds the inbound, human events of one lead with `occurred_at < as_of` and `received_at < as_of`, of
