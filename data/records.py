@@ -73,16 +73,26 @@ class Coded:
             codes[missing] = -1
         return Coded(codes, self.values)
 
+    def compact(self) -> Coded:
+        """The same texts with no more values than rows."""
+        return Coded.of(self.texts()) if len(self.codes) < len(self.values) else self
+
     def known(self) -> NDArray[np.bool_]:
         return self.codes >= 0
 
     def texts(self) -> list[str | None]:
         return [self.values[c] if c >= 0 else None for c in self.codes.tolist()]
 
+    def equals(self, text: str) -> NDArray[np.bool_]:
+        """Rows of this text; a null is none."""
+        if text not in self.values:
+            return np.zeros(len(self.codes), dtype=np.bool_)
+        return self.codes == self.values.index(text)
+
     def recode(self, table: Mapping[str, int], default: int = -1) -> NDArray[np.int32]:
         """Each row's number in `table`; unknown texts and nulls give `default`."""
         lookup = np.array([table.get(v, default) for v in self.values] + [default], dtype=np.int32)
-        return lookup[self.codes]
+        return lookup.take(self.codes)
 
 
 Array = NDArray[np.int64] | NDArray[np.float64] | NDArray[np.bool_]

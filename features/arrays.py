@@ -23,7 +23,7 @@ def rows_where(mask: Mask) -> I64:
     return mask.nonzero()[0]
 
 
-def differs(values: NDArray[np.integer]) -> Mask:
+def differs(values: NDArray[np.integer] | Mask) -> Mask:
     """Is each value another than the one before it? True of the first, which has none before it."""
     fresh = np.empty(len(values), dtype=np.bool_)
     fresh[:1] = True
@@ -83,9 +83,9 @@ def distinct_pairs(segment: I64, codes: I32 | I64, n: int, width: int) -> F64:
     return per_segment(count_pairs(segment, codes, n, width)[0], n)
 
 
-def per_segment(segment: I64 | I32, n: int) -> F64:
-    """How often each of n segments occurs."""
-    return np.bincount(segment, minlength=n).astype(np.float64)
+def per_segment(segment: I64 | I32, n: int, weights: Mask | F64 | None = None) -> F64:
+    """How often each of n segments occurs; with `weights` their sums, added in order, such as how often a mask holds."""
+    return np.bincount(segment, weights, n).astype(np.float64, copy=False)
 
 
 def table(segment: I64, codes: I32 | I64, n: int, width: int) -> F64:
@@ -99,6 +99,14 @@ def merge_repeats(segment: I64, codes: Codes) -> tuple[I64, Codes]:
     """(segment, code) pairs without those equal to the pair before."""
     rows = rows_where(differs(segment) | differs(codes))
     return segment[rows], codes[rows]
+
+
+def highest_of_each(segment: I64, values: I64, n: int) -> I64:
+    """The highest of the values >= 0 of each of n segments; -1 for none."""
+    highest = np.empty(n, dtype=np.int64)
+    highest.fill(-1)
+    np.maximum.at(highest, segment, values)
+    return highest
 
 
 def pick(codes: NDArray[np.integer], position: I64) -> I32:

@@ -16,7 +16,7 @@ from data.dataset import ExtraColumn
 from data.records import NULL_TIME, Columns
 from features.beside import NOBODY, Beside, hand_over, past_at
 from features.catalog import CONTEXT, families_for
-from features.channels import CHANNEL_RULES_VERSION
+from features.channels import CHANNEL_RULES_VERSION, ChannelOf, channel_finder
 from features.content import ContentMap
 from features.cutting import cut
 from features.encode import Encoded, encode
@@ -75,6 +75,10 @@ class FeatureSet:
         return ContentMap.of(self.content)
 
     @cached_property
+    def _channel_of(self) -> ChannelOf:
+        return channel_finder(self.categories, self.content_map.own_hosts)
+
+    @cached_property
     def version(self) -> str:
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:12]
 
@@ -104,7 +108,7 @@ class FeatureSet:
 
     def encode(self, events: Columns) -> Encoded:
         """Events with this set's content map and channel rules."""
-        return encode(events, self.content_map, self.categories)
+        return encode(events, self.content_map, self._channel_of)
 
 
 @dataclass(frozen=True)
@@ -136,7 +140,8 @@ def _profiles_at(leads: Columns, lead: I64, created_at: I64, as_of: I64, beside:
     if permission is not None:
         lead = np.where(permission.profile, lead, NOBODY)
         created_at = np.where(permission.profile, created_at, NULL_TIME)
-    return replace(leads_at(leads, lead, created_at, as_of), past=past_at(beside, lead, as_of))
+    past = past_at(beside, lead, as_of) if beside.accounts is not None or beside.outcomes else None
+    return leads_at(leads, lead, created_at, as_of, past)
 
 
 def journeys_at(encoded: Encoded, lead: I64, as_of: I64, beside: Beside) -> Journeys:

@@ -7,7 +7,7 @@ AI assistants, referrers without utm, own hosts as internal. The version is stor
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -19,6 +19,10 @@ CHANNELS = (
     "affiliates", "audio", "sms", "mobile_push", "unassigned",
 )  # fmt: skip
 
+REMEMBERED, SHORT = 4_096, 200  # touches whose channel is remembered, and how long the texts of one may be together
+PAID = ("paid_shopping", "paid_search", "paid_social", "paid_video", "paid_other", "display", "cross_network")
+GROUPS = ("direct", "paid", "organic_search", "organic_social", "email", "referral", "ai_assistant", "other")
+GROUP_OF = tuple(GROUPS.index("paid" if c in PAID else c if c in GROUPS else "other") for c in CHANNELS)
 _PAID = re.compile(r"^(.*cp.*|ppc|retargeting|paid.*)$")
 _SHOP = re.compile(r"^(.*(([^a-df-z]|^)shop|shopping).*)$")
 _EMAIL = re.compile(r"email|e-mail|e_mail|e mail")
@@ -37,6 +41,23 @@ class Touch:
     campaign: str | None = None
     referrer_host: str | None = None
     click_id_kind: str | None = None
+
+
+ChannelOf = Callable[[str | None, str | None, str | None, str | None, str | None], int]  # of the fields of a Touch
+
+
+def channel_finder(categories: Mapping[str, str], own_hosts: tuple[str, ...]) -> ChannelOf:
+    """`channel` as position in CHANNELS, remembered for the touches asked for last; only short ones are."""
+
+    def find(*touch: str | None) -> int:
+        return CHANNELS.index(channel(Touch(*touch), categories, own_hosts))
+
+    remembered = lru_cache(maxsize=REMEMBERED)(find)
+
+    def found(*touch: str | None) -> int:
+        return remembered(*touch) if sum(map(len, filter(None, touch))) <= SHORT else find(*touch)
+
+    return found
 
 
 def channel(touch: Touch, categories: Mapping[str, str], own_hosts: tuple[str, ...] = ()) -> str:

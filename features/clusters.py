@@ -12,10 +12,10 @@ from __future__ import annotations
 import numpy as np
 
 from features.arrays import F64, I64
+from features.channels import GROUPS
 from features.family import Family, Fitted, Labels, Moment
 from features.path import views_by
 from features.path_odds import against, base_rate, shrunk_rate
-from features.source import GROUPS, channel_sessions
 
 NAME = "cluster_log_odds"
 PULL = 5.0
@@ -32,7 +32,7 @@ def behaviour(m: Moment, clusters: Fitted) -> Blocks:
     return (
         views_by(pages.known[1], pages.types, len(m), v.types, tuple(clusters["types"])),
         views_by(*pages.topics, len(m), v.topics, tuple(clusters["topics"])),
-        channel_sessions(m, {}),
+        j.sessions_by_group,
         np.log1p(np.column_stack([j.sessions, j.count(j.views)])),
     )
 

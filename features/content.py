@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 OTHER = "other"
-REMEMBERED, SHORT = 4_096, 200  # paths whose content is remembered, and how long such a one may be
+REMEMBERED, SHORT = 4_096, 200  # pages whose content is remembered, and how long such a one's address may be
 _GROUP = re.compile(r"\\(?:(\d)|g<(\w+)>)")
 
 
@@ -117,20 +117,21 @@ class ContentMap:
 
     def content(self, url: str) -> Content:
         """The content of one URL; unmatched ones, and what is no URL at all, are one content called `other`."""
-        try:
-            parts = urlsplit(url.strip())
-        except ValueError:
-            return Content(OTHER)
-        path = parts.path or ("/" if parts.netloc else "")
-        return self._found(path) if len(path) <= SHORT else self._sought(path)
+        page = url.strip().partition("#")[0].partition("?")[0]
+        return self._found(page) if len(page) <= SHORT else self._sought(page)
 
     @cached_property
     def _found(self) -> Callable[[str], Content]:
-        """`_sought`, remembered for the paths asked for last."""
+        """`_sought`, remembered for the pages asked for last."""
         return lru_cache(maxsize=REMEMBERED)(self._sought)
 
-    def _sought(self, path: str) -> Content:
-        """The content of a URL's path."""
+    def _sought(self, page: str) -> Content:
+        """The content of a URL without query and fragment."""
+        try:
+            parts = urlsplit(page)
+        except ValueError:
+            return Content(OTHER)
+        path = parts.path or ("/" if parts.netloc else "")
         found = (rule.apply(path) for rule in self.rules)
         return next((content for content in found if content is not None), Content(OTHER))
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from data.bots import EVENTS_PER_MINUTE, MINUTE, too_fast
 from data.records import EVENT_TYPES, NULL_TIME, WEB_TYPES
-from features.arrays import I8, I32, I64, rows_where
+from features.arrays import I8, I32, I64, differs, rows_where
 from features.dwell_times import gaps, heartbeats, only_over
 from features.encode import TYPE, Encoded
 from features.journeys import NO_SESSION, SESSION_GAP, Journeys
@@ -28,22 +28,21 @@ def cut(encoded: Encoded, lead: I64, as_of: I64, handed_over: I64 | None = None)
     if not len(encoded.lead):
         return _without_events(as_of, encoded)
     start, length = _events_of(encoded, lead)
-    segment = np.repeat(np.arange(len(lead)), length)
+    segment = np.arange(len(lead)).repeat(length)
     rows = _from_to(start, length, segment)
     seen = encoded.known[rows] < as_of[segment]
-    if handed_over is not None and (handed_over != NULL_TIME).any():
-        start_of = np.where(handed_over == NULL_TIME, as_of, handed_over)
-        seen &= (encoded.type[rows] != TYPE["call"]) | (encoded.time[rows] < start_of[segment])
+    if handed_over is not None and len(calls := rows_where(encoded.type[rows] == TYPE["call"])):
+        until = handed_over[segment[calls]]
+        seen[calls] &= (until == NULL_TIME) | (encoded.time[rows[calls]] < until)
     kept = rows_where(seen)
     rows, segment = rows[kept], segment[kept]
-    count = np.bincount(segment, minlength=len(lead))
     time, type_ = encoded.time[rows], encoded.type[rows]
     if len(fast := _too_fast(segment, time, type_)):
         slow = np.delete(np.arange(len(rows)), fast)
         rows, segment, time, type_ = rows[slow], segment[slow], time[slow], type_[slow]
-        count = np.bincount(segment, minlength=len(lead))
-    offsets = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
-    session, ends = _sessions(segment, time, type_, encoded.session_key[rows])
+    offsets = np.zeros(len(lead) + 1, dtype=np.int64)
+    np.bincount(segment, minlength=len(lead)).cumsum(out=offsets[1:])
+    session, starts, ends = _sessions(segment, time, type_, encoded.session_key[rows])
     dwell, basis = encoded.dwell[rows], encoded.basis[rows]
     if len(encoded.page_view):
         dwell, basis = heartbeats(segment, time, encoded.page_view[rows], dwell, basis)
@@ -55,7 +54,8 @@ def cut(encoded: Encoded, lead: I64, as_of: I64, handed_over: I64 | None = None)
         channel=encoded.channel[rows], campaign=encoded.campaign[rows], session=session, dwell=dwell, basis=basis,
         vocabulary=encoded.vocabulary,
     )  # fmt: skip
-    journeys.__dict__.update(segment=segment, age=age)  # their cached values: cutting knows them already
+    # Their cached values: cutting knows them already.
+    journeys.__dict__.update(segment=segment, age=age, session_starts=starts)
     return journeys
 
 
@@ -72,23 +72,25 @@ def _events_of(encoded: Encoded, lead: I64) -> tuple[I64, I64]:
     """(position of the first event, number of events) of each lead, looked for only where these leads' events are."""
     if not len(lead):
         return lead, lead
-    low = np.searchsorted(encoded.lead, lead.min(), side="left")
-    owner = encoded.lead[low : np.searchsorted(encoded.lead, lead.max(), side="right")]
-    start = np.searchsorted(owner, lead, side="left")
-    return low + start, np.searchsorted(owner, lead, side="right") - start
+    low = encoded.lead.searchsorted(lead.min(), side="left")
+    owner = encoded.lead[low : encoded.lead.searchsorted(lead.max(), side="right")]
+    start = owner.searchsorted(lead, side="left")
+    return low + start, owner.searchsorted(lead, side="right") - start
 
 
 def _from_to(start: I64, length: I64, owner: I64) -> I64:
     """start[i], start[i] + 1 ... of each run; owner: number of the run at each place."""
+    if len(start) and (start[1:] == (start + length)[:-1]).all():
+        return np.arange(start[0], start[0] + len(owner))
     shift = start - (np.cumsum(length) - length)
-    if len(shift) and (shift == shift[0]).all():
-        return np.arange(shift[0], shift[0] + len(owner))
     return np.arange(len(owner)) + shift[owner]
 
 
 def _too_fast(segment: I64, time: I64, type_: I8) -> I64:
     """Positions of web events that nobody makes so fast; looked for only in segments with that many in a minute."""
     n = EVENTS_PER_MINUTE
+    if len(time) <= n:
+        return segment[:0]
     close = rows_where((time[n:] - time[:-n] < MINUTE) & (segment[n:] == segment[:-n]))
     if not len(close):
         return close
@@ -96,20 +98,21 @@ def _too_fast(segment: I64, time: I64, type_: I8) -> I64:
     return rows[rows_where(too_fast(segment[rows], time[rows]))]
 
 
-def _sessions(segment: I64, time: I64, type_: I8, key: I32) -> tuple[I64, I64]:
+def _sessions(segment: I64, time: I64, type_: I8, key: I32) -> tuple[I64, I64, I64]:
     """Session number of each web event: a new one after a gap above 30 minutes or under another session id.
 
-    And the time of the last event of each session.
+    And of each session the position of its first event and the time of its last one.
     """
     web = rows_where(_WEB.take(type_))
-    session, ends = np.full(len(time), NO_SESSION, dtype=np.int64), time[:0]
-    if len(web):
-        s, t, k = segment[web], time[web], key[web]
-        opens = np.ones(len(web), dtype=np.bool_)
-        other_id = (k[1:] >= 0) & (k[:-1] >= 0) & (k[1:] != k[:-1])
-        opens[1:] = (s[1:] != s[:-1]) | (t[1:] - t[:-1] > SESSION_GAP) | other_id
-        session[web] = np.cumsum(opens) - 1
-        closes = np.ones(len(web), dtype=np.bool_)
-        closes[:-1] = opens[1:]
-        ends = t[rows_where(closes)]
-    return session, ends
+    session = np.full(len(time), NO_SESSION, dtype=np.int64)
+    if not len(web):
+        return session, web, time[:0]
+    s, t, k = segment[web], time[web], key[web]
+    opens = differs(s)
+    other_id = (k[1:] != k[:-1]) & (np.minimum(k[1:], k[:-1]) >= 0)
+    opens[1:] |= (t[1:] - t[:-1] > SESSION_GAP) | other_id
+    session[web] = opens.cumsum() - 1
+    first = rows_where(opens)
+    last = np.empty_like(first)
+    last[:-1], last[-1] = first[1:] - 1, len(web) - 1
+    return session, web[first], t[last]

@@ -6,7 +6,7 @@ in which events arrive never matters: ties in time are ordered by what the event
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.records import DIRECTIONS, DWELL_BASES, EVENT_TYPES, Coded, Columns
-from features.arrays import F64, I8, I32, I64, Mask, sorted_distinct
-from features.channels import CHANNELS, Touch, channel
+from features.arrays import F64, I8, I32, I64, Mask, rows_where, sorted_distinct
+from features.channels import ChannelOf
 from features.content import STAGES, Content, ContentMap
 
 TYPE = {name: i for i, name in enumerate(EVENT_TYPES)}
+BASIS = {name: i for i, name in enumerate(DWELL_BASES)}
 TOUCH_COLUMNS = ("source", "medium", "campaign", "referrer_host", "click_id_kind")
 
 
@@ -113,7 +114,7 @@ def _nothing() -> Encoded:
 _NOTHING = _nothing()  # a table of leads has no events, and one row of it is to be quick
 
 
-def encode(events: Columns, content_map: ContentMap, categories: Mapping[str, str]) -> Encoded:
+def encode(events: Columns, content_map: ContentMap, channel_of: ChannelOf) -> Encoded:
     """Turn event columns (data.records.EVENT with `lead` and `known_from`) into sorted codes.
 
     Of rows with one `event_id` and lead the one counts that could be seen first, whatever the others say: a row that
@@ -122,7 +123,7 @@ def encode(events: Columns, content_map: ContentMap, categories: Mapping[str, st
     lead = ints(events["lead"])
     if not len(lead):
         return _NOTHING
-    rows = np.flatnonzero((lead >= 0) & ~_is_outbound(events) & ~bools(events["is_bot"]))
+    rows = rows_where((lead >= 0) & ~(_is_outbound(events) | bools(events["is_bot"])))
     known = _seen_from(events)
     rows = _first_of_each_id(events, known, rows)
     rows = _in_order(events, rows)
@@ -134,7 +135,7 @@ def encode(events: Columns, content_map: ContentMap, categories: Mapping[str, st
         time=ints(events["occurred_at"])[rows],
         type=_type_codes(events, rows),
         content=content,
-        channel=_channel_codes(events, categories, content_map.own_hosts, rows),
+        channel=_channel_codes(events, channel_of, rows),
         campaign=campaign,
         session_key=coded(events["session_id"]).codes[rows],
         page_view=_page_views(events, rows),
@@ -146,7 +147,7 @@ def encode(events: Columns, content_map: ContentMap, categories: Mapping[str, st
 
 # -- which rows, in which order --------------------------------------------------------------------------------
 def _is_outbound(events: Columns) -> Mask:
-    return coded(events["direction"]).recode({DIRECTIONS[1]: 1}, 0).astype(np.bool_)
+    return coded(events["direction"]).equals(DIRECTIONS[1])
 
 
 def _seen_from(events: Columns) -> I64:
@@ -158,10 +159,11 @@ def _seen_from(events: Columns) -> I64:
 def _first_of_each_id(events: Columns, known: I64, rows: I64) -> I64:
     """`rows` with one row per (lead, event_id): the one seen first. Rows without an id all stay."""
     ids = coded(events["event_id"]).codes[rows]
-    repeated = np.bincount(ids + 1, minlength=1)[ids + 1] > 1
-    at = np.flatnonzero(repeated & (ids >= 0))
-    if not len(at):
+    times = np.bincount(ids + 1, minlength=1)
+    times[0] = 0
+    if times.max() < 2:
         return rows
+    at = rows_where(times[ids + 1] > 1)
     lead, number, chosen = ints(events["lead"])[rows[at]], ids[at], rows[at]
     order = np.lexsort((*_tie_breakers(events, chosen), known[chosen], number, lead))
     again = np.zeros(len(rows), dtype=np.bool_)
@@ -203,31 +205,41 @@ def _tie_breakers(events: Columns, rows: I64) -> tuple[NDArray[np.generic], ...]
 def _rank(texts: Coded, rows: I64) -> I32:
     """Alphabetical rank of each row's text: codes depend on arrival, ranks do not."""
     codes = texts.codes[rows]
-    used = _distinct(codes)
-    rank = np.full(int(codes.max(initial=-1)) + 2, -1, dtype=np.int32)
-    for position, code in enumerate(sorted(used, key=texts.values.__getitem__)):
+    rank = np.full(len(texts.values) + 1, -1, dtype=np.int32)
+    for position, code in enumerate(sorted(_distinct(codes), key=texts.values.__getitem__)):
         rank[code] = position
     return rank[codes]
 
 
 def _distinct(codes: I32) -> list[int]:
     """The distinct codes >= 0, ascending."""
-    found: list[int] = (np.flatnonzero(np.bincount(codes + 1, minlength=1)[1:])).tolist()
+    found: list[int] = np.bincount(codes + 1, minlength=1)[1:].nonzero()[0].tolist()
     return found
+
+
+def _numbers(texts: Coded, codes: I32, number: Callable[[int], int]) -> I32:
+    """`number` of each code, asked once for each one in use; -1 for -1."""
+    if not texts.values:
+        return codes
+    table = np.full(len(texts.values) + 1, -1, dtype=np.int32)
+    for code in _distinct(codes):
+        table[code] = number(code)
+    return table.take(codes)
 
 
 # -- texts to codes --------------------------------------------------------------------------------------------
 def _type_codes(events: Columns, rows: I64) -> I8:
-    return coded(events["type"]).recode(TYPE)[rows].astype(np.int8)
+    return coded(events["type"]).recode(TYPE).astype(np.int8)[rows]
 
 
 def _basis_codes(events: Columns, rows: I64) -> I8:
-    return coded(events["dwell_basis"]).recode({b: i for i, b in enumerate(DWELL_BASES)}, 0)[rows].astype(np.int8)
+    return coded(events["dwell_basis"]).recode(BASIS, 0).astype(np.int8)[rows]
 
 
 def _page_views(events: Columns, rows: I64) -> I32:
-    codes = coded(events["page_view_id"]).codes[rows]
-    return codes if (codes >= 0).any() else codes[:0]
+    views = coded(events["page_view_id"])
+    codes = views.codes[rows]
+    return codes if views.values and (codes >= 0).any() else codes[:0]
 
 
 def _content_codes(events: Columns, content_map: ContentMap, rows: I64) -> tuple[I32, tuple[Content, ...]]:
@@ -239,59 +251,50 @@ def _content_codes(events: Columns, content_map: ContentMap, rows: I64) -> tuple
     number: dict[Content, int] = {}
     urls, ids = coded(events["url"]), coded(events["content_id"])
     by_url, by_id = urls.codes[rows], ids.codes[rows]
-    of_url = np.full(int(by_url.max(initial=-1)) + 2, -1, dtype=np.int32)
-    of_id = np.full(int(by_id.max(initial=-1)) + 2, -1, dtype=np.int32)
-    for code in _distinct(np.where(by_id < 0, by_url, np.int32(-1))):
-        of_url[code] = number.setdefault(content_map.content(urls.values[code]), len(number))
-    for code in _distinct(by_id):
-        of_id[code] = number.setdefault(content_map.by_id(ids.values[code]), len(number))
-    return np.where(by_id >= 0, of_id[by_id], of_url[by_url]).astype(np.int32), tuple(number)
+    if ids.values:
+        by_url = np.where(by_id < 0, by_url, np.int32(-1))
+    of_url = _numbers(urls, by_url, lambda c: number.setdefault(content_map.content(urls.values[c]), len(number)))
+    of_id = _numbers(ids, by_id, lambda c: number.setdefault(content_map.by_id(ids.values[c]), len(number)))
+    return np.maximum(of_url, of_id), tuple(number)  # one of the two is -1
 
 
 def _campaign_codes(events: Columns, rows: I64) -> tuple[I32, tuple[str, ...]]:
     """Campaign code of each row; spelling in capitals and blanks around make no other campaign."""
     texts = coded(events["campaign"])
-    codes = texts.codes[rows]
     number: dict[str, int] = {}
-    table = np.full(int(codes.max(initial=-1)) + 2, -1, dtype=np.int32)
-    for code in _distinct(codes):
+
+    def of(code: int) -> int:
         name = texts.values[code].strip().lower()
-        table[code] = number.setdefault(name, len(number)) if name else -1
-    return table[codes], tuple(number)
+        return number.setdefault(name, len(number)) if name else -1
+
+    return _numbers(texts, texts.codes[rows], of), tuple(number)
 
 
-def _channel_codes(
-    events: Columns,
-    categories: Mapping[str, str],
-    own_hosts: tuple[str, ...],
-    rows: I64,
-) -> NDArray[np.int8]:
-    """Channel code of each row; the rules run once per distinct combination of its source columns."""
+def _channel_codes(events: Columns, channel_of: ChannelOf, rows: I64) -> NDArray[np.int8]:
+    """Channel code of each row, asked for once per distinct combination of its source columns."""
     texts = [coded(events[name]) for name in TOUCH_COLUMNS]
-    which, width = _combinations([t.codes[rows] for t in texts])
-    example = np.zeros(width, dtype=np.int64)
+    which, width = _combinations(texts, rows)
+    example = np.full(width, -1)
     example[which] = rows  # any row of the combination will do
-    number = {c: i for i, c in enumerate(CHANNELS)}
     codes = np.zeros(width, dtype=np.int8)
-    for i, row in enumerate(example.tolist()):
-        values = [t.values[t.codes[row]] if t.codes[row] >= 0 else None for t in texts]
-        codes[i] = number[channel(Touch(*values), categories, own_hosts)]
-    return codes[which]
+    for i in rows_where(example >= 0).tolist():
+        touch = [t.values[code] if (code := t.codes.item(example[i])) >= 0 else None for t in texts]
+        codes[i] = channel_of(*touch)
+    return codes.take(which)
 
 
-def _combinations(columns: list[I32]) -> tuple[I64, int]:
-    """Number of each row's combination of codes, and how many there are. Dense, so that no product overflows."""
-    rows = len(columns[0])
-    room = 4 * rows + 1024
-    which, width = np.zeros(rows, dtype=np.int64), 1
-    for codes in columns:
-        size = int(codes.max(initial=-1)) + 2
-        if size == 1:
+def _combinations(columns: list[Coded], rows: I64) -> tuple[I64, int]:
+    """Number of each row's combination of texts, and a bound that is above all of them and not much above their count."""
+    room = 4 * len(rows) + 1024
+    which, width = np.zeros(len(rows), dtype=np.int64), 1
+    for texts in columns:
+        if not texts.values:
             continue
+        size = len(texts.values) + 1
         if width * size > room:
             which, width = _dense(which, width, room)
-        which, width = which * size + (codes + 1), width * size
-    return _dense(which, width, room)
+        which, width = which * size + (texts.codes[rows] + 1), width * size
+    return _dense(which, width, room) if width > room else (which, width)
 
 
 def _dense(numbers: I64, width: int, room: int) -> tuple[I64, int]:

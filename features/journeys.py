@@ -1,6 +1,6 @@
 """Journeys: events as flat arrays sorted by (segment, time) plus offsets. THE structure of all behaviour features.
 
-    features.encode.encode(events, content_map, categories)   text -> codes, once per distinct text       -> Encoded
+    features.encode.encode(events, content_map, channel_of)   text -> codes, once per distinct text       -> Encoded
     features.cutting.cut(encoded, lead, as_of)                one segment per (lead, as_of), what was known then -> Journeys
 
 A segment holds the inbound, human events of one lead with `occurred_at < as_of` and `received_at < as_of`, of
@@ -11,6 +11,7 @@ order within each segment and never looks at another one.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,11 +25,13 @@ from features.arrays import (
     I64,
     Mask,
     distinct_pairs,
+    highest_of_each,
+    nans,
     per_segment,
     rows_where,
-    run_ends,
     run_starts,
 )
+from features.channels import GROUP_OF, GROUPS
 from features.content import STAGES
 from features.encode import TYPE, Vocabulary
 from features.lazy import cached_property
@@ -39,6 +42,8 @@ SESSION_GAP = 30 * 60 * MICROS
 NO_SESSION = -1
 _WEB = np.array([t in WEB_TYPES for t in EVENT_TYPES])
 HALF_LIFE_DAYS = 14.0
+HOUR = DAY // 24
+_GROUP_OF = np.array(GROUP_OF)
 
 
 @dataclass(frozen=True)
@@ -82,9 +87,25 @@ class Journeys:
         return self.age / DAY
 
     @cached_property
+    def hour(self) -> I32:
+        """Hour of each event, in UTC, counted from 1970."""
+        return (self.time // HOUR).astype(np.int32)
+
+    @cached_property
     def day(self) -> I32:
         """Day of each event, in UTC, counted from 1970."""
-        return (self.time // DAY).astype(np.int32)
+        return self.hour // 24
+
+    @cached_property
+    def hour_of_week(self) -> I32:
+        """0 for the first hour of Monday (UTC) to 167; 1970 began on a Thursday."""
+        hours = self.hour + 3 * 24
+        return hours - 168 * (hours // 168)
+
+    @cached_property
+    def days_since_first(self) -> F64:
+        """Days since the first event; NaN without one."""
+        return self.at(self.age_days, self.first())
 
     def within(self, days: int) -> Mask:
         """Events of the last `days` days, the oldest moment included."""
@@ -156,13 +177,11 @@ class Journeys:
     @cached_property
     def events(self) -> F64:
         """Events of each segment."""
-        return np.diff(self.offsets).astype(np.float64)
+        return _lengths(self.offsets)
 
     def count(self, mask: Mask | None = None) -> F64:
         """Events where `mask`; 0 for none."""
-        if mask is None:
-            return self.events
-        return per_segment(self.segment[rows_where(mask)], len(self))
+        return self.events if mask is None else per_segment(self.segment, len(self), mask)
 
     def table(self, codes: NDArray[np.integer], width: int, mask: Mask | None = None) -> F64:
         """Events by segment and code where `mask`, (n, width); a code of -1 counts nowhere."""
@@ -173,18 +192,21 @@ class Journeys:
     @cached_property
     def by_type(self) -> F64:
         """Events of each type, (n, 12)."""
-        cell = self.segment * len(EVENT_TYPES) + self.type
-        return per_segment(cell, len(self) * len(EVENT_TYPES)).reshape(len(self), len(EVENT_TYPES))
+        return self._types()
 
     @cached_property
     def by_type_28d(self) -> F64:
         """Events of each type in the last 28 days, (n, 12)."""
-        return self.table(self.type, len(EVENT_TYPES), self.in_28d)
+        return self._types(self.in_28d)
+
+    def _types(self, mask: Mask | None = None) -> F64:
+        shape = (len(self), len(EVENT_TYPES))
+        return per_segment(self.segment * shape[1] + self.type, math.prod(shape), mask).reshape(shape)
 
     def first(self, mask: Mask | None = None) -> I64:
         """Position of the first event where `mask`; -1 where none."""
         if mask is None:
-            return np.where(self.events > 0, self.offsets[:-1], -1)
+            return _first_of(self.offsets)
         rows, none = rows_where(mask), len(self.time)
         first = np.full(len(self), none)
         np.minimum.at(first, self.segment[rows], rows)
@@ -193,15 +215,9 @@ class Journeys:
     def last(self, mask: Mask | None = None) -> I64:
         """Position of the last event where `mask`; -1 where none."""
         if mask is None:
-            return np.where(self.events > 0, self.offsets[1:] - 1, -1)
-        rows, last = rows_where(mask), np.full(len(self), -1)
-        np.maximum.at(last, self.segment[rows], rows)
-        return last
-
-    def _scatter(self, segment: I64, position: I64) -> I64:
-        out = np.full(len(self), -1, dtype=np.int64)
-        out[segment] = position
-        return out
+            return _last_of(self.offsets)
+        rows = rows_where(mask)
+        return highest_of_each(self.segment[rows], rows, len(self))
 
     def distinct(self, codes: I32, mask: Mask | None = None) -> F64:
         """Distinct codes >= 0 where `mask`; 0 for none."""
@@ -242,8 +258,8 @@ class Journeys:
     def at(self, values: NDArray[np.generic], position: I64) -> F64:
         """values[position] as float; NaN where position is -1."""
         if not len(values):
-            return np.full(len(position), np.nan)
-        return np.where(position >= 0, values[position].astype(np.float64), np.nan)
+            return nans(len(position))
+        return np.where(position >= 0, values[position].astype(np.float64, copy=False), np.nan)
 
     # -- sessions ----------------------------------------------------------------------------------------------
     @cached_property
@@ -259,26 +275,36 @@ class Journeys:
         return self.channel[self.session_starts]
 
     @cached_property
+    def sessions_by_group(self) -> F64:
+        """Sessions of each group of channels, (n, groups)."""
+        shape = (len(self), len(GROUPS))
+        cell = self.session_segment * shape[1] + _GROUP_OF.take(self.session_channel)
+        return per_segment(cell, math.prod(shape)).reshape(shape)
+
+    @cached_property
     def session_segment(self) -> I64:
         """Segment of each session."""
         return self.segment[self.session_starts]
 
     @cached_property
+    def session_offsets(self) -> I64:
+        """`session_offsets[i]:session_offsets[i + 1]` are the sessions of segment i, oldest first."""
+        return self.session_starts.searchsorted(self.offsets)
+
+    @cached_property
     def sessions(self) -> F64:
         """Sessions of each segment."""
-        return per_segment(self.session_segment, len(self))
+        return _lengths(self.session_offsets)
 
     @cached_property
     def first_session(self) -> I64:
         """Number of each segment's first session; -1 where none."""
-        opens = run_starts(self.session_segment)
-        return self._scatter(self.session_segment[opens], opens)
+        return _first_of(self.session_offsets)
 
     @cached_property
     def last_session(self) -> I64:
         """Number of each segment's last session; -1 where none."""
-        closes = run_ends(self.session_segment)
-        return self._scatter(self.session_segment[closes], closes)
+        return _last_of(self.session_offsets)
 
     @cached_property
     def in_last_session(self) -> Mask:
@@ -288,4 +314,18 @@ class Journeys:
 
     def count_sessions(self, mask: Mask) -> F64:
         """Sessions (not events) where `mask`; 0 for none."""
-        return per_segment(self.session_segment[rows_where(mask)], len(self))
+        return per_segment(self.session_segment, len(self), mask)
+
+
+def _lengths(offsets: I64) -> F64:
+    return (offsets[1:] - offsets[:-1]).astype(np.float64)
+
+
+def _first_of(offsets: I64) -> I64:
+    """Where each run begins; -1 for one of no length."""
+    return np.where(offsets[1:] > offsets[:-1], offsets[:-1], -1)
+
+
+def _last_of(offsets: I64) -> I64:
+    """Where each run ends, its last place; -1 for one of no length."""
+    return np.where(offsets[1:] > offsets[:-1], offsets[1:] - 1, -1)

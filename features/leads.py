@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.records import NULL_TIME, Array, Coded, Columns, take
+from data.records import DAY, NULL_TIME, Array, Coded, Columns, take
 from features.arrays import rows_where
 from features.past import Past
 
@@ -42,10 +43,16 @@ class Leads:
         column = self.columns.get(name)
         if column is None or isinstance(column, Coded):
             return np.full(len(self), np.nan)
-        return column.astype(np.float64)
+        return column.astype(np.float64, copy=False)
+
+    @cached_property
+    def age_days(self) -> F64:
+        """Days since each was created; NaN for who is not yet, or has no time of creation."""
+        born = (self.created_at < self.as_of) & (self.created_at != NULL_TIME)
+        return np.where(born, (self.as_of - self.created_at) / DAY, np.nan)
 
 
-def leads_at(columns: Columns, lead: I64, created_at: I64, as_of: I64) -> Leads:
+def leads_at(columns: Columns, lead: I64, created_at: I64, as_of: I64, past: Past | None = None) -> Leads:
     """The profile rows with the latest `valid_from < as_of` (a null valid_from: known from created_at, or always).
 
     Parameters
@@ -55,14 +62,19 @@ def leads_at(columns: Columns, lead: I64, created_at: I64, as_of: I64) -> Leads:
     lead, created_at, as_of
         int64 (n,): for each answer row its lead number, that lead's creation and the moment. A lead without a row
         at that moment has all columns null.
+    past
+        what came before, of the same answer rows.
     """
     owner = columns["lead"]
     assert isinstance(owner, np.ndarray)
     valid_from = _valid_from(columns)
+    profile: Columns = {name: column for name, column in columns.items() if name not in _NOT_PROFILE}
     rows = _latest_before(owner.astype(np.int64), valid_from, _source_row(columns), lead, as_of)
     unknown = rows_where(rows < 0)
-    chosen: Columns = {name: _pick(columns[name], rows, unknown) for name in columns if name not in _NOT_PROFILE}
-    return Leads(as_of, created_at, chosen)
+    if len(rows) == len(owner) and not len(unknown) and (rows[1:] > rows[:-1]).all():
+        return Leads(as_of, created_at, profile, past)  # every row once, in order: nothing to pick
+    chosen: Columns = {name: _pick(column, rows, unknown) for name, column in profile.items()}
+    return Leads(as_of, created_at, chosen, past)
 
 
 def _valid_from(columns: Columns) -> I64:

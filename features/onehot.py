@@ -8,7 +8,7 @@ in the vocabulary) and `missing`, so that exactly one part is 1.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,9 +60,8 @@ def text_parts(fitted: Fitted) -> tuple[str, ...]:
 
 def one_hot_texts(texts: Coded, fitted: Fitted) -> F64:
     """float64 (n, k): 1 in the part of each row's text, never null."""
-    if len(texts) < len(texts.values):  # one lead has one of many channels or campaigns: only that is looked up
-        texts = Coded.of(texts.texts())
-    return one_hot_listed(texts, fitted)
+    # One lead has one of many channels, campaigns or contents: only that is looked up.
+    return one_hot_listed(texts.compact(), fitted)
 
 
 def one_hot_listed(texts: Coded, fitted: Fitted) -> F64:
@@ -74,9 +73,7 @@ def one_hot_listed(texts: Coded, fitted: Fitted) -> F64:
 
 def one_hot(position: NDArray[np.integer], width: int) -> F64:
     """float64 (n, width): 1 at each row's position, all 0 where it is -1."""
-    values = np.zeros((len(position), width))
-    rows = rows_where(position >= 0)
-    values[rows, position[rows]] = 1.0
+    values: F64 = _unit_rows(width)[position]
     return values
 
 
@@ -98,6 +95,12 @@ def numbers_in(values: tuple[str, ...], vocabulary: tuple[str, ...]) -> NDArray[
     """Position in `values` of each word of a journey's vocabulary, -1 = not there; one more entry for code -1."""
     number = {value: i for i, value in enumerate(values)}
     return np.array([*(number.get(word, -1) for word in vocabulary), -1], dtype=np.int64)
+
+
+@cache
+def _unit_rows(width: int) -> F64:
+    """The row of each position, and at the end that of -1, for the few widths there are."""
+    return np.vstack([np.eye(width), np.zeros(width)])
 
 
 @lru_cache(maxsize=256)

@@ -3,58 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from data.records import DAY, EMAIL_KINDS, NULL_TIME, Coded
+from data.records import EMAIL_KINDS, Coded
 from features.family import F64, Family, Fitted, Moment
 from features.onehot import MISSING, fit_texts, one_hot, one_hot_texts, text_parts
 from features.titles import DEPARTMENTS, department, seniority
 
 # Upper ends of the bands 1-10, 11-50, 51-200, 201-500, 501-1,000, 1,001-5,000, 5,001-10,000; more is band 8.
-SIZE_BANDS = np.array([10, 50, 200, 500, 1000, 5000, 10_000])
+SIZE_BANDS = np.array([10.0, 50, 200, 500, 1000, 5000, 10_000])
 FORM_COLUMNS = (
     "title", "company", "industry", "country", "state", "email_domain", "lead_source", "self_reported_source",
 )  # fmt: skip
+_EMAIL_KIND = {kind: i for i, kind in enumerate(EMAIL_KINDS)}
+_DEPARTMENT = {name: i for i, name in enumerate(DEPARTMENTS)}
 
 
 def email_kind(m: Moment, _: Fitted) -> F64:
     """Kind of the e-mail address, one-hot."""
-    number = {kind: i for i, kind in enumerate(EMAIL_KINDS)}
-    return one_hot(m.leads.text("email_kind").recode(number, len(EMAIL_KINDS)), len(EMAIL_KINDS) + 1)
+    return one_hot(m.leads.text("email_kind").recode(_EMAIL_KIND, len(EMAIL_KINDS)), len(EMAIL_KINDS) + 1)
 
 
 def company_size(m: Moment, _: Fitted) -> F64:
     """Band of the number of employees, 1 to 8; null for unknown or negative numbers."""
     employees = m.leads.number("employees")
-    band = 1.0 + np.searchsorted(SIZE_BANDS, employees, side="left")
+    band = 1.0 + SIZE_BANDS.searchsorted(employees, side="left")
     return np.where(employees >= 0, band, np.nan)
 
 
 def title_seniority(m: Moment, _: Fitted) -> F64:
     """Level from 1 (in training) to 6 (owner, board) by the words of the title; null without a title."""
-    return _of_each(m.leads.text("title"), seniority)
+    return _of_each(m.leads.text("title"), seniority, np.nan)
 
 
 def title_department(m: Moment, _: Fitted) -> F64:
     """Department by the words of the title, one-hot."""
-    number = {name: i for i, name in enumerate(DEPARTMENTS)}
-    position = _of_each(m.leads.text("title"), lambda title: number[department(title)], len(DEPARTMENTS))
-    return one_hot(position.astype(np.int64), len(DEPARTMENTS) + 1)
+    position = _of_each(m.leads.text("title"), lambda title: _DEPARTMENT[department(title)], len(DEPARTMENTS))
+    return one_hot(position, len(DEPARTMENTS) + 1)
 
 
 def form_completeness(m: Moment, _: Fitted) -> F64:
     """Share of the columns a form asks for that are known."""
-    known = [m.leads.text(name).known() for name in FORM_COLUMNS]
-    known.append(~np.isnan(m.leads.number("employees")))
-    return np.asarray(np.add.reduce(known, axis=0, dtype=np.float64) / len(known))
+    texts = np.array([m.leads.text(name).codes for name in FORM_COLUMNS]) >= 0
+    known: F64 = np.add.reduce(texts, axis=0, dtype=np.float64) + ~np.isnan(m.leads.number("employees"))
+    return known / (len(FORM_COLUMNS) + 1)
 
 
 def lead_age_days(m: Moment, _: Fitted) -> F64:
     """Days since the lead was created; null for a visitor who is none yet and in a table without times."""
-    created = m.leads.created_at
-    born = (created != NULL_TIME) & (created < m.leads.as_of)
-    return np.where(born, (m.leads.as_of - np.where(born, created, 0)) / DAY, np.nan)
+    return m.leads.age_days
 
 
 def has_account(m: Moment, _: Fitted) -> F64:
@@ -62,13 +62,10 @@ def has_account(m: Moment, _: Fitted) -> F64:
     return m.leads.text("account_id").known().astype(np.float64)
 
 
-def _of_each(texts: Coded, number: Callable[[str], float], missing: float = np.nan) -> F64:
-    """A number for each row, worked out once per distinct text in use."""
-    used = np.flatnonzero(np.bincount(texts.codes + 1, minlength=1)[1:]).tolist()
-    of_code = np.full(len(texts.values) + 1, missing)
-    of_code[used] = [number(texts.values[code]) for code in used]
-    values: F64 = of_code[texts.codes]
-    return values
+def _of_each(texts: Coded, number: Callable[[str], int], missing: float) -> NDArray[Any]:
+    """A number for each row, worked out once per distinct text."""
+    texts = texts.compact()
+    return np.array([*map(number, texts.values), missing]).take(texts.codes)
 
 
 def _text_family(name: str, words_en: str, words_de: str) -> Family:

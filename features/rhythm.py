@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from data.records import DAY, NULL_TIME
-from features.arrays import F64, I32, Mask, merge_repeats, per_segment, ratio, rows_where
+from features.arrays import F64, differs, highest_of_each, per_segment, ratio, rows_where
 from features.encode import TYPE
 from features.family import Family, Fitted, Moment
-from features.journeys import Journeys
 
-HOUR = DAY // 24
 OFFLINE = ("call", "meeting", "webinar", "fair")
+_OFFLINE = np.array([TYPE[t] for t in OFFLINE])
+_OFFICE = np.array([day < 5 and 8 <= hour < 18 for day in range(7) for hour in range(24)])
 
 
 def sessions(m: Moment, _: Fitted) -> F64:
@@ -63,23 +63,19 @@ def days_since_last(m: Moment, _: Fitted) -> F64:
 
 def days_since_first(m: Moment, _: Fitted) -> F64:
     """Days since the first event."""
-    return m.journeys.at(m.journeys.age_days, m.journeys.first())
+    return m.journeys.days_since_first
 
 
 def days_anonymous(m: Moment, _: Fitted) -> F64:
     """Days between the first event and the creation of the lead; 0 where creation came first."""
-    j, created = m.journeys, m.leads.created_at
-    born = (created != NULL_TIME) & (created < m.leads.as_of)
-    first = j.at(j.age_days, j.first())
-    age = (m.leads.as_of - np.where(born, created, m.leads.as_of)) / DAY
-    return np.where(born, np.maximum(first - age, 0.0), np.nan)
+    return np.maximum(m.journeys.days_since_first - m.leads.age_days, 0.0)
 
 
 def active_days_28d(m: Moment, _: Fitted) -> F64:
     """Different days (UTC) with an event in the last 28 days."""
     j = m.journeys
-    rows = rows_where(j.in_28d)
-    return per_segment(merge_repeats(j.segment[rows], j.day[rows])[0], len(j))
+    moves = differs(j.day + j.in_28d)  # both only grow, so a new day or the first event of the 28 days
+    return j.count((moves | differs(j.segment)) & j.in_28d)
 
 
 def session_gap_days(m: Moment, _: Fitted) -> F64:
@@ -94,22 +90,19 @@ def longest_pause_days(m: Moment, _: Fitted) -> F64:
     j = m.journeys
     start, segment = j.time[j.session_starts], j.session_segment
     inside = rows_where(segment[1:] == segment[:-1])
-    longest = np.full(len(j), -1, dtype=np.int64)
-    np.maximum.at(longest, segment[1:][inside], (start[1:] - start[:-1])[inside])
+    longest = highest_of_each(segment[inside], (start[1:] - start[:-1])[inside], len(j))
     return np.where(longest >= 0, longest / DAY, np.nan)
 
 
 def trend_14d(m: Moment, _: Fitted) -> F64:
     """Events of the last 14 days against the 14 days before: (new - old) / (new + old), from -1 to 1."""
-    j = m.journeys
-    new, both = j.count(j.within(14)), j.count(j.in_28d)
+    new, both = m.journeys.count(m.journeys.within(14)), m.journeys.count(m.journeys.in_28d)
     return ratio(2.0 * new - both, both)
 
 
 def activity_decayed(m: Moment, _: Fitted) -> F64:
     """Events, those 14 days old counting half; 0 for none."""
-    j = m.journeys
-    return np.bincount(j.segment, weights=j.decay, minlength=len(j)).astype(np.float64)
+    return per_segment(m.journeys.segment, len(m), m.journeys.decay)
 
 
 def forms(m: Moment, _: Fitted) -> F64:
@@ -149,29 +142,18 @@ def emails_28d(m: Moment, _: Fitted) -> F64:
 
 def offline_contacts(m: Moment, _: Fitted) -> F64:
     """Calls, meetings, webinars and fairs the lead came to."""
-    contacts: F64 = m.journeys.by_type[:, [TYPE[t] for t in OFFLINE]].sum(axis=1)
+    contacts: F64 = np.add.reduce(m.journeys.by_type.take(_OFFLINE, axis=1), axis=1)
     return contacts
 
 
 def weekend_share(m: Moment, _: Fitted) -> F64:
     """Share of the events on a Saturday or Sunday."""
-    return ratio(m.journeys.count(_weekday(m.journeys) >= 5), m.journeys.events)
+    return ratio(m.journeys.count(m.journeys.hour_of_week >= 5 * 24), m.journeys.events)
 
 
 def office_hours_share(m: Moment, _: Fitted) -> F64:
     """Share of the events from Monday to Friday between 8:00 and 18:00."""
-    return ratio(m.journeys.count(_office_hours(m.journeys)), m.journeys.events)
-
-
-def _office_hours(j: Journeys) -> Mask:
-    hour = (j.time // HOUR).astype(np.int32) - 24 * j.day
-    return (_weekday(j) < 5) & (hour >= 8) & (hour < 18)
-
-
-def _weekday(j: Journeys) -> I32:
-    """0 = Monday; 1970 began on a Thursday."""
-    days = j.day + 3
-    return days - 7 * (days // 7)
+    return ratio(m.journeys.count(_OFFICE.take(m.journeys.hour_of_week)), m.journeys.events)
 
 
 NO_VISIT = ("No visit on record", "Kein Besuch bekannt")

@@ -10,19 +10,13 @@ from collections.abc import Callable
 import numpy as np
 
 from data.records import Coded
-from features.arrays import F64, I64, pick, ratio, rows_where
-from features.channels import CHANNELS
+from features.arrays import F64, I64, highest_of_each, pick, ratio, rows_where
+from features.channels import CHANNELS, GROUPS
 from features.family import Family, Fitted, Moment
 from features.journeys import Journeys
 from features.onehot import fit_texts, one_hot_texts, text_parts
 
-PAID = ("paid_shopping", "paid_search", "paid_social", "paid_video", "paid_other", "display", "cross_network")
-GROUPS = ("direct", "paid", "organic_search", "organic_social", "email", "referral", "ai_assistant", "other")
 DIRECT = CHANNELS.index("direct")
-_IS_PAID = np.array([channel in PAID for channel in CHANNELS])
-_GROUP_OF = np.array(
-    [GROUPS.index("paid" if c in PAID else c if c in GROUPS else "other") for c in CHANNELS], dtype=np.int64
-)
 
 
 def first_channel(m: Moment) -> Coded:
@@ -39,9 +33,7 @@ def last_source_channel(m: Moment) -> Coded:
     """Channel of the last session that says where it came from: direct ones are passed over."""
     j = m.journeys
     sourced = rows_where(j.session_channel != DIRECT)
-    last = np.full(len(j), -1, dtype=np.int64)
-    np.maximum.at(last, j.session_segment[sourced], sourced)
-    return _channel_of(j, last)
+    return _channel_of(j, highest_of_each(j.session_segment[sourced], sourced, len(j)))
 
 
 def first_campaign(m: Moment) -> Coded:
@@ -59,9 +51,9 @@ def last_campaign(m: Moment) -> Coded:
 def channels_distinct(m: Moment, _: Fitted) -> F64:
     """Different channels over all sessions."""
     j = m.journeys
-    table = np.zeros((len(j), len(CHANNELS)), dtype=np.bool_)
-    table[j.session_segment, j.session_channel] = True
-    counts: F64 = table.sum(axis=1, dtype=np.int64).astype(np.float64)
+    came = np.zeros((len(j), len(CHANNELS)), dtype=np.bool_)
+    came[j.session_segment, j.session_channel] = True
+    counts: F64 = np.add.reduce(came, axis=1, dtype=np.float64)
     return counts
 
 
@@ -72,19 +64,17 @@ def campaigns_distinct(m: Moment, _: Fitted) -> F64:
 
 def channel_sessions(m: Moment, _: Fitted) -> F64:
     """Sessions by group of channels, (n, 8)."""
-    j = m.journeys
-    cell = j.session_segment * len(GROUPS) + _GROUP_OF[j.session_channel]
-    return np.bincount(cell, minlength=len(j) * len(GROUPS)).reshape(len(j), len(GROUPS)).astype(np.float64)
+    return m.journeys.sessions_by_group
 
 
 def paid_share(m: Moment, _: Fitted) -> F64:
     """Share of the sessions that came from paid channels."""
-    return ratio(m.journeys.count_sessions(_IS_PAID[m.journeys.session_channel]), m.journeys.sessions)
+    return ratio(m.journeys.sessions_by_group[:, GROUPS.index("paid")], m.journeys.sessions)
 
 
 def direct_share(m: Moment, _: Fitted) -> F64:
     """Share of the sessions that came from nowhere we know."""
-    return ratio(m.journeys.count_sessions(m.journeys.session_channel == DIRECT), m.journeys.sessions)
+    return ratio(m.journeys.sessions_by_group[:, GROUPS.index("direct")], m.journeys.sessions)
 
 
 def _channel_of(j: Journeys, session: I64) -> Coded:

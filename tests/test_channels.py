@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
 import pytest
 
 from data.packaged import source_categories
-from features.channels import CHANNELS, Touch, category_of, channel
+from features.channels import CHANNELS, SHORT, Touch, category_of, channel, channel_finder
 
 CATEGORIES = {
     "google": "search", "google.com": "search", "bing": "search", "facebook.com": "social", "youtube.com": "video",
@@ -100,6 +102,14 @@ def test_hosts_that_look_like_ours_are_not(host: str) -> None:
 )
 def test_categories_are_found_by_name_parent_or_country(source: str | None, category: str | None) -> None:
     assert category_of(source, CATEGORIES) == category
+
+
+@pytest.mark.parametrize("campaign", [None, "summer shop", "x" * SHORT + "-shop"])
+def test_a_remembered_channel_is_the_one_the_rules_give(campaign: str | None) -> None:
+    find = channel_finder(CATEGORIES, OWN)
+    touches = [Touch("google", "cpc", campaign), Touch(None, None, campaign), Touch(None, "google", campaign)]
+    expected = [CHANNELS.index(channel(touch, CATEGORIES, OWN)) for touch in touches]
+    assert [[find(*astuple(touch)) for touch in touches] for _ in range(2)] == [expected] * 2
 
 
 def test_the_packaged_table_knows_only_categories_the_rules_ask_for() -> None:

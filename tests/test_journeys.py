@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.records import DAY, MICROS, Coded
-from features.channels import CHANNELS, Touch, channel
+from features.channels import CHANNELS, Touch, channel, channel_finder
 from features.content import ContentMap
 from features.cutting import cut
 from features.encode import Encoded, encode
@@ -18,11 +18,12 @@ from features.journeys import NO_SESSION, Journeys
 from tests.cases import CATEGORIES, CONTENT, MINUTE, NOW, Row, event, event_columns
 
 MAP = ContentMap.of(CONTENT)
+CHANNEL_OF = channel_finder(CATEGORIES, MAP.own_hosts)
 
 
 def _encode(events: list[Row], links: list[Row] | None = None) -> Encoded:
     rows = [e | {"event_id": e["event_id"] or f"e{i}"} for i, e in enumerate(events)]
-    return encode(event_columns(rows, links or []), MAP, CATEGORIES)
+    return encode(event_columns(rows, links or []), MAP, CHANNEL_OF)
 
 
 def _journey(events: list[Row], links: list[Row] | None = None, as_of: int = NOW) -> Journeys:
@@ -157,7 +158,7 @@ def test_unused_texts_are_not_looked_at() -> None:
     urls = columns["url"]
     assert isinstance(urls, Coded)
     columns["url"] = Coded(urls.codes, (*urls.values, "/pricing"))
-    assert [c.content_id for c in encode(columns, MAP, CATEGORIES).vocabulary.contents] == ["home"]
+    assert [c.content_id for c in encode(columns, MAP, CHANNEL_OF).vocabulary.contents] == ["home"]
 
 
 # -- reductions ------------------------------------------------------------------------------------------------

@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 
 from features.build import FeatureSet, build_features
+from features.channels import GROUPS
 from features.clusters import Blocks, behaviour, columns, family, learn_cluster_log_odds, nearest_to, scaled
 from features.family import F64, Family, Fitted, Labels, Moment
 from features.path_odds import cross_fitted
-from features.source import GROUPS
 from training.calibration import Z90, clip, expit
 from training.models import Recipe, Rows
 from training.splits import FOLDS, I64, by_lead, fold_of

@@ -16,9 +16,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from data.records import DAY, EVENT_TYPES, MICROS, WEB_TYPES
-from features.channels import CHANNELS
+from features.channels import CHANNELS, PAID
 from features.journeys import SESSION_GAP
-from features.source import PAID
 from tests.bench.features_columns import GRAM, TOPIC
 from tests.bench.features_data import AS_OF, STAGES, TOPICS, TYPES, Arrays, contents
 from tests.bench.features_worker import serve
