@@ -7,6 +7,7 @@ import random
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -387,10 +388,14 @@ def test_a_kill_keeps_a_batch_whole_or_not_at_all_and_sending_it_again_completes
     assert faults(url) == []
 
 
-def test_a_store_that_does_not_answer_leaves_the_request_and_a_warning(tmp_path: Path, scorer: Scorer) -> None:
+def test_a_store_that_does_not_answer_leaves_the_request_and_a_warning(
+    tmp_path: Path, scorer: Scorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     url = new_store(files_in(tmp_path))
     tell(url, drawn_calls(1))
-    slow = Desk(scorer, recall=Recall(url, seconds=1e-9)).score({"lead_id": "L1", "title": "CEO"}, Wants(), LATE)
+    with monkeypatch.context() as hanging:
+        hanging.setattr(Recall, "_read_slowly", lambda *_: time.sleep(1))
+        slow = Desk(scorer, recall=Recall(url, seconds=0.01)).score({"lead_id": "L1", "title": "CEO"}, Wants(), LATE)
     gone = Desk(scorer, recall=Recall(url_of(tmp_path / "none.db"))).score(
         {"lead_id": "L1", "title": "CEO"}, Wants(), LATE
     )
