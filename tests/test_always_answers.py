@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -131,6 +132,22 @@ def test_a_first_promotion_reaches_a_service_that_began_without_a_market(
 
 
 # -- a slow store ----------------------------------------------------------------------------------------------------
+def _hold(store: sqlite3.Connection) -> None:
+    """Nobody else may read it from now on; SQLite does not wait here for a reader who is just leaving."""
+    store.execute("PRAGMA locking_mode = EXCLUSIVE")
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            store.execute("BEGIN EXCLUSIVE")
+            store.execute("CREATE TABLE held (x)")
+            return
+        except sqlite3.OperationalError:
+            assert time.monotonic() < deadline
+            store.rollback()
+            gc.collect()  # a connection of a thread that has ended
+            time.sleep(0.1)
+
+
 def test_a_store_that_another_program_holds_is_given_up_and_found_again(settings: Settings) -> None:
     quick = settings.model_copy(update={"serving": settings.serving.model_copy(update={"store_seconds": 0.1})})
     desk = Watch(quick).first()
@@ -140,9 +157,7 @@ def test_a_store_that_another_program_holds_is_given_up_and_found_again(settings
     try:
         desk.recall._threads.shutdown()  # type: ignore[union-attr]
         desk = Watch(quick).first()
-        other.execute("PRAGMA locking_mode = EXCLUSIVE")
-        other.execute("BEGIN EXCLUSIVE")
-        other.execute("CREATE TABLE held (x)")
+        _hold(other)
         started = time.monotonic()
         given_up = desk.score(asked, Wants(), 0)
         assert time.monotonic() - started < 2

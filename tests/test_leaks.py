@@ -196,7 +196,7 @@ def test_a_family_that_sees_the_future_is_named(
     assert families_that_see_it(people, as_of, feature_set) == {}
     honest: Any = getattr(features.build, door)
     week = {"cut": lambda e, lead, as_of, *h: honest(e, lead, as_of + 7 * DAY, *h),
-            "leads_at": lambda rows, lead, created, as_of: honest(rows, lead, created, as_of + 30 * DAY)}  # fmt: skip
+            "leads_at": lambda rows, lead, created, as_of, past: honest(rows, lead, created, as_of + 30 * DAY, past)}  # fmt: skip
     monkeypatch.setattr(features.build, door, week[door])
     assert any(family in name for name in families_that_see_it(people, as_of, feature_set))
     named = {leak.name for leak in scan(work).leaks if leak.kind == "future"}
