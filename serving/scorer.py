@@ -217,10 +217,16 @@ class Scorer:
 
     def _known(self, moment: Moment) -> tuple[Mask, Mask]:
         """Whose profile, and whose behaviour, is known at all."""
-        extra = self.feature_set.extra
-        profile = (*PROFILE_TEXT, *PROFILE_NUMBER, *(e.name for e in extra if e.role == "attribute"))
-        totals = [e.name for e in extra if e.role == "behaviour_total"]
+        profile, totals = self._own
         return _any_known(moment.leads, profile), _any_known(moment.leads, totals) | (moment.journeys.events > 0)
+
+    @cached_property
+    def _own(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Columns of the profile, and those of behaviour."""
+        attributes, totals = (
+            tuple(e.name for e in self.feature_set.extra if e.role == role) for role in ("attribute", "behaviour_total")
+        )
+        return (*PROFILE_TEXT, *PROFILE_NUMBER, *attributes), totals
 
 
 @dataclass(frozen=True)
