@@ -52,9 +52,10 @@ class Coded:
 
     @staticmethod
     def of(texts: Iterable[str | None]) -> Coded:
-        seen: dict[str, int] = {}
-        codes = [-1 if t is None else seen.setdefault(t, len(seen)) for t in texts]
-        return Coded(np.asarray(codes, dtype=np.int32), tuple(seen))
+        seen: dict[str | None, int] = {None: -1}
+        codes = [seen.setdefault(t, len(seen) - 1) for t in texts]
+        del seen[None]
+        return Coded(np.array(codes, dtype=np.int32), tuple(seen))  # type: ignore[arg-type]
 
     @staticmethod
     def nulls(n: int) -> Coded:

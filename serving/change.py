@@ -198,7 +198,7 @@ class _Side:
         rest = logit(said.probability) - why.base - sums.sum(axis=1)
         return _Side(
             parts | {"base": why.base, "calibration": rest},
-            lambda at: texts_of(features, table, why.contributions, at, "en"),
+            lambda at: texts_of(scorer.words["en"], table, why.contributions, at),
             {name: i for i, name in enumerate(features.names)},
         )
 

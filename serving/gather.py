@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 from pydantic import BaseModel
 
 from data.dataset import ExtraColumn
-from data.records import EVENT, LEAD, NULL_TIME, Coded, Column, Columns
+from data.records import EVENT, LEAD, NULL_TIME, Coded, Columns
 from serving.known import Known
+
+_OF_LEAD = [c for c in LEAD.columns if c.name not in ("valid_from", "source_row")]
+_OF_EVENT = [c for c in EVENT.columns if c.name not in ("visitor_id", "lead_id")]
+_EVENT_CELLS = itemgetter(*(c.name for c in _OF_EVENT))
 
 
 def gather(leads: Sequence[BaseModel], extra: Sequence[ExtraColumn], now: int) -> Known:
@@ -41,9 +46,10 @@ def _put_email(given: dict[str, Any]) -> None:
 
 
 def _lead_columns(given: Sequence[dict[str, Any]], as_of: Sequence[int], extra: Sequence[ExtraColumn]) -> Columns:
-    named = [(c.name, c.kind, c.name) for c in LEAD.columns if c.name not in ("valid_from", "source_row")]
-    named += [(e.name, e.kind, f"extra_{i}") for i, e in enumerate(extra)]
-    columns = {name: _column(kind, [g[key] for g in given]) for name, kind, key in named}
+    nulls = Coded.nulls(len(given))
+    columns = {c.name: _column(c.kind, [g[c.name] for g in given], nulls) for c in _OF_LEAD}
+    for i, e in enumerate(extra):
+        columns[e.name] = _column(e.kind, [g[f"extra_{i}"] for g in given], nulls)
     columns["valid_from"] = np.array(as_of, dtype=np.int64) - 1
     columns["source_row"] = np.zeros(len(given), dtype=np.int64)
     columns["lead"] = np.arange(len(given), dtype=np.int64)
@@ -51,30 +57,29 @@ def _lead_columns(given: Sequence[dict[str, Any]], as_of: Sequence[int], extra: 
 
 
 def _event_columns(given: Sequence[dict[str, Any]]) -> Columns:
-    events = [e.__dict__ for g in given for e in g["events"] or ()]
     counts = [len(g["events"] or ()) for g in given]
-    columns: Columns = {c.name: _event_column(c, events) for c in EVENT.columns}
-    columns["lead"] = np.repeat(np.arange(len(given), dtype=np.int64), counts)
-    columns["known_from"] = np.full(len(events), NULL_TIME)
+    n = sum(counts)
+    nulls = Coded.nulls(n)
+    rows = zip(*[_EVENT_CELLS(e.__dict__) for g in given for e in g["events"] or ()], strict=True)
+    columns: Columns = {c.name: _column(c.kind, next(rows, ()), nulls) for c in _OF_EVENT}
+    columns["visitor_id"] = columns["lead_id"] = nulls
+    columns["lead"] = np.arange(len(given), dtype=np.int64).repeat(counts)
+    columns["known_from"] = np.full(n, NULL_TIME)
     return columns
 
 
-def _event_column(column: Column, events: Sequence[dict[str, Any]]) -> Any:
-    if column.name in ("visitor_id", "lead_id"):
-        return Coded.nulls(len(events))
-    return _column(column.kind, [e[column.name] for e in events])
-
-
-def _column(kind: str, values: Sequence[Any]) -> Any:
+def _column(kind: str, values: Sequence[Any], nulls: Coded) -> Any:
+    """nulls: the column of a text that none of them has."""
     if kind in ("text", "code"):
         if not any(values):
-            return Coded.nulls(len(values))
-        return Coded.of([v if v is None or v.strip() else None for v in values])
+            return nulls
+        coded = Coded.of(values)
+        return coded if all(map(str.strip, coded.values)) else Coded.of(map(_blank_is_null, values))
     if kind == "time":
         return np.array([NULL_TIME if v is None else v for v in values], dtype=np.int64)
     if kind == "flag":
-        return np.array([bool(v) for v in values], dtype=np.bool_)
-    return np.array([np.nan if v is None else v for v in values], dtype=np.float64)
+        return np.array(values, dtype=np.bool_)  # None: false
+    return np.array(values, dtype=np.float64)  # None: NaN
 
 
 def _blank_is_null(text: str | None) -> str | None:

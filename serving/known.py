@@ -72,6 +72,8 @@ class Known:
 
     def contact_unconfirmed(self) -> NDArray[np.bool_]:
         """Who agreed to be contacted and has not confirmed it (double opt-in) before `as_of`."""
+        if not self.consents:
+            return np.zeros(len(self), dtype=np.bool_)
         return contact_unconfirmed(self.consents, self.everyone, self.as_of)
 
     def _times(self, name: str) -> I64:

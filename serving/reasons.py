@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -65,10 +66,9 @@ class Reasons:
         ]
 
 
-def reasons_of(
-    feature_set: FeatureSet, table: FeatureTable, explanation: Explanation, prediction: Prediction, lang: Lang
-) -> Reasons:
+def reasons_of(words: Words, table: FeatureTable, explanation: Explanation, prediction: Prediction) -> Reasons:
     """The reasons of n explained rows. Row i depends on row i alone."""
+    feature_set = words.feature_set
     sums = family_sums(explanation.contributions, feature_set.family_of, len(feature_set.families))
     family, contribution = _strongest(sums)
     shown = np.zeros(sums.shape, dtype=np.bool_)
@@ -80,7 +80,7 @@ def reasons_of(
         others=_row_sums(np.where(shown, 0.0, sums)),
         base=explanation.base,
         calibration=logit(prediction.probability) - prediction.rank_score,
-        texts=texts_of(feature_set, table, explanation.contributions, family, lang),
+        texts=texts_of(words, table, explanation.contributions, family),
     )
 
 
@@ -111,10 +111,9 @@ def _strongest(sums: F64) -> tuple[I64, F64]:
     return family, contribution
 
 
-def texts_of(
-    feature_set: FeatureSet, table: FeatureTable, contributions: F64, family: I64, lang: Lang
-) -> tuple[list[str | None], ...]:
+def texts_of(words: Words, table: FeatureTable, contributions: F64, family: I64) -> tuple[list[str | None], ...]:
     """The words of the families at these positions, (n, 3), -1 = none: three lists of n texts."""
+    feature_set = words.feature_set
     texts: list[list[str | None]] = [[None] * len(family) for _ in range(SHOWN)]
     for f in set(family.ravel().tolist()) - {-1}:
         rows, slots = (family == f).nonzero()
@@ -122,9 +121,8 @@ def texts_of(
         values = table.values[rows, columns]
         part = _telling_part(feature_set.families[f], values, contributions[rows, columns])
         told = values[np.arange(len(rows)), part]
-        words = _Words(feature_set, f, lang)
         for row, slot, p, value in zip(rows.tolist(), slots.tolist(), part.tolist(), told.tolist(), strict=True):
-            texts[slot][row] = words.of(p, value)
+            texts[slot][row] = words.of(f, p, None if value != value else value)
     return tuple(texts)
 
 
@@ -135,25 +133,27 @@ def _telling_part(family: Family, values: F64, contributions: F64) -> I64:
     return np.abs(contributions).argmax(axis=1)
 
 
-class _Words:
-    """The words of one family for its parts and values, each combination rendered once."""
+class Words:
+    """The words of a feature set in one language; the last ones are remembered.
 
-    def __init__(self, feature_set: FeatureSet, position: int, lang: Lang) -> None:
-        self._family = feature_set.families[position]
-        fitted = feature_set.fitted.get(self._family.name, {})
-        self._parts = self._family.parts(fitted) if self._family.parts else ("",)
-        self._contents = feature_set.content_map if self._family.name in OF_CONTENT else None
+    of: (position of the family, its part, value or None) -> text.
+    """
+
+    def __init__(self, feature_set: FeatureSet, lang: Lang) -> None:
+        self.feature_set = feature_set
         self._lang = lang
-        self._known: dict[tuple[int, float | None], str] = {}
+        self._parts = cache(self._parts_of)
+        self.of = lru_cache(maxsize=10_000)(self._rendered)
 
-    def of(self, part: int, value: float) -> str:
-        key = (part, None if value != value else value)
-        if key not in self._known:
-            name = self._parts[part]
-            if self._contents is not None and name != MISSING:
-                name = content_text(self._contents, name, self._lang)
-            self._known[key] = render(self._family, name, value, self._lang)
-        return self._known[key]
+    def _parts_of(self, position: int) -> tuple[str, ...]:
+        family = self.feature_set.families[position]
+        return family.parts(self.feature_set.fitted.get(family.name, {})) if family.parts else ("",)
+
+    def _rendered(self, position: int, part: int, value: float | None) -> str:
+        family, name = self.feature_set.families[position], self._parts(position)[part]
+        if family.name in OF_CONTENT and name != MISSING:
+            name = content_text(self.feature_set.content_map, name, self._lang)
+        return render(family, name, np.nan if value is None else value, self._lang)
 
 
 def render(family: Family, part: str, value: float, lang: Lang) -> str:

@@ -48,7 +48,7 @@ DETAIL_NUMBERS = ("expected_value_low", "expected_value_high")
 DETAIL_LISTS = ("reasons", "ledger", "warnings")
 DETAIL_KEYS = (*DETAIL_NUMBERS, *DETAIL_LISTS)
 Row = Mapping[str, Any]
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH, _MICRO = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
@@ -89,8 +89,8 @@ def _value(kind: Kind, value: Any) -> Any:
 
 def time_text(moment: int | datetime) -> str | None:
     """`2026-11-01T09:30:00.000000Z`; None for NULL_TIME. A datetime must have a zone."""
-    if not isinstance(moment, datetime):
-        if moment == NULL_TIME:
-            return None
-        moment = _EPOCH + timedelta(microseconds=int(moment))
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    if isinstance(moment, datetime):
+        moment = (moment - _EPOCH) // _MICRO
+    if moment == NULL_TIME:
+        return None
+    return (_EPOCH + timedelta(microseconds=int(moment))).isoformat(timespec="microseconds")[:-6] + "Z"

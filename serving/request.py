@@ -39,6 +39,7 @@ MAX_NAME = 100  # of a field; more of an unknown one is not compared
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICRO = timedelta(microseconds=1)
 _PROFILE = (*PROFILE_TEXT, *PROFILE_NUMBER)
+_SAYING = frozenset(("lead_id", "visitor_id", "email", "events", *_PROFILE))
 _NOT_ASKED = ("source_row",)
 _PERSON_IDS = ("visitor_id", "lead_id")
 
@@ -189,9 +190,11 @@ def _nearest(name: str, known: Sequence[str]) -> str:
 
 
 def _says_something(lead: BaseModel) -> bool:
-    names = {"lead_id", "visitor_id", "email", "events", *_PROFILE}
-    given = [v for n, v in lead.__dict__.items() if n in names or n.startswith("extra_")]
-    return any(v.strip() if isinstance(v, str) else v not in (None, []) for v in given)
+    return any(
+        v.strip() if isinstance(v, str) else v != []
+        for n, v in lead.__dict__.items()
+        if v is not None and (n in _SAYING or n.startswith("extra_"))
+    )
 
 
 _MESSAGES = {

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from features.family import Moment
 from features.leads import Leads
 from serving.interests import interests
 from serving.known import Known
-from serving.reasons import SHOWN, Lang, Reasons, reasons_of
+from serving.reasons import SHOWN, Lang, Reasons, Words, reasons_of
 from serving.reply import KEYS
 from serving.wording import warning
 from training.bundle import Bundle, ExpectedValue, Prediction
@@ -31,6 +32,7 @@ AGREEMENTS = ("both_cold", "points_only", "model_only", "both_hot")
 STORE_UNAVAILABLE = "store_unavailable"
 UNKNOWN_FIELD = "unknown_field"  # followed by : and the nearest known name, where one is near
 QUALITIES = ("none", "profile_only", "partial", "full")
+_NONE = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,11 @@ class Scorer:
         """The same scorer with one more warning."""
         return replace(self, warnings=(*self.warnings, code))
 
+    @cached_property
+    def words(self) -> dict[Lang, Words]:
+        """What reasons are called."""
+        return {lang: Words(self.feature_set, lang) for lang in get_args(Lang)}
+
     def score(self, known: Known, wants: Wants) -> Scores:
         """Score n people in one pass. Row i depends on the records of person i alone, bit for bit."""
         moment = known.moment(self.feature_set)
@@ -122,11 +129,11 @@ class Scorer:
     ) -> Reasons | None:
         if self.bundle is None or table is None or prediction is None:
             return None
-        part = FeatureTable(table.columns, np.ascontiguousarray(table.values[asked]))
-        predicted = Prediction(
-            prediction.probability[asked], prediction.low[asked], prediction.high[asked], prediction.rank_score[asked]
-        )
-        return reasons_of(self.feature_set, part, self.bundle.explain(part, points.total[asked]), predicted, lang)
+        total = points.total
+        if not asked.all():
+            table = FeatureTable(table.columns, np.ascontiguousarray(table.values[asked]))
+            prediction, total = prediction.take(asked), total[asked]
+        return reasons_of(self.words[lang], table, self.bundle.explain(table, total), prediction)
 
     def _ledger_texts(self, moment: Moment, asked: Mask, lang: Lang) -> tuple[list[str | None], ...]:
         """Without a model the rules that count most are the reasons."""
@@ -176,7 +183,7 @@ class Scorer:
             "grade": Coded(points.grade_code.astype(np.int32), GRADES),
             "fit_grade": Coded(points.fit_grade.astype(np.int32), FIT_GRADES),
             "engagement_level": points.engagement_level.astype(np.int64),
-            "stage": self._stages(verdict),
+            "stage": self._stage_names.take(verdict.standings, _NONE),
             "sales_ready": verdict.standings == SALES_READY,
             "agreement": self._agreement(points, verdict),
             "interest_1": interest_1,
@@ -190,9 +197,9 @@ class Scorer:
         }
         return {key: columns[key] for key in KEYS}
 
-    def _stages(self, verdict: _Verdict) -> Coded:
-        names = [self.rules.standing(code).stage for code in range(SALES_READY + 1)]
-        return Coded.of([names[c] for c in verdict.standings.tolist()])
+    @cached_property
+    def _stage_names(self) -> Coded:
+        return Coded.of(self.rules.standing(code).stage for code in range(SALES_READY + 1))
 
     def _agreement(self, points: PointsTable, verdict: _Verdict) -> Coded:
         if self.bundle is None:
@@ -203,18 +210,23 @@ class Scorer:
 
     def _quality(self, moment: Moment) -> Coded:
         profile, behaviour = self._known(moment)
-        code = np.where(profile, np.where(behaviour, 3, 1), np.where(behaviour, 2, 0))
+        code = (profile + 2 * behaviour).astype(np.int32)
         if self.bundle is None or STORE_UNAVAILABLE in self.warnings:
-            code = np.where(code == 3, 2, code)
-        return Coded(code.astype(np.int32), QUALITIES)
+            code[code == 3] = 2
+        return Coded(code, QUALITIES)
 
     def _known(self, moment: Moment) -> tuple[Mask, Mask]:
         """Whose profile, and whose behaviour, is known at all."""
-        own = {"attribute": [*PROFILE_TEXT, *PROFILE_NUMBER], "behaviour_total": []}
-        for extra in self.feature_set.extra:
-            own.setdefault(extra.role, []).append(extra.name)
-        behaviour = _any_known(moment.leads, own["behaviour_total"]) | (moment.journeys.events > 0)
-        return _any_known(moment.leads, own["attribute"]), behaviour
+        profile, totals = self._own
+        return _any_known(moment.leads, profile), _any_known(moment.leads, totals) | (moment.journeys.events > 0)
+
+    @cached_property
+    def _own(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Columns of the profile, and those of behaviour."""
+        attributes, totals = (
+            tuple(e.name for e in self.feature_set.extra if e.role == role) for role in ("attribute", "behaviour_total")
+        )
+        return (*PROFILE_TEXT, *PROFILE_NUMBER, *attributes), totals
 
 
 @dataclass(frozen=True)
@@ -253,6 +265,8 @@ def _asked(sales_ready: Mask, reasons: ReasonsFor) -> Mask:
 
 def _spread(texts: Sequence[Sequence[str | None]], asked: Mask) -> list[Coded]:
     """Texts of the asked rows, back at their places among all rows."""
+    if asked.all():
+        return [Coded.of(slot) for slot in texts]
     columns = []
     for slot in texts:
         part = Coded.of(slot)
@@ -269,6 +283,8 @@ def _entry(entry: LedgerEntry) -> dict[str, Any]:
 def _any_known(leads: Leads, names: Sequence[str]) -> Mask:
     known = np.zeros(len(leads), dtype=np.bool_)
     for name in names:
+        if known.all():
+            break
         column = leads.columns.get(name)
         if isinstance(column, Coded):
             known |= column.known()
@@ -283,6 +299,6 @@ def _constant(text: str | None, n: int) -> Coded:
 
 def _item(column: Any, i: int) -> Any:
     if isinstance(column, Coded):
-        code = int(column.codes[i])
+        code = column.codes.item(i)
         return None if code < 0 else column.values[code]
-    return column[i].item()
+    return column.item(i)

@@ -51,8 +51,9 @@ class PathTable:
         for start in range(0, len(leaf), BLOCK):
             rows = leaf[start : start + BLOCK]
             at = rows + self.first
-            cell = self.feature[at] + np.arange(len(rows))[:, None, None] * (self.width + 1)
-            sums = np.bincount(cell.ravel(), self.change[at].ravel(), minlength=len(rows) * (self.width + 1))
+            cell = self.feature.take(at, axis=0) + np.arange(len(rows))[:, None, None] * (self.width + 1)
+            change = self.change.take(at, axis=0)
+            sums = np.bincount(cell.ravel(), change.ravel(), minlength=len(rows) * (self.width + 1))
             out[start : start + BLOCK] = sums.reshape(len(rows), self.width + 1)[:, :-1]
         return out
 

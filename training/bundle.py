@@ -50,6 +50,10 @@ class Prediction:
     high: F64
     rank_score: F64
 
+    def take(self, rows: NDArray[np.bool_]) -> Prediction:
+        """Some of the rows."""
+        return Prediction(self.probability[rows], self.low[rows], self.high[rows], self.rank_score[rows])
+
 
 @dataclass(frozen=True)
 class ExpectedValue:

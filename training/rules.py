@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -121,6 +121,12 @@ class Rules:
         return (*self.file.fit, *self.file.engagement)
 
     @cached_property
+    def steps(self) -> tuple[I64, I64]:
+        """Lowest points of grades A, B, C and of levels 1, 2, 3, ascending."""
+        grades, levels = self.file.fit_grades, self.file.engagement_levels
+        return np.sort([grades[g] for g in FIT_GRADES[:3]]), np.sort([levels[n] for n in LEVELS[:3]])
+
+    @cached_property
     def table(self) -> RulesTable:
         """The same, ready to be asked about many leads at once."""
         return RulesTable.of(self.entries)
@@ -161,10 +167,16 @@ def meets(condition: Condition, total: I64, grade: I8, probability: F64) -> Mask
     """bool (n,): who meets everything a condition gives; totals, positions in GRADES and probabilities are (n,)."""
     met: Mask = total >= condition.total_at_least
     if condition.grades is not None:
-        met = met & np.array([g in condition.grades for g in GRADES])[grade]
+        met = met & _among(tuple(condition.grades))[grade]
     if condition.probability_at_least is not None:
         met = met & (probability >= condition.probability_at_least)
     return met
+
+
+@lru_cache(maxsize=256)
+def _among(grades: tuple[str, ...]) -> Mask:
+    """Which of GRADES these are."""
+    return np.array([g in grades for g in GRADES])
 
 
 # -- points ----------------------------------------------------------------------------------------------------
@@ -181,20 +193,18 @@ def entry_points(rules: Rules, moment: Moment) -> I64:
 
 def graded(rules: Rules, fit: I64, engagement: I64) -> PointsTable:
     """Total, grade and level of n leads from their two sums."""
-    steps = [rules.file.fit_grades[g] for g in FIT_GRADES[:3]]
-    levels = [rules.file.engagement_levels[n] for n in LEVELS[:3]]
+    grades, levels = rules.steps
     return PointsTable(
         fit=fit,
         engagement=engagement,
         total=np.minimum(np.maximum(fit + engagement, LOWEST), HIGHEST),
-        fit_grade=_steps_missed(fit, steps),
-        engagement_level=(_steps_missed(engagement, levels) + 1).astype(np.int8),
+        fit_grade=_steps_missed(fit, grades),
+        engagement_level=_steps_missed(engagement, levels) + np.int8(1),
     )
 
 
-def _steps_missed(points: I64, thresholds: list[int]) -> I8:
-    missed: I8 = np.count_nonzero(points[:, np.newaxis] < np.array(thresholds), axis=1).astype(np.int8)
-    return missed
+def _steps_missed(points: I64, steps: I64) -> I8:
+    return (len(steps) - steps.searchsorted(points, side="right")).astype(np.int8)
 
 
 # -- ledger ----------------------------------------------------------------------------------------------------

@@ -66,7 +66,7 @@ class RulesTable:
 
 @dataclass(frozen=True)
 class _ColumnRules:
-    """Rules about one column: `tests` say of a text which of them it meets, `nothing` which an unknown one meets.
+    """Rules about one column: `of_text` gives the points of a text, `of_nothing` those of an unknown one.
 
     bounds: the lowest and highest number of each, (2, rules), where all of them are about ranges.
     """
@@ -75,15 +75,17 @@ class _ColumnRules:
     places: I64
     rules: tuple[FitRule, ...]
     points: I64
-    tests: tuple[Callable[[str], object], ...]
-    nothing: tuple[bool, ...]
+    of_text: Callable[[str], tuple[int, ...]]
+    of_nothing: tuple[int, ...]
     bounds: F64 | None
 
     @staticmethod
     def of(name: str, places: Sequence[int], rules: Sequence[FitRule]) -> _ColumnRules:
+        points, tests = [r.points for r in rules], [text_test(r) for r in rules]
         return _ColumnRules(
-            name, np.array(places, dtype=np.int64), tuple(rules), np.array([r.points for r in rules], dtype=np.int64),
-            tuple(map(text_test, rules)), tuple(r.known is False for r in rules), _bounds(rules),
+            name, np.array(places, dtype=np.int64), tuple(rules), np.array(points, dtype=np.int64),
+            lru_cache(maxsize=256)(lambda text: tuple(p if t(text) else 0 for p, t in zip(points, tests, strict=True))),
+            tuple(r.points if r.known is False else 0 for r in rules), _bounds(rules),
         )  # fmt: skip
 
     def points_of(self, leads: Leads) -> I64:
@@ -91,9 +93,7 @@ class _ColumnRules:
         column = leads.columns.get(self.name)
         if not isinstance(column, Coded):
             return self._of_numbers(leads) * self.points
-        met = [[bool(test(v)) for test in self.tests] for v in column.values]
-        of_value: I64 = np.array([*met, self.nothing], dtype=np.bool_) * self.points
-        return of_value[column.codes]
+        return np.array([*map(self.of_text, column.values), self.of_nothing], dtype=np.int64).take(column.codes, axis=0)
 
     def _of_numbers(self, leads: Leads) -> Mask:
         if self.bounds is None:
@@ -152,8 +152,8 @@ class _EventRules:
     def _counts(self, journeys: Journeys) -> Mask:
         """Which events count for which rules, (events, k)."""
         of_content = np.array([self.by_content(c) for c in (*journeys.vocabulary.contents, None)], dtype=np.bool_)
-        mask: Mask = self.by_type[journeys.type] & of_content[journeys.content]
-        mask &= self.by_channel[journeys.channel]
+        mask: Mask = self.by_type.take(journeys.type, axis=0) & of_content.take(journeys.content, axis=0)
+        mask &= self.by_channel.take(journeys.channel, axis=0)
         mask &= journeys.age_days[:, np.newaxis] <= self.within
         return mask
 
