@@ -143,7 +143,7 @@ class Words:
         self.feature_set = feature_set
         self._lang = lang
         self._parts = cache(self._parts_of)
-        self.of = lru_cache(maxsize=10_000)(self._rendered)
+        self.of = lru_cache(maxsize=4_000)(self._rendered)
 
     def _parts_of(self, position: int) -> tuple[str, ...]:
         family = self.feature_set.families[position]

@@ -18,7 +18,7 @@ JSON = {"Content-Type": "application/json"}
 class Load:
     """Use as a context manager: it asks while the block runs.
 
-    answers: how often each (status, body) came. lost: requests that were sent and not answered. turned_away: callers
+    pace: seconds from one request of a caller to its next; 0 = as soon as it is answered. answers: how often each (status, body) came. lost: requests that were sent and not answered. turned_away: callers
     whom nobody listened to any more; they stop asking, or with `again` go on. seconds: how long each answer took.
     """
 
@@ -26,6 +26,7 @@ class Load:
     document: dict[str, Any]
     callers: int
     again: bool = False
+    pace: float = 0.0
     answers: Counter[tuple[int, bytes]] = field(default_factory=Counter)
     lost: list[str] = field(default_factory=list)
     turned_away: int = 0
@@ -65,7 +66,9 @@ class Load:
         place, body = urlsplit(self.address), json.dumps(self.document).encode()
         mine: Counter[tuple[int, bytes]] = Counter()
         connection = http.client.HTTPConnection(str(place.hostname), int(place.port or 0), timeout=30)
-        while not self._stop.is_set():
+        begun = 0.0
+        while not self._stop.wait(max(0.0, begun + self.pace - time.perf_counter())):
+            begun = time.perf_counter()
             try:
                 if connection.sock is None:
                     connection.connect()

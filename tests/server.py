@@ -50,16 +50,23 @@ def serving(home: Path, log: Path, *options: str) -> Iterator[str]:
 
 
 @contextmanager
-def served(home: Path, log: Path, *options: str) -> Iterator[tuple[str, int]]:
-    """The same, with the number of the process."""
+def served(home: Path, log: Path, *options: str, **environment: str) -> Iterator[tuple[str, int]]:
+    """The same, with the number of the process. Unlimited, but for who sets a limit in the environment."""
     env = {
+        "LEADLIFT_SERVING__MAX_RATE": "1000000",
         **os.environ,
+        **environment,
         "LEADLIFT_HOME": str(home),
         "PYTHONPATH": os.getcwd(),
         "BENTOML_HOME": str(log.parent / "bentoml"),
     }
     with started([sys.executable, "-m", "serving.cli", "serve", *options], env, log) as found:
         yield found
+
+
+def workers(keeper: int) -> list[int]:
+    """The processes that answer."""
+    return [int(pid) for pid in Path(f"/proc/{keeper}/task/{keeper}/children").read_text().split()]
 
 
 @contextmanager

@@ -6,22 +6,28 @@ champion, which gets ready features. Each server is a process of its own with al
 REQUESTS requests each (of MLflow's server a tenth, for it takes some fifty times as long), the servers taking turns;
 ratios are medians over the rounds.
 
-Live swaps, hostile bodies and memory have modules of their own: endpoint_swaps, endpoint_hostile, endpoint_memory.
+Live swaps, hostile bodies and memory have modules of their own, which follow: endpoint_swaps, endpoint_hostile,
+endpoint_memory.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 from statistics import median, quantiles
+from typing import Any
 
+from tests.bench import endpoint_hostile, endpoint_memory, endpoint_swaps
+from tests.bench.demo_home import demo_home
 from tests.bench.endpoint_requests import documents, feature_rows
 from tests.bench.endpoint_servers import JSON, Server, running
 from tests.bench.line import Line
@@ -29,41 +35,47 @@ from tests.bench.models import leadlift
 from training.registry import current_bundle
 from training.tracking import ALIAS, model_name, tracking_uri
 
-LEADS, DAYS, SEED, TRIALS = 10_000, 365, 7, 3  # the demo's market, see scripts/demo.sh
 ROUNDS, REQUESTS, WARMING = 5, 2_000, 500
 CALLERS, LOAD_SECONDS = 64, 60.0
+UNLIMITED = {"LEADLIFT_SERVING__MAX_RATE": "1000000"}  # where one caller asks for all that the machine can do
 OURS, ECHO, MLFLOW = "/v1/score", "/echo", "/invocations"
 
 
 def lines() -> Iterator[Line]:
-    """Processor time and its ratios, the slowest replies, and 64 callers at once."""
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as ends:
-        home = Path(folder)
-        servers = {s.path: s for s in _servers(home, ends)}
-        yield from _costs(servers)
-        yield from _crowd(servers[OURS])
+    """Processor time and its ratios, the slowest replies, 64 callers at once; then swaps, hostile bodies and memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        demo = demo_home(Path(folder))
+        yield from _compared(Path(folder), demo)
+        yield from endpoint_swaps.lines()
+        yield from endpoint_hostile.lines(demo)
+        yield from endpoint_memory.lines(demo)
 
 
-def _servers(home: Path, ends: ExitStack) -> list[Server]:
-    """A market, its champion, and the three servers."""
-    market = home / "market"
-    leadlift(str(home), "simulate", str(market), "--leads", str(LEADS), "--days", str(DAYS), "--seed", str(SEED))
-    leadlift(str(home), "train", str(market), "--trials", str(TRIALS), "--promote")
-    key = leadlift(str(home), "keys", "create", "--name", "bench", "--scope", "score")["key"]
-    requests = documents(market, REQUESTS)
-    bodies = [json.dumps(r).encode() for r in requests]
-    champion = current_bundle(home / "home", "market", "converted")
+def _compared(folder: Path, demo: Path) -> Iterator[Line]:
+    """What needs servers side by side; ours asks for a key, in a copy of the home."""
+    shutil.copytree(demo, folder / "home")
+    key = leadlift(str(folder), "keys", "create", "--name", "bench", "--scope", "score")["key"]
+    requests = documents(folder / "market", REQUESTS)
+    ours = partial(
+        running, ("serving.cli", "serve"), folder, "/readyz", OURS, [json.dumps(r).encode() for r in requests],
+        JSON | {"Authorization": f"Bearer {key}"}, LEADLIFT_HOME=str(folder / "home"),
+    )  # fmt: skip
+    with ExitStack() as ends:
+        servers = [ends.enter_context(s) for s in (ours(**UNLIMITED), *_others(folder, demo, requests))]
+        yield from _costs({s.path: s for s in servers})
+    with ours() as server:
+        yield from _crowd(server)
+
+
+def _others(folder: Path, demo: Path, requests: list[dict[str, Any]]) -> Iterator[AbstractContextManager[Server]]:
+    """BentoML's echo, and MLflow's server of the demo's champion."""
+    champion = current_bundle(demo, "market", "converted")
     assert champion is not None
     registered = f"models:/{model_name('market', 'converted')}@{ALIAS}"
     bento, mlflow = ("bentoml", "serve", "tests.bench.endpoint_echo:Echo"), ("mlflow", "models", "serve")
-    started = (
-        running(("serving.cli", "serve"), home, "/readyz", OURS, bodies, JSON | {"Authorization": f"Bearer {key}"},
-                LEADLIFT_HOME=str(home / "home")),
-        running(bento, home, "/readyz", ECHO, bodies),
-        running((*mlflow, "-m", registered, "--env-manager", "local"), home, "/ping", MLFLOW,
-                feature_rows(champion, requests), MLFLOW_TRACKING_URI=tracking_uri(None, home / "home")),
-    )  # fmt: skip
-    return [ends.enter_context(server) for server in started]
+    yield running(bento, folder, "/readyz", ECHO, [json.dumps(r).encode() for r in requests])
+    yield running((*mlflow, "-m", registered, "--env-manager", "local"), folder, "/ping", MLFLOW,
+                  feature_rows(champion, requests), MLFLOW_TRACKING_URI=tracking_uri(None, demo))  # fmt: skip
 
 
 def _costs(servers: dict[str, Server]) -> Iterator[Line]:

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from tests.bench.demo_home import demo_home
 from tests.bench.line import Line
-from tests.server import get, serving
+from tests.server import get, served, workers
 from tests.test_service_imports import PROGRAM
 
 FIRST, LAST, CALLERS = 20_000, 100_000, 8
@@ -32,14 +32,14 @@ def lines(home: Path | None = None) -> Iterator[Line]:
     with tempfile.TemporaryDirectory() as folder:
         own, log = Path(folder) / "home", Path(folder) / "log.txt"
         shutil.copytree(home or demo_home(Path(folder)), own)
-        with serving(own, log) as address:
+        with served(own, log) as (address, keeper):
             assert json.loads(get(f"{address}/readyz")[1])["status"] == "ready"
-            pids = workers(urlsplit(address).port or 0)
+            pids = workers(keeper)
             failed = _asked(address, FIRST)
             first = [resident(pid) for pid in pids]
             failed += _asked(address, LAST - FIRST)
             last = [resident(pid) for pid in pids]
-            same = pids == workers(urlsplit(address).port or 0)
+            same = pids == workers(keeper)
     yield Line("memory: answers that are no 200", failed, high=0)
     yield Line("memory: workers that did not live to the end", float(not same), high=0)
     yield Line(f"memory of a worker after {FIRST:,} requests, MB", max(first), high=MEGABYTES)
@@ -48,38 +48,6 @@ def lines(home: Path | None = None) -> Iterator[Line]:
         "memory: the most that a worker grew by", max(b / a for a, b in zip(first, last, strict=True)), high=MORE
     )
     yield Line("memory: heavy modules that the service imports", _heavy(), high=0)
-
-
-def workers(port: int) -> set[int]:
-    """The processes that answer: those below the one that was started on this port and have no child themselves."""
-    parent = {pid: _parent(pid) for pid in map(int, filter(str.isdigit, (p.name for p in Path("/proc").iterdir())))}
-    tops = {pid for pid in parent if f"--port\0{port}\0" in _words(pid)}
-    below = {pid for pid in parent if any(p in tops for p in _line(pid, parent)[1:])}
-    return {
-        pid for pid in below - set(parent.values()) if "worker" in _words(pid) and "resource_tracker" not in _words(pid)
-    }
-
-
-def _line(pid: int, parent: dict[int, int]) -> list[int]:
-    """The process, its parent, its parent's parent ..."""
-    found = [pid]
-    while parent.get(found[-1], 0) > 1:
-        found.append(parent[found[-1]])
-    return found
-
-
-def _parent(pid: int) -> int:
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    except (OSError, IndexError):
-        return 0
-
-
-def _words(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text()
-    except OSError:
-        return ""
 
 
 def resident(pid: int) -> float:

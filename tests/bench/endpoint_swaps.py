@@ -27,11 +27,12 @@ from tests.bench.line import Line
 from tests.conftest import Market, _market
 from tests.load import Load
 from tests.releases import broken, point_to, trees, variant, with_texts
-from tests.server import get, served
+from tests.server import get, served, workers
 
 SWAPS, STOPS, KILLS, DAMAGED, REHASHED = 50, 20, 20, 1_000, 100
 PACED = 5_000
 CALLERS = ServingSettings().max_concurrent // 2
+RATE = 400  # the limiter's during swaps, requests a second; the callers share the machine with the service
 VIEW = {"type": "page_view", "url": "https://www.example.com/pricing", "dwell_seconds": 30.0}
 LEAD: dict[str, Any] = {
     "title": "Head of Marketing", "country": "DE", "employees": 250, "as_of": "2026-11-01T00:00:00Z",
@@ -63,7 +64,7 @@ def even(market: Market, folder: Path) -> Iterator[Line]:
 
 
 def swapped(market: Market, model: str, folder: Path) -> Iterator[Line]:
-    """Promotions of good and of broken releases in turn, while half as many call as may."""
+    """Promotions of good and of broken releases in turn, at half the limiter's rate."""
     home, one = market.settings.home, market.bundle
     two = variant(one, 0.5)
     expected = set()
@@ -72,7 +73,10 @@ def swapped(market: Market, model: str, folder: Path) -> Iterator[Line]:
         expected.add(Desk(load_scorer(market.settings, market.name)).score(LEAD, Wants(), 0).body)
     kept = 0
     seconds = []
-    with served(home, folder / "swaps.log") as (address, _), Load(address, LEAD, CALLERS) as load:
+    with (
+        served(home, folder / "swaps.log", LEADLIFT_SERVING__MAX_RATE=str(RATE)) as (address, _),
+        Load(address, LEAD, CALLERS, pace=2 * CALLERS / RATE) as load,
+    ):
         for turn in range(SWAPS):
             good = (two, one)[turn % 2]
             started = time.monotonic()
@@ -124,8 +128,8 @@ def killed(market: Market, folder: Path) -> Iterator[Line]:
         for _ in range(KILLS):
             before = load.answered
             _until(lambda n=before: load.answered > n + 100)  # type: ignore[misc]
-            (worker,) = Path(f"/proc/{keeper}/task/{keeper}/children").read_text().split()
-            os.kill(int(worker), signal.SIGKILL)
+            (worker,) = workers(keeper)
+            os.kill(worker, signal.SIGKILL)
             seconds.append(_answering_again(load))
     yield Line(f"kill -9 of a worker, {KILLS} times, seconds until it answers again, most", max(seconds), high=5)
     yield Line("kill -9 of a worker, seconds until it answers again, median", float(np.median(seconds)))
