@@ -25,7 +25,7 @@ _TITLES = {
     411: ("length-required", "The request needs a body"),
     413: ("too-large", "The request is too large"),
     415: ("unsupported-media-type", "Send application/json, UTF-8, not compressed"),
-    429: ("busy", "Too many requests at once"),
+    429: ("busy", "Too many requests"),
     500: ("internal-error", "The request failed; the cause is in the log"),
     503: ("not-ready", "The service is starting or stopping"),
 }
