@@ -1,4 +1,4 @@
-"""The service goes on answering: swaps, stops, killed workers, damaged bundles, and how even its answers are.
+"""The service goes on answering: swaps, stops, killed workers, damaged bundles.
 
 `endpoint.py` yields from `lines`. One market of the tests' kind, a service of its own for each figure.
 """
@@ -30,7 +30,6 @@ from tests.releases import broken, point_to, trees, variant, with_texts
 from tests.server import get, served, workers
 
 SWAPS, STOPS, KILLS, DAMAGED, REHASHED = 50, 20, 20, 1_000, 100
-PACED = 5_000
 CALLERS = ServingSettings().max_concurrent // 2
 RATE = 400  # the limiter's during swaps, requests a second; the callers share the machine with the service
 VIEW = {"type": "page_view", "url": "https://www.example.com/pricing", "dwell_seconds": 30.0}
@@ -45,22 +44,10 @@ def lines() -> Iterator[Line]:
     with tempfile.TemporaryDirectory() as folder:
         market = _market(Path(folder), "shop", True)
         model = trees(market.bundle, 100)
-        yield from even(market, Path(folder))
         yield from damaged(market, model)
         yield from stopped(market, Path(folder))
         yield from killed(market, Path(folder))
         yield from swapped(market, model, Path(folder))
-
-
-def even(market: Market, folder: Path) -> Iterator[Line]:
-    """One caller after another: how much longer the slowest answers take than the middle one."""
-    with served(market.settings.home, folder / "even.log") as (address, _):
-        with Load(address, LEAD, 1) as load:
-            _until(lambda: load.answered >= PACED + 500)
-        spent = np.array(load.seconds[500:])
-    p50, p99 = np.quantile(spent, 0.5), np.quantile(spent, 0.99)
-    yield Line("endpoint, concurrency 1, p50 in ms", 1_000 * p50)
-    yield Line("endpoint, concurrency 1, p99 / p50", p99 / p50, high=8)
 
 
 def swapped(market: Market, model: str, folder: Path) -> Iterator[Line]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from dataclasses import field as made
-from datetime import timedelta
 from typing import Any
 
-from data.times import EPOCH
+from training.calendar import day
 
 SHOWN = 40
 _PERSONAL = re.compile(r"@|\d{6,}")
@@ -39,11 +38,6 @@ class Alarm:
         since = None if self.since is None else day(self.since)
         return {"kind": self.kind, "source": self.source, "field": self.field, "since": since,
                 "numbers": self.numbers, "sentence": self.sentence}  # fmt: skip
-
-
-def day(micros: int) -> str:
-    """The UTC day of a moment."""
-    return f"{EPOCH + timedelta(microseconds=micros):%Y-%m-%d}"
 
 
 def shown(value: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from data.records import DAY
-from training.monitor.alarm import Alarm, day
+from training.calendar import day
+from training.monitor.alarm import Alarm
 from training.monitor.noise import WEEKS, WINDOWS, level, run_of
 from training.monitor.tally import BUSY, Tally
 

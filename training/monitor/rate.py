@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from data.dataset import People
 from data.records import DAY, NULL_TIME
-from training.monitor.alarm import Alarm, day, figure, percent
+from training.calendar import day
+from training.monitor.alarm import Alarm, figure, percent
 from training.monitor.noise import least, tails
 from training.snapshots import FOREVER, LOST, conversions_of
 

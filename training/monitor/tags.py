@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from data.records import DAY
-from training.monitor.alarm import Alarm, day, figure, shown
+from training.calendar import day
+from training.monitor.alarm import Alarm, figure, shown
 from training.monitor.feeds import DEAD, FEW, FEWEST, SILENT
 from training.monitor.marks import Mark, Marks
 from training.monitor.noise import WINDOWS, Level, least, level, weeks

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.records import DAY
-from training.monitor.alarm import Alarm, day, figure, percent
+from training.calendar import day
+from training.monitor.alarm import Alarm, figure, percent
 from training.monitor.marks import Sizes, bins_of, size_at, size_of
 from training.monitor.noise import at_least, least, run_of
 from training.monitor.tally import Tally

@@ -12,7 +12,8 @@ from data.lake import Lake
 from data.records import DAY
 from data.settings import Settings
 from training.assemble import Question, content_map
-from training.monitor.alarm import Alarm, day
+from training.calendar import day
+from training.monitor.alarm import Alarm
 from training.monitor.bursts import burst_alarms
 from training.monitor.feeds import DEAD, OUTCOMES, THIN, Feed, feed_alarms, feeds_of, repeat_alarms
 from training.monitor.fields import field_alarms
