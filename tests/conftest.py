@@ -48,6 +48,14 @@ EXTRA = (
 )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _patience() -> Iterator[None]:
+    """A busy machine is no slow store: services that tests start wait for theirs longer than they do by default."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LEADLIFT_SERVING__STORE_SECONDS", "60")
+        yield
+
+
 @dataclass(frozen=True)
 class Market:
     """A small dataset, a bundle fitted to nothing in particular, and a home in which it is promoted."""

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ from tests.kept_store import kept_calls, kept_text
 
 FULL = Wants(detail=True)
 LATE = 1_790_000_000_000_000
+patient = partial(Recall, seconds=60.0)  # a busy machine is no slow store
 
 
 Place = Callable[[str], str]
@@ -94,7 +96,7 @@ def test_calls_told_in_any_order_score_as_the_same_calls_imported(
     url = new_store(files_in(tmp_path), mapping)
     random.Random(seed).shuffle(calls)
     tell(url, calls)
-    desk = Desk(scorer, recall=Recall(url))
+    desk = Desk(scorer, recall=patient(url))
     assert imported.info.latest_arrival is not None
     for as_of in (imported.info.latest_arrival + 1, imported.info.latest_arrival - 30 * DAY):
         expected = batch_replies(imported, scorer, as_of)
@@ -143,7 +145,7 @@ def test_every_row_is_accounted_for_and_rejects_name_index_and_reason(place: Pla
 
 def test_an_event_counts_in_the_next_call(place: Place, scorer: Scorer) -> None:
     url = new_store(place)
-    desk = Desk(scorer, recall=Recall(url), intake=Intake(url, 100))
+    desk = Desk(scorer, recall=patient(url), intake=Intake(url, 100))
     told = {"type": "identify", "messageId": "i", "userId": "L", "anonymousId": "v", "timestamp": "2026-03-02T10:00:00Z",
             "traits": {"title": "CEO"}}  # fmt: skip
     view = {**told, "messageId": "p", "type": "page", "properties": {"url": "https://www.example.com/pricing"}}
@@ -170,14 +172,14 @@ def stored_market(market: Any, place: Place) -> str:
 
 def test_a_folder_in_a_store_gives_the_bytes_it_gave(market: Any, stored_market: str) -> None:
     scorer = champion(market.settings, market.name)
-    desk = Desk(scorer, recall=Recall(stored_market))
+    desk = Desk(scorer, recall=patient(stored_market))
     for as_of in (market.as_of, market.as_of - 40 * DAY):
         expected = batch_replies(market.dataset, scorer, as_of)
         assert {i: reply(desk, i, as_of) for i in expected} == expected
 
 
 def test_a_batch_gives_what_single_requests_give(market: Any, stored_market: str, scorer: Scorer) -> None:
-    desk, as_of = Desk(scorer, recall=Recall(stored_market)), time_text(market.as_of)
+    desk, as_of = Desk(scorer, recall=patient(stored_market)), time_text(market.as_of)
     leads = [{"lead_id": f"lead-{i:04d}", "as_of": as_of} for i in (5, 7, 5, 11)] + [{"title": "CEO", "as_of": as_of}]
     results = json.loads(desk.score_batch({"leads": leads}, FULL, LATE).body)["results"]
     single = [json.loads(desk.score(lead, FULL, LATE).body) for lead in leads]
@@ -199,7 +201,7 @@ def test_deals_and_the_account_are_those_of_the_folder(market: Any, stored_marke
     expected = past_at(known.beside, known.everyone, known.as_of)
     documents = [{"lead_id": i, "as_of": time_text(market.as_of)} for i in known.lead_ids]
     asked = gather([parse(d, lead_model(())) for d in documents], (), LATE)
-    recalled = Recall(stored_market).complete(asked, (), context=True)
+    recalled = patient(stored_market).complete(asked, (), context=True)
     found = past_at(recalled.beside, recalled.everyone, recalled.as_of)
     assert np.nansum(expected.people) > 0
     assert np.nansum(expected.won) > 0
@@ -243,7 +245,7 @@ def test_merges_and_consents_count_as_in_a_folder(required: bool, tmp_path: Path
     make(url, lake.info)
     with connect(url) as db:
         read_folder(db, lake.path)
-    desk = Desk(scorer, recall=Recall(url, required))
+    desk = Desk(scorer, recall=patient(url, required))
     for days in (1, 26, 35):
         as_of = LATE - days * DAY
         expected = batch_replies(consenting(lake, required), scorer, as_of)
@@ -257,7 +259,7 @@ def test_merges_and_consents_count_as_in_a_folder(required: bool, tmp_path: Path
 
 # -- both: the store and the request ---------------------------------------------------------------------------------
 def test_what_the_request_brings_wins_column_by_column(market: Any, stored_market: str) -> None:
-    recall, extra = Recall(stored_market), market.dataset.info.extra
+    recall, extra = patient(stored_market), market.dataset.info.extra
     document = {"lead_id": "lead-0001", "title": "Intern", "as_of": time_text(market.as_of)}
     known = recall.complete(gather([parse(document, lead_model(extra))], extra, LATE), extra, False)
     person = market.dataset.people_of("lead-0001").select("lead-0001")
@@ -273,7 +275,7 @@ def test_what_the_request_brings_wins_column_by_column(market: Any, stored_marke
 
 def test_an_event_that_both_tell_counts_once(place: Place, scorer: Scorer) -> None:
     url = new_store(place)
-    desk = Desk(scorer, recall=Recall(url))
+    desk = Desk(scorer, recall=patient(url))
     view = {"messageId": "p", "type": "page", "userId": "L", "timestamp": "2026-03-02T10:00:00Z",
             "properties": {"url": "https://www.example.com/pricing"}}  # fmt: skip
     tell(url, [view])
@@ -292,7 +294,7 @@ def test_a_visitor_of_whom_nothing_else_is_known_counts_for_the_lead_it_is_named
     place: Place, scorer: Scorer
 ) -> None:
     url = new_store(place)
-    desk = Desk(scorer, recall=Recall(url))
+    desk = Desk(scorer, recall=patient(url))
     view = {"messageId": "p", "type": "page", "anonymousId": "v", "timestamp": "2026-03-02T10:00:00Z"}
     tell(url, [view])
 

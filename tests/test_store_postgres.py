@@ -33,7 +33,7 @@ from serving.problem import RequestError
 from serving.recall import THREADS, Recall
 from serving.scorer import Scorer, Wants
 from tests.calls import drawn_calls, write_calls
-from tests.test_store import LATE, Place, files_in, new_store, reply, tell
+from tests.test_store import LATE, Place, files_in, new_store, patient, reply, tell
 
 SECRET = "hush"
 
@@ -73,7 +73,7 @@ def test_the_same_calls_give_the_same_bytes_on_both_databases(
         random.Random(url).shuffle(calls)
         tell(url, calls)
     assert digest(urls[0]) == digest(urls[1])
-    of_file, of_server = (Desk(scorer, recall=Recall(url)) for url in urls)
+    of_file, of_server = (Desk(scorer, recall=patient(url)) for url in urls)
     for lead in range(9):
         assert reply(of_file, f"L{lead}", LATE) == reply(of_server, f"L{lead}", LATE)
 
@@ -125,7 +125,7 @@ def test_two_writers_at_once_leave_what_one_would(place: Place, tmp_path: Path) 
 
 def test_a_connection_that_is_cut_costs_one_answer_its_store(url: str, scorer: Scorer) -> None:
     tell(url, drawn_calls(1))
-    desk = Desk(scorer, recall=Recall(url))
+    desk = Desk(scorer, recall=patient(url))
 
     def warned() -> str | None:
         return desk.score({"lead_id": "L1", "title": "CEO"}, Wants(), LATE).headers.get("Leadlift-Warnings")
@@ -159,7 +159,7 @@ def test_a_batch_that_is_cut_is_not_there_and_comes_whole_when_sent_again(
 def test_a_store_that_others_hold_is_not_waited_for(url: str, scorer: Scorer, monkeypatch: pytest.MonkeyPatch) -> None:
     tell(url, drawn_calls(1))
     monkeypatch.setattr("data.store.database.connect.__defaults__", (False, 0.05))
-    desk = Desk(scorer, recall=Recall(url))
+    desk = Desk(scorer, recall=patient(url))
     with connect(url) as other, other.writing():
         other.run("LOCK TABLE leads IN ACCESS EXCLUSIVE MODE")
         answer = desk.score({"lead_id": "L1"}, Wants(), LATE)
