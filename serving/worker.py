@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import signal
 import socket
+import struct
 import threading
 import time
 
@@ -15,6 +17,13 @@ import uvicorn
 from serving.service import LeadliftService, guarded
 
 SETTLE_SECONDS = 0.3
+_SO_ATTACH_FILTER = 26
+_NO_SYN = (
+    (0x30, 0, 0, 13),  # load the byte with the flags
+    (0x45, 0, 1, 0x02),  # SYN?
+    (0x06, 0, 0, 0),  # then nothing of it
+    (0x06, 0, 0, 0xFFFFFFFF),  # else all
+)
 _KEEPER_SECONDS = 1.0
 
 
@@ -22,30 +31,27 @@ class _Server(uvicorn.Server):
     """Uvicorn, but whoever has connected by the time it stops is answered."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        late = [one for listener in sockets or [] for one in _waiting(listener)]
-        for server in self.servers:
-            server.close()
-        loop = asyncio.get_running_loop()
-        for one in late:
-            await loop.connect_accepted_socket(self._protocol, one)
-        # Uvicorn hangs up where no request has been read yet; one may be on its way.
+        for listener in sockets or []:
+            _take_no_more(listener)
+        # Who was connecting is accepted meanwhile. Uvicorn hangs up where no request has been read yet; one may be on
+        # its way.
         await asyncio.sleep(SETTLE_SECONDS)
         await super().shutdown(sockets)
 
-    def _protocol(self) -> asyncio.Protocol:
-        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
-            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+
+def _take_no_more(listener: socket.socket) -> None:
+    """Let the kernel drop requests for new connections; it finishes those that it has begun.
+
+    Between the last accept and the close of a port that still takes connections there is always a moment, and who
+    connects in it is cut off. A classic BPF program (Linux, socket(7), SO_ATTACH_FILTER) sees TCP segments from their
+    header on. Elsewhere the moment stays.
+    """
+    program = b"".join(struct.pack("HBBI", *step) for step in _NO_SYN)
+    kept = ctypes.create_string_buffer(program)
+    with contextlib.suppress(OSError):
+        listener.setsockopt(
+            socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", len(_NO_SYN), ctypes.addressof(kept))
         )
-        return made
-
-
-def _waiting(listener: socket.socket) -> list[socket.socket]:
-    """Connections that the kernel has made and nobody has taken yet."""
-    found = []
-    with contextlib.suppress(BlockingIOError):
-        while True:
-            found.append(listener.accept()[0])
-    return found
 
 
 def _stop_with_keeper(keeper: int) -> None:
