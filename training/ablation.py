@@ -56,7 +56,7 @@ def ablation_of(
     rows: Rows, groups: Sequence[str], times: int, seed: int, threads: int = 1, most: int = MOST_ROWS
 ) -> Ablation | None:
     """What each group adds on (training) rows; `groups[i]` is that of column i. None where no fold can be made."""
-    some = rows.take(_some_leads(rows.hashes, most))
+    some = rows.take(some_leads(rows.hashes, most))
     folds = by_lead(some.hashes, FOLDS)
     if len(folds) < 2:
         return None
@@ -77,8 +77,8 @@ def groups_of(feature_set: FeatureSet) -> list[str]:
     return [feature_set.families[i].group for i in feature_set.family_of]
 
 
-def _some_leads(hashes: F64, most: int) -> I64:
-    """All rows of the leads with the smallest hashes, about `most` of them, in their order."""
+def some_leads(hashes: F64, most: int) -> I64:
+    """Positions of all rows of the leads with the smallest hashes, about `most` of them, in their order."""
     if len(hashes) <= most:
         return np.arange(len(hashes))
     return np.flatnonzero(hashes <= np.partition(hashes, most - 1)[most - 1])

@@ -41,6 +41,7 @@ differ. Explanations are {explanation}; their sum is the uncalibrated log-odds.
 
 ## Inputs
 {features} feature columns in {families} families; channel rules {channels}; content map {content}.
+{selection}
 
 {clusters}
 """

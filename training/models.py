@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from threading import RLock
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from numpy.typing import NDArray
 from training.logistic import Design
 from training.parallel import in_parallel
 from training.predictors import BlendModel, LinearModel, Predictor, TreeModel
+
+if TYPE_CHECKING:
+    import lightgbm
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
@@ -121,12 +124,16 @@ def booster_parameters(recipe: Recipe) -> dict[str, Any]:
     return fixed | {k: v for k, v in recipe.settings.items() if k != "rounds"}
 
 
-def _fit_lightgbm(recipe: Recipe, rows: Rows) -> TreeModel:
+def booster(recipe: Recipe, rows: Rows) -> lightgbm.Booster:
+    """The trees of a recipe of LightGBM, as its library has them."""
     import lightgbm as lgb
 
     data = lgb.Dataset(rows.values, rows.label, weight=rows.weight, free_raw_data=True)
-    model = lgb.train(booster_parameters(recipe), data, num_boost_round=int(recipe.settings.get("rounds", 200)))
-    return TreeModel(model.model_to_string())
+    return lgb.train(booster_parameters(recipe), data, num_boost_round=int(recipe.settings.get("rounds", 200)))
+
+
+def _fit_lightgbm(recipe: Recipe, rows: Rows) -> TreeModel:
+    return TreeModel(booster(recipe, rows).model_to_string())
 
 
 def rounds_and_predictions(

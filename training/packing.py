@@ -77,7 +77,7 @@ def _card(work: Work, found: Judgement, plan: list[Slice], evidence: Evidence, v
         "horizon_days": work.question.policy.horizon_days, "refits": work.settings.training.refits, "wider": WIDER,
         "features": len(features.columns), "families": len(features.names),
         "channels": features.channel_rules_version, "content": features.content_map.version,
-        "effects": coefficients.table(_effects(work, found)), "explanation": _HOW[found.champion], "clusters": "\n".join(work.clusters.lines()), "value": card.value_text(value),
+        "effects": coefficients.table(_effects(work, found)), "explanation": _HOW[found.champion], "clusters": "\n".join(work.clusters.lines()), "selection": work.selection.text(), "value": card.value_text(value),
         "evidence": card.evidence_text(evidence.document(), evidence.scan.lines(), [m.line() for m in evidence.mix]),
     }  # fmt: skip
     lines = [

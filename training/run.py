@@ -24,6 +24,7 @@ from training.recording import record
 from training.refits import refit_log_odds
 from training.result import Training
 from training.rules import Rules
+from training.selection import Selection, selected
 from training.snapshots import policy_of
 from training.splits import Split, declared_split, split_of
 from training.work import Request, Work
@@ -78,8 +79,11 @@ def prepared(dataset: Dataset, settings: Settings, request: Request) -> Work:
     serving, trouble = _serving(settings, request)
     advance = request.progress("features", len(frame))
     table = assemble.table_of(dataset, frame, (feature_set, crossed), rules, serving, advance)
+    kept = Selection()
+    if learn:
+        table, kept = selected(table, rows_of(frame, table, train), request.seed, settings.training.threads)
     return Work(
-        dataset, settings, request, question, rules, frame, split, table, clusters, serving, trouble, plan, notes
+        dataset, settings, request, question, rules, frame, split, table, clusters, serving, trouble, plan, notes, kept
     )
 
 

@@ -12,6 +12,7 @@ from training.bundle import Bundle
 from training.calendar import Slice
 from training.clusters import Clustering
 from training.rules import Rules
+from training.selection import Selection
 from training.splits import Split
 
 
@@ -47,6 +48,7 @@ class Work:
     trouble: str | None
     plan: list[Slice] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    selection: Selection = field(default_factory=Selection)
 
     @property
     def held_out(self) -> str:
