@@ -191,7 +191,7 @@ class _Side:
         moment = known.moment(features)
         table = build_features(moment.leads, moment.journeys, features)
         points = score_points(bundle.rules, moment).total
-        said, why = bundle.predict(table, points), bundle.explain(table, points)
+        said, why = bundle.answer(table, points)
         sums = family_sums(why.contributions, features.family_of, len(features.families))
         parts = {name: sums[:, i] for i, name in enumerate(features.names)}
         # Whatever lies between the explained log-odds and the probability counts as calibration: it adds up exactly.

@@ -19,7 +19,7 @@ from serving.known import Known
 from serving.reasons import SHOWN, Lang, Reasons, Words, reasons_of
 from serving.reply import KEYS
 from serving.wording import warning
-from training.bundle import Bundle, ExpectedValue, Prediction
+from training.bundle import Bundle, ExpectedValue, Explanation, Prediction
 from training.calibration import clip
 from training.rules import SALES_READY, LedgerEntry, PointsTable, Rules, ledger, score_points
 from training.rules_file import FIT_GRADES, GRADES
@@ -111,10 +111,9 @@ class Scorer:
         """Score n people in one pass. Row i depends on the records of person i alone, bit for bit."""
         moment = known.moment(self.feature_set)
         points = score_points(self.rules, moment)
-        verdict = _Verdict.of(self, moment, points)
-        table = verdict.table
+        verdict = _Verdict.of(self, moment, points, wants.reasons == "all")
         asked = _asked(verdict.standings == SALES_READY, wants.reasons)
-        reasons = self._reasons(table, verdict.prediction, points, asked, wants.lang)
+        reasons = self._reasons(verdict, points, asked, wants.lang)
         texts = reasons.texts if reasons else self._ledger_texts(moment, asked, wants.lang)
         columns = self._columns(known, moment, points, verdict, _spread(texts, asked))
         rank = verdict.prediction.rank_score if verdict.prediction else np.full(len(known), np.nan)
@@ -124,16 +123,15 @@ class Scorer:
         return replace(scores, details=self._details(moment, asked, reasons, scores, verdict.expected_value, wants))
 
     # -- reasons -----------------------------------------------------------------------------------------------
-    def _reasons(
-        self, table: FeatureTable | None, prediction: Prediction | None, points: PointsTable, asked: Mask, lang: Lang
-    ) -> Reasons | None:
+    def _reasons(self, verdict: _Verdict, points: PointsTable, asked: Mask, lang: Lang) -> Reasons | None:
+        table, prediction = verdict.table, verdict.prediction
         if self.bundle is None or table is None or prediction is None:
             return None
-        total = points.total
-        if not asked.all():
-            table = FeatureTable(table.columns, np.ascontiguousarray(table.values[asked]))
-            prediction, total = prediction.take(asked), total[asked]
-        return reasons_of(self.words[lang], table, self.bundle.explain(table, total), prediction)
+        if verdict.explanation is not None:
+            return reasons_of(self.words[lang], table, verdict.explanation, prediction)
+        table = FeatureTable(table.columns, np.ascontiguousarray(table.values[asked]))
+        explanation = self.bundle.explain(table, points.total[asked])
+        return reasons_of(self.words[lang], table, explanation, prediction.take(asked))
 
     def _ledger_texts(self, moment: Moment, asked: Mask, lang: Lang) -> tuple[list[str | None], ...]:
         """Without a model the rules that count most are the reasons."""
@@ -240,9 +238,11 @@ class _Verdict:
     expected_value: ExpectedValue
     prediction: Prediction | None = None
     table: FeatureTable | None = field(default=None, repr=False)
+    explanation: Explanation | None = None
 
     @staticmethod
-    def of(scorer: Scorer, moment: Moment, points: PointsTable) -> _Verdict:
+    def of(scorer: Scorer, moment: Moment, points: PointsTable, explained: bool) -> _Verdict:
+        """explained: whether the reasons of all rows will be wanted."""
         unknown = np.full(len(points), np.nan)
         if scorer.bundle is None:
             rates = np.array([scorer.rules.expected_rate.get(g, np.nan) for g in GRADES])
@@ -250,10 +250,13 @@ class _Verdict:
             no_value = ExpectedValue(unknown, unknown, unknown)
             return _Verdict(scorer.rules.standings(points, rate), rate, unknown, unknown, no_value)
         table = build_features(moment.leads, moment.journeys, scorer.feature_set)
-        said = scorer.bundle.predict(table, points.total)
+        if explained:
+            said, why = scorer.bundle.answer(table, points.total)
+        else:
+            said, why = scorer.bundle.predict(table, points.total), None
         standings = scorer.rules.standings(points, said.probability)
         value = scorer.bundle.expected_value(table, said)
-        return _Verdict(standings, said.probability, said.low, said.high, value, said, table)
+        return _Verdict(standings, said.probability, said.low, said.high, value, said, table, why)
 
 
 def _asked(sales_ready: Mask, reasons: ReasonsFor) -> Mask:

@@ -39,7 +39,9 @@ def test_parts_and_base_add_up_to_what_ranks(cold: Bundle) -> None:
     columns = cold.feature_set.columns
     table = FeatureTable(columns, np.random.default_rng(1).normal(size=(40, len(columns))))
     points = np.arange(40) * 2
-    said, why = cold.predict(table, points), cold.explain(table, points)
+    said, why = cold.answer(table, points)
+    assert np.array_equal(said.rank_score, cold.predict(table, points).rank_score)
+    assert np.array_equal(why.contributions, cold.explain(table, points).contributions)
     assert np.allclose(why.contributions.sum(axis=1) + why.base, said.rank_score, rtol=0, atol=1e-9)
     assert ((said.low <= said.probability) & (said.probability <= said.high)).all()
     more = cold.predict(table, np.full(40, 100))

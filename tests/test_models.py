@@ -57,10 +57,12 @@ def test_threads_that_ask_one_model_at_once_get_their_own_rows_answers(model: Pr
 
 
 def test_contributions_add_up_to_the_log_odds(model: Predictor) -> None:
-    parts, base = model.contributions(ROWS.values)
-    assert np.allclose(parts.sum(axis=1) + base, model.raw(ROWS.values), rtol=0, atol=1e-9)
-    alone, _ = model.contributions(ROWS.values[7:8])
-    assert np.array_equal(alone[0], parts[7])
+    raw, parts, base = model.explained(ROWS.values)
+    assert np.array_equal(raw, model.raw(ROWS.values))
+    assert np.allclose(parts.sum(axis=1) + base, raw, rtol=0, atol=1e-9)
+    alone, parts_alone, _ = model.explained(ROWS.values[7:8])
+    assert np.array_equal(alone[0], raw[7])
+    assert np.array_equal(parts_alone[0], parts[7])
 
 
 def test_the_files_give_the_same_model_back(model: Predictor) -> None:
@@ -114,7 +116,7 @@ def test_trees_stay_inside_the_size_an_explanation_can_afford() -> None:
 
 def test_a_part_is_the_change_of_the_mean_along_the_path() -> None:
     text = Recipe("lightgbm", SETTINGS).fit(ROWS).files()["model.txt"]
-    parts, base = Booster(text).contributions(ROWS.values[:20])
+    _, parts, base = Booster(text).explained(ROWS.values[:20])
     trees = [t["tree_structure"] for t in lgb.Booster(model_str=text).dump_model()["tree_info"]]
     for row, found in zip(ROWS.values[:20], parts, strict=True):
         slow = np.zeros(len(row))

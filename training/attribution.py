@@ -21,11 +21,12 @@ BLOCK = 32  # rows at once: what a block touches stays in the cache
 class PathTable:
     """For each leaf the features asked on the way to it and what each of them changed, (leaves, depth).
 
-    first: position of each tree's first leaf, (trees,). feature: `width` = no further question. base: sum of the means
-    of all roots.
+    first: position of each tree's first leaf, (trees,). value: (leaves,). feature: `width` = no further question. base:
+    sum of the means of all roots.
     """
 
     first: I64
+    value: F64
     feature: I64
     change: F64
     base: float
@@ -35,15 +36,20 @@ class PathTable:
     def of(text: str, width: int) -> PathTable:
         """The table of a LightGBM model text."""
         trees = [_tree(dict(_fields(block))) for block in text.split("\nTree=")[1:]]
-        paths = [path for _, leaves in trees for path in leaves]
+        paths = [path for _, leaves, _ in trees for path in leaves]
         depth = max((len(p) for p in paths), default=0)
         feature = np.full((len(paths), depth), width, dtype=np.int64)
         change = np.zeros((len(paths), depth))
         for i, path in enumerate(paths):
             for j, (asked, by) in enumerate(path):
                 feature[i, j], change[i, j] = asked, by
-        first = np.cumsum([0, *(len(leaves) for _, leaves in trees[:-1])])
-        return PathTable(first.astype(np.int64), feature, change, float(sum(root for root, _ in trees)), width)
+        first = np.cumsum([0, *(len(leaves) for _, leaves, _ in trees[:-1])]).astype(np.int64)
+        value = np.array([v for _, _, values in trees for v in values])
+        return PathTable(first, value, feature, change, float(sum(root for root, _, _ in trees)), width)
+
+    def raw(self, leaf: I64) -> F64:
+        """leaf (n, trees): leaf each row falls into -> (n,), added tree by tree as LightGBM does."""
+        return self.value.take(leaf + self.first).cumsum(axis=1)[:, -1]
 
     def contributions(self, leaf: I64) -> F64:
         """leaf (n, trees): leaf each row falls into -> (n, width); the same bits for one row and many."""
@@ -66,11 +72,11 @@ def _fields(block: str) -> list[tuple[str, str]]:
     return [(name, value) for name, _, value in (line.partition("=") for line in lines) if value]
 
 
-def _tree(fields: dict[str, str]) -> tuple[float, list[Path]]:
-    """The root's mean, and of each leaf the (feature, change) along its path."""
+def _tree(fields: dict[str, str]) -> tuple[float, list[Path], list[float]]:
+    """The root's mean, of each leaf the (feature, change) along its path, and the leaves' values."""
     value = [float(v) for v in fields["leaf_value"].split()]
     if len(value) == 1:
-        return value[0], [[]]
+        return value[0], [[]], value
     rows = [float(v) for v in fields["leaf_count"].split()]
     asked, left, right = ([int(v) for v in fields[n].split()] for n in ("split_feature", "left_child", "right_child"))
     means: dict[int, tuple[float, float]] = {~i: (v, n) for i, (v, n) in enumerate(zip(value, rows, strict=True))}
@@ -86,4 +92,4 @@ def _tree(fields: dict[str, str]) -> tuple[float, list[Path]]:
             continue
         for child in (left[node], right[node]):
             waiting.append((child, [*path, (asked[node], means[child][0] - means[node][0])]))
-    return means[0][0], paths
+    return means[0][0], paths, value

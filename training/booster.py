@@ -60,10 +60,11 @@ class Booster:
         """Uncalibrated log-odds of rows, (n, width) -> (n,). NaN is missing."""
         return self._predict(values, _RAW, 1)[:, 0]
 
-    def contributions(self, values: F64) -> tuple[F64, F64]:
-        """Parts (n, width) and base (n,) of rows: see training.attribution. A row's parts and base sum to `raw`."""
+    def explained(self, values: F64) -> tuple[F64, F64, F64]:
+        """What `raw` gives, parts (n, width) and base (n,) of rows, all by the leaves that they fall into: see
+        training.attribution. A row's parts and base sum to `raw`."""
         leaf = self._predict(values, _LEAF, len(self._paths.first)).astype(np.int64)
-        return self._paths.contributions(leaf), np.full(len(values), self._paths.base)
+        return self._paths.raw(leaf), self._paths.contributions(leaf), np.full(len(values), self._paths.base)
 
     @cached_property
     def _paths(self) -> PathTable:

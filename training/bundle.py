@@ -139,8 +139,14 @@ class Bundle:
 
         points: totals 0-100 of the rows by this bundle's rules, (n,); only a model that leans on the points needs them.
         """
-        values = self._values(table)
-        raw = self.model.raw(values)
+        return self._said(self.model.raw(self._values(table)), points)
+
+    def answer(self, table: FeatureTable, points: I64 | None = None) -> tuple[Prediction, Explanation]:
+        """`predict` and `explain`, for who wants both: the way through the model is gone once."""
+        raw, parts, base = self.model.explained(self._values(table))
+        return self._said(raw, points), self._why(parts, base, points)
+
+    def _said(self, raw: F64, points: I64 | None) -> Prediction:
         calibrator, _, spread = self._calibration
         probability = calibrator.apply(raw)
         if self.model_weight < 1.0:
@@ -150,7 +156,9 @@ class Bundle:
 
     def explain(self, table: FeatureTable, points: I64 | None = None) -> Explanation:
         """What each column adds to the uncalibrated log-odds; what the points add is part of the base."""
-        parts, base = self.model.contributions(self._values(table))
+        return self._why(*self.model.explained(self._values(table))[1:], points)
+
+    def _why(self, parts: F64, base: F64, points: I64 | None) -> Explanation:
         weight = self.model_weight
         if weight < 1.0:
             parts, base = weight * parts, weight * base + (1.0 - weight) * calibration.logit(self._by_points(points))

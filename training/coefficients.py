@@ -40,7 +40,7 @@ def effects(model: Predictor, columns: tuple[str, ...], values: F64) -> list[Eff
     least, low, high, most = known_quantiles(values, (0.0, LOW, HIGH, 1.0), "nearest")
     same = low == high
     low, high = np.where(same, least, low), np.where(same, most, high)
-    parts, _ = model.contributions(np.vstack([low, high]))
+    _, parts, _ = model.explained(np.vstack([low, high]))
     change = parts[1] - parts[0]
     order = [i for i in np.argsort(-np.abs(change), kind="stable").tolist() if low[i] < high[i]]
     return [Effect(columns[i], float(low[i]), float(high[i]), float(change[i])) for i in order]

@@ -31,8 +31,9 @@ class Predictor(Protocol):
         """Features (n, k) -> uncalibrated log-odds (n,)."""
         ...
 
-    def contributions(self, values: F64) -> tuple[F64, F64]:
-        """Features (n, k) -> parts (n, k) and base (n,); base + sum of parts equals `raw` within 1e-9."""
+    def explained(self, values: F64) -> tuple[F64, F64, F64]:
+        """Features (n, k) -> what `raw` gives, bit for bit, parts (n, k) and base (n,); base + sum of parts equals `raw`
+        within 1e-9."""
         ...
 
     def files(self) -> dict[str, str]:
@@ -73,12 +74,19 @@ class LinearModel:
         return [(at, knot[at], bend[at]) for at, knot, bend in zip(bent, self.knots, self.bends, strict=True)]
 
     def raw(self, values: F64) -> F64:
-        parts = self._parts(values)
-        # einsum adds in one order for any number of rows; `@` does not.
-        return np.asarray(np.einsum("ij,j->i", parts, np.ones(parts.shape[1])) + self.intercept, dtype=np.float64)
+        return self._summed(self._parts(values))
 
-    def contributions(self, values: F64) -> tuple[F64, F64]:
-        return self._parts(values), np.full(len(values), self.intercept)
+    def explained(self, values: F64) -> tuple[F64, F64, F64]:
+        parts = self._parts(values)
+        return self._summed(parts), parts, np.full(len(values), self.intercept)
+
+    def _summed(self, parts: F64) -> F64:
+        # einsum adds in one order for any number of rows; `@` does not.
+        return np.asarray(np.einsum("ij,j->i", parts, self._ones) + self.intercept, dtype=np.float64)
+
+    @cached_property
+    def _ones(self) -> F64:
+        return np.ones(len(self.columns))
 
     def files(self) -> dict[str, str]:
         rows = []
@@ -122,8 +130,8 @@ class TreeModel:
     def raw(self, values: F64) -> F64:
         return self.booster.raw(values)
 
-    def contributions(self, values: F64) -> tuple[F64, F64]:
-        return self.booster.contributions(values)
+    def explained(self, values: F64) -> tuple[F64, F64, F64]:
+        return self.booster.explained(values)
 
     def files(self) -> dict[str, str]:
         return {"model.txt": self.text}
@@ -142,12 +150,12 @@ class BlendModel:
             out = out + weight * model.raw(values)
         return out
 
-    def contributions(self, values: F64) -> tuple[F64, F64]:
-        parts, base = np.zeros(values.shape), np.zeros(len(values))
+    def explained(self, values: F64) -> tuple[F64, F64, F64]:
+        raw, parts, base = np.zeros(len(values)), np.zeros(values.shape), np.zeros(len(values))
         for weight, model in zip(self.weights, self.models, strict=True):
-            one, one_base = model.contributions(values)
-            parts, base = parts + weight * one, base + weight * one_base
-        return parts, base
+            one, one_parts, one_base = model.explained(values)
+            raw, parts, base = raw + weight * one, parts + weight * one_parts, base + weight * one_base
+        return raw, parts, base
 
     def files(self) -> dict[str, str]:
         files: dict[str, str] = {}
