@@ -14,6 +14,7 @@ import time
 
 import uvicorn
 
+from serving.joined import JoinedProtocol
 from serving.service import LeadliftService, guarded
 
 SETTLE_SECONDS = 0.3
@@ -66,8 +67,8 @@ def answer(listener: socket.socket) -> None:
     threading.Thread(target=_stop_with_keeper, args=(os.getppid(),), daemon=True).start()
     listener.setblocking(False)
     app = guarded(LeadliftService.to_asgi())  # before all that BentoML puts before the service
-    # h11, also where httptools is there, which lets requests without a host, with two, or with endless headers pass.
+    # On h11, also where httptools is there, which lets requests without a host, with two, or with endless headers pass.
     config = uvicorn.Config(
-        app, http="h11", log_config=None, access_log=False, server_header=False, proxy_headers=False
+        app, http=JoinedProtocol, log_config=None, access_log=False, server_header=False, proxy_headers=False
     )
     _Server(config).run(sockets=[listener])
