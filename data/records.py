@@ -59,7 +59,9 @@ class Coded:
 
     @staticmethod
     def nulls(n: int) -> Coded:
-        return Coded(np.full(n, -1, dtype=np.int32), ())
+        codes = np.empty(n, dtype=np.int32)
+        codes.fill(-1)  # `np.full` without its detours, which one lead would feel
+        return Coded(codes, ())
 
     def __len__(self) -> int:
         return len(self.codes)

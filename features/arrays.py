@@ -13,6 +13,7 @@ I32 = NDArray[np.int32]
 I8 = NDArray[np.int8]
 Mask = NDArray[np.bool_]
 Codes = TypeVar("Codes", I32, I64)
+Number = TypeVar("Number", np.float64, np.int64, np.int32)
 
 
 def rows_where(mask: Mask) -> I64:
@@ -103,8 +104,7 @@ def merge_repeats(segment: I64, codes: Codes) -> tuple[I64, Codes]:
 
 def highest_of_each(segment: I64, values: I64, n: int) -> I64:
     """The highest of the values >= 0 of each of n segments; -1 for none."""
-    highest = np.empty(n, dtype=np.int64)
-    highest.fill(-1)
+    highest = filled(n, -1, np.int64)
     np.maximum.at(highest, segment, values)
     return highest
 
@@ -112,7 +112,7 @@ def highest_of_each(segment: I64, values: I64, n: int) -> I64:
 def pick(codes: NDArray[np.integer], position: I64) -> I32:
     """codes[position]; -1 where position is -1."""
     if not len(codes):
-        return np.full(len(position), -1, dtype=np.int32)
+        return filled(len(position), -1, np.int32)
     return np.where(position >= 0, codes[position], -1).astype(np.int32)
 
 
@@ -124,7 +124,12 @@ def ratio(part: F64, whole: F64) -> F64:
 
 
 def nans(shape: int | tuple[int, ...]) -> F64:
-    """An array of NaN. (`np.full` without its detours.)"""
-    values = np.empty(shape)
-    values.fill(np.nan)
+    """An array of NaN."""
+    return filled(shape, np.nan, np.float64)
+
+
+def filled(shape: int | tuple[int, ...], value: float, kind: type[Number]) -> NDArray[Number]:
+    """An array of one value. (`np.full` without its detours.)"""
+    values = np.empty(shape, dtype=kind)
+    values.fill(value)
     return values

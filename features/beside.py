@@ -16,6 +16,7 @@ from data.dataset import People
 from data.outcomes import first_hand_over, times_of, won_spans
 from data.records import DAY, NULL_TIME, Columns
 from data.spans import Spans, before
+from features.arrays import filled
 from features.past import Past
 from features.titles import DEPARTMENTS, OTHER, department
 
@@ -57,7 +58,7 @@ class Beside:
     def person_of(self, lead: I64) -> I64:
         """The person number of each lead (-1: nobody), NOBODY where it is not known to share anything."""
         if self.person is None or not len(self.person):
-            return np.full(len(lead), NOBODY, dtype=np.int64)
+            return filled(len(lead), NOBODY, np.int64)
         return np.where(lead >= 0, self.person[lead], NOBODY)
 
 
@@ -91,7 +92,7 @@ _OTHERS = ("people", "active", "departments", "deals", "first_contact_days")
 def hand_over(beside: Beside, lead: I64) -> I64:
     """When sales took each lead over, NULL_TIME where it has not; before everything where nobody can know."""
     if not beside.calls:
-        return np.full(len(lead), NULL_TIME + 1, dtype=np.int64)
+        return filled(len(lead), NULL_TIME + 1, np.int64)
     return first_hand_over(rows_of(beside.outcomes, lead), lead)
 
 

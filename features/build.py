@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,8 +19,9 @@ from features.channels import CHANNEL_RULES_VERSION, ChannelOf, channel_finder
 from features.content import ContentMap
 from features.cutting import cut
 from features.encode import Encoded, encode
-from features.family import Family, Fitted, Labels, Moment
+from features.family import Compute, Family, Fitted, Labels, Moment
 from features.journeys import Journeys
+from features.lazy import cached_property
 from features.leads import Leads, leads_at, select
 
 F64 = NDArray[np.float64]
@@ -65,7 +65,12 @@ class FeatureSet:
         ends = np.searchsorted(self.family_of, np.arange(len(self.families)), side="right").tolist()
         return tuple(slice(a, b) for a, b in zip([0, *ends], ends, strict=False))
 
-    @property
+    @cached_property
+    def computed(self) -> tuple[tuple[Compute, Fitted], ...]:
+        """How each family is computed, and its fitted part."""
+        return tuple((f.compute, self.fitted.get(f.name, {})) for f in self.families)
+
+    @cached_property
     def context(self) -> bool:
         """Does it look at records beside the lead's own? Then whoever asks must have outcomes and accounts."""
         return not CONTEXT.isdisjoint(self.names)
@@ -182,7 +187,7 @@ def build_features(leads: Leads, journeys: Journeys, feature_set: FeatureSet) ->
 
 def _by_column(moment: Moment, feature_set: FeatureSet) -> F64:
     """The table transposed, (k, n): each column is written in one go."""
-    parts = [f.compute(moment, feature_set.fitted.get(f.name, {})) for f in feature_set.families]
+    parts = [compute(moment, fitted) for compute, fitted in feature_set.computed]
     values = np.empty((len(feature_set.columns), len(moment)))
     return np.concatenate([p.T if p.ndim > 1 else p[np.newaxis] for p in parts], out=values)
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from data.bots import EVENTS_PER_MINUTE, MINUTE, too_fast
 from data.records import EVENT_TYPES, NULL_TIME, WEB_TYPES
-from features.arrays import I8, I32, I64, differs, rows_where
+from features.arrays import I8, I32, I64, differs, filled, rows_where
 from features.dwell_times import gaps, heartbeats, only_over
 from features.encode import TYPE, Encoded
 from features.journeys import NO_SESSION, SESSION_GAP, Journeys
@@ -104,7 +104,7 @@ def _sessions(segment: I64, time: I64, type_: I8, key: I32) -> tuple[I64, I64, I
     And of each session the position of its first event and the time of its last one.
     """
     web = rows_where(_WEB.take(type_))
-    session = np.full(len(time), NO_SESSION, dtype=np.int64)
+    session = filled(len(time), NO_SESSION, np.int64)
     if not len(web):
         return session, web, time[:0]
     s, t, k = segment[web], time[web], key[web]

@@ -9,12 +9,12 @@ from __future__ import annotations
 import numpy as np
 
 from data.records import DWELL_BASES
-from features.arrays import F64, I32, ratio, rows_where
+from features.arrays import F64, I32, I64, ratio, rows_where
 from features.content import STAGES
 from features.dwell import NO_TIME
 from features.family import Family, Fitted, Moment
 from features.journeys import Journeys
-from features.onehot import SHARE, enough, list_parts, most_frequent, numbers_in
+from features.onehot import SHARE, enough, list_parts, most_frequent, numbers_in, numbers_of
 from features.steps import MOST_CONTENTS, rows_with
 
 BASES = tuple(b for b in DWELL_BASES if b != "none")
@@ -23,20 +23,20 @@ _BASE = np.array([BASES.index(b) if b in BASES else -1 for b in DWELL_BASES], dt
 
 def dwell_content(m: Moment, fitted: Fitted) -> F64:
     """Seconds on each content, (n, k)."""
-    j = m.journeys
-    return _by_name(j, j.vocabulary.id_of, j.vocabulary.ids, fitted)
+    values = list_parts(fitted)
+    return _by_name(m.journeys, numbers_of(values, m.journeys.vocabulary.content_ids), len(values))
 
 
 def dwell_type(m: Moment, fitted: Fitted) -> F64:
     """Seconds on each type of content, (n, k)."""
-    j = m.journeys
-    return _by_name(j, j.vocabulary.type_of, j.vocabulary.types, fitted)
+    values, j = list_parts(fitted), m.journeys
+    return j.seconds.by(numbers_in(values, j.vocabulary.types).take(j.content_type), len(values))
 
 
 def dwell_topic(m: Moment, fitted: Fitted) -> F64:
     """Seconds on each topic, (n, k)."""
-    j = m.journeys
-    return _by_name(j, j.vocabulary.topic_of, j.vocabulary.topics, fitted)
+    values = list_parts(fitted)
+    return _by_name(m.journeys, numbers_of(values, m.journeys.vocabulary.content_topics), len(values))
 
 
 def dwell_stage_decayed(m: Moment, _: Fitted) -> F64:
@@ -57,10 +57,9 @@ def dwell_basis(m: Moment, _: Fitted) -> F64:
     return ratio(parts.astype(np.float64, copy=False), whole[:, np.newaxis])
 
 
-def _by_name(j: Journeys, of_content: I32, names: tuple[str, ...], fitted: Fitted) -> F64:
-    """Seconds by the fitted names; `of_content` numbers the name of each content in `names`."""
-    values = list_parts(fitted)
-    return j.seconds.by(numbers_in(values, names)[of_content].take(j.content), len(values))
+def _by_name(j: Journeys, of_content: I64, k: int) -> F64:
+    """Seconds by k names; `of_content` numbers that of each content."""
+    return j.seconds.by(of_content.take(j.content), k)
 
 
 def _fit(j: Journeys, codes: I32, names: tuple[str, ...]) -> Fitted:

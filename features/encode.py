@@ -6,17 +6,17 @@ in which events arrive never matters: ties in time are ordered by what the event
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.records import DIRECTIONS, DWELL_BASES, EVENT_TYPES, Coded, Columns
-from features.arrays import F64, I8, I32, I64, Mask, rows_where, sorted_distinct
+from features.arrays import F64, I8, I32, I64, Mask, filled, rows_where, sorted_distinct
 from features.channels import ChannelOf
 from features.content import STAGES, Content, ContentMap
+from features.lazy import cached_property
 
 TYPE = {name: i for i, name in enumerate(EVENT_TYPES)}
 BASIS = {name: i for i, name in enumerate(DWELL_BASES)}
@@ -37,7 +37,7 @@ class Vocabulary:
 
     @cached_property
     def topics(self) -> tuple[str, ...]:
-        return tuple(sorted({c.topic for c in self.contents if c.topic}))
+        return tuple(sorted({topic for topic in self.content_topics if topic}))
 
     @cached_property
     def types(self) -> tuple[str, ...]:
@@ -48,18 +48,28 @@ class Vocabulary:
         return self.types.index(name) if name in self.types else -2
 
     @cached_property
+    def content_ids(self) -> list[str]:
+        """The id of each content."""
+        return [c.content_id for c in self.contents]
+
+    @cached_property
+    def content_topics(self) -> list[str | None]:
+        """The topic of each content."""
+        return [c.topic for c in self.contents]
+
+    @cached_property
     def ids(self) -> tuple[str, ...]:
-        return tuple(sorted({c.content_id for c in self.contents}))
+        return tuple(sorted(set(self.content_ids)))
 
     @cached_property
     def id_of(self) -> I32:
         """Number of each content's id, -1 for code -1."""
-        return self._numbers(self.ids, [c.content_id for c in self.contents])
+        return self._numbers(self.ids, self.content_ids)
 
     @cached_property
     def topic_of(self) -> I32:
         """Topic number of each content, -1 = none."""
-        return self._numbers(self.topics, [c.topic for c in self.contents])
+        return self._numbers(self.topics, self.content_topics)
 
     @cached_property
     def type_of(self) -> I32:
@@ -76,7 +86,7 @@ class Vocabulary:
         return np.array([c.gated is not None for c in self.contents] + [False], dtype=np.bool_)
 
     @staticmethod
-    def _numbers(names: tuple[str, ...], of_each: list[str | None]) -> I32:
+    def _numbers(names: tuple[str, ...], of_each: Sequence[str | None]) -> I32:
         number: dict[str | None, int] = {name: i for i, name in enumerate(names)}
         return np.array([*(number.get(name, -1) for name in of_each), -1], dtype=np.int32)
 
@@ -221,7 +231,7 @@ def _numbers(texts: Coded, codes: I32, number: Callable[[int], int]) -> I32:
     """`number` of each code, asked once for each one in use; -1 for -1."""
     if not texts.values:
         return codes
-    table = np.full(len(texts.values) + 1, -1, dtype=np.int32)
+    table = filled(len(texts.values) + 1, -1, np.int32)
     for code in _distinct(codes):
         table[code] = number(code)
     return table.take(codes)
@@ -274,7 +284,7 @@ def _channel_codes(events: Columns, channel_of: ChannelOf, rows: I64) -> NDArray
     """Channel code of each row, asked for once per distinct combination of its source columns."""
     texts = [coded(events[name]) for name in TOUCH_COLUMNS]
     which, width = _combinations(texts, rows)
-    example = np.full(width, -1)
+    example = filled(width, -1, np.int64)
     example[which] = rows  # any row of the combination will do
     codes = np.zeros(width, dtype=np.int8)
     for i in rows_where(example >= 0).tolist():

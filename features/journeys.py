@@ -25,6 +25,7 @@ from features.arrays import (
     I64,
     Mask,
     distinct_pairs,
+    filled,
     highest_of_each,
     nans,
     per_segment,
@@ -208,7 +209,7 @@ class Journeys:
         if mask is None:
             return _first_of(self.offsets)
         rows, none = rows_where(mask), len(self.time)
-        first = np.full(len(self), none)
+        first = filled(len(self), none, np.int64)
         np.minimum.at(first, self.segment[rows], rows)
         return np.where(first < none, first, -1)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.records import DAY, NULL_TIME, Array, Coded, Columns, take
-from features.arrays import rows_where
+from features.arrays import nans, rows_where
+from features.lazy import cached_property
 from features.past import Past
 
 F64 = NDArray[np.float64]
@@ -42,7 +42,7 @@ class Leads:
         """A number column; all NaN where the dataset has none."""
         column = self.columns.get(name)
         if column is None or isinstance(column, Coded):
-            return np.full(len(self), np.nan)
+            return nans(len(self))
         return column.astype(np.float64, copy=False)
 
     @cached_property
@@ -112,7 +112,7 @@ def _pick(column: Coded | Array, rows: I64, unknown: I64) -> Coded | F64:
     if isinstance(column, Coded):
         return column.take(rows, unknown)
     if not len(column):
-        return np.full(len(rows), np.nan)
+        return nans(len(rows))
     values = column[rows].astype(np.float64)
     if len(unknown):
         values[unknown] = np.nan

@@ -7,7 +7,7 @@ in the vocabulary) and `missing`, so that exactly one part is 1.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 
 import numpy as np
@@ -95,6 +95,20 @@ def numbers_in(values: tuple[str, ...], vocabulary: tuple[str, ...]) -> NDArray[
     """Position in `values` of each word of a journey's vocabulary, -1 = not there; one more entry for code -1."""
     number = {value: i for i, value in enumerate(values)}
     return np.array([*(number.get(word, -1) for word in vocabulary), -1], dtype=np.int64)
+
+
+def numbers_of(values: tuple[str, ...], names: Iterable[str | None]) -> NDArray[np.int64]:
+    """Position in `values` of each of some names, -1 = not there; one more entry for code -1.
+
+    As `numbers_in`, but nothing is remembered: for names that are others for each lead, such as the contents it saw.
+    """
+    number = _positions(values)
+    return np.array([*(number.get(name, -1) for name in names), -1], dtype=np.int64)
+
+
+@lru_cache(maxsize=256)
+def _positions(values: tuple[str, ...]) -> Mapping[str | None, int]:
+    return {value: i for i, value in enumerate(values)}
 
 
 @cache

@@ -14,6 +14,7 @@ from features.arrays import (
     count_pairs,
     differs,
     distinct_pairs,
+    filled,
     merge_repeats,
     per_segment,
     rows_where,
@@ -70,7 +71,7 @@ class Pages:
     def first(self) -> I32:
         """The first known content of each journey, -1 = none."""
         _, segment, content = self.known
-        first, rows = np.full(self.journeys, -1, dtype=np.int32), rows_where(self.opens)
+        first, rows = filled(self.journeys, -1, np.int32), rows_where(self.opens)
         first[segment[rows]] = content[rows]
         return first
 
@@ -78,7 +79,7 @@ class Pages:
     def last(self) -> I32:
         """The last known content of each journey, -1 = none."""
         _, segment, content = self.known
-        last = np.full(self.journeys, -1, dtype=np.int32)
+        last = filled(self.journeys, -1, np.int32)
         last[segment] = content  # of several the last one written stays
         return last
 

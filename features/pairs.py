@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from features.arrays import F64, I32, I64, rows_where, sorted_distinct
+from features.arrays import F64, I32, I64, filled, rows_where, sorted_distinct
 from features.family import Fitted, Moment
 from features.journeys import Journeys
 from features.onehot import SHARE, enough, list_parts, most_frequent
@@ -98,8 +98,7 @@ def _first_and_last(j: Journeys) -> tuple[I64, I64]:
     rows, segment, _content = j.pages.known
     width = len(j.vocabulary.types) + 1
     cell = segment * width + j.pages.types
-    first = np.full(len(j) * width, _NEVER)
-    last = np.full(len(j) * width, -1)
+    first, last = filled(len(j) * width, _NEVER, np.int64), filled(len(j) * width, -1, np.int64)
     first[cell[::-1]] = rows[::-1]  # of several the last one written stays
     last[cell] = rows
     return first.reshape(len(j), width), last.reshape(len(j), width)

@@ -29,6 +29,7 @@ from features.onehot import (
     list_parts,
     most_frequent,
     numbers_in,
+    numbers_of,
     one_hot_listed,
     text_parts,
 )
@@ -158,8 +159,9 @@ def topic_concentration(m: Moment, _: Fitted) -> F64:
 
 def topic_views(m: Moment, fitted: Fitted) -> F64:
     """Page views of each topic, (n, k)."""
-    segment, topic = m.journeys.pages.topics
-    return views_by(segment, topic, len(m), m.journeys.vocabulary.topics, list_parts(fitted))
+    pages, values = m.journeys.pages, list_parts(fitted)
+    _rows, segment, content = pages.known
+    return table(segment, numbers_of(values, pages.vocabulary.content_topics).take(content), len(m), len(values))
 
 
 def type_views(m: Moment, fitted: Fitted) -> F64:

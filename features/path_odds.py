@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.arrays import F64, I64, differs, per_segment, ratio, rows_where, sorted_distinct
+from features.arrays import F64, I64, per_segment, ratio, rows_where, run_ends, run_starts
 from features.family import Family, Fitted, Labels, Moment
 from features.journeys import Journeys
 
@@ -91,13 +91,16 @@ def _steps(j: Journeys) -> tuple[I64, I64]:
     """(segment, number of the step) of the different steps of each path, ascending."""
     segment, type_ = j.pages.type_path
     edge, width = len(j.vocabulary.types), len(j.vocabulary.types) + 1
-    opens = differs(segment)
-    closes = np.append(opens[1:], True)[: len(segment)]
-    before = np.where(opens, edge, np.append([edge], type_[:-1])[: len(type_)]) if len(type_) else type_
-    into = before.astype(np.int64) * width + type_
-    out = type_[closes].astype(np.int64) * width + edge
-    pairs: I64 = np.concatenate([segment * width * width + into, segment[closes] * width * width + out])
-    distinct, _ = sorted_distinct(pairs)
+    closes = run_ends(segment)
+    steps = np.empty(len(segment) + len(closes), dtype=np.int64)
+    into, out = steps[: len(segment)], steps[len(segment) :]
+    into[1:] = type_[:-1]
+    into[run_starts(segment)] = edge
+    into *= width
+    into += type_ + segment * (width * width)
+    out[:] = type_[closes] * width + (edge + segment[closes] * (width * width))
+    steps.sort()
+    distinct = steps[run_starts(steps)]
     owner = distinct // (width * width)
     return owner, distinct - owner * (width * width)
 

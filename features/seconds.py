@@ -69,6 +69,8 @@ class Seconds:
         null = self.never.repeat(width)
         null[missing] = True
         null &= np.logical_not(sums)
-        null[cell[rows_where(seconds <= 0)]] = False  # only these can add up to nothing
+        nothing = rows_where(seconds <= 0)  # only these can add up to nothing
+        if len(nothing):
+            null[cell[nothing]] = False
         sums[null] = np.nan
         return sums

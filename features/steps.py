@@ -9,9 +9,9 @@ from features.arrays import (
     F64,
     I32,
     I64,
-    Mask,
     count_pairs,
     merge_repeats,
+    nans,
     per_segment,
     ratio,
     rows_where,
@@ -21,7 +21,7 @@ from features.arrays import (
 from features.content import STAGES
 from features.family import Family, Fitted, Moment
 from features.journeys import Journeys
-from features.onehot import SHARE, enough, list_parts, most_frequent, multi_hot, numbers_in
+from features.onehot import SHARE, enough, list_parts, most_frequent, multi_hot, numbers_of
 
 FIRST_STEPS = LAST_STEPS = 3
 MOST_CONTENTS = 15
@@ -30,26 +30,22 @@ DECISION = STAGES.index("decision")
 
 def path_first_3(m: Moment, fitted: Fitted) -> F64:
     """1 where a content is among the first three steps of the path, (n, k)."""
-    segment, content, position, _ = _path(m.journeys)
-    return _contents(m.journeys, segment, content, position < FIRST_STEPS, fitted)
+    return _contents(m.journeys, *_first_steps(m.journeys), fitted)
 
 
 def path_last_3(m: Moment, fitted: Fitted) -> F64:
     """1 where a content is among the last three steps of the path, (n, k)."""
-    segment, content, _, left = _path(m.journeys)
-    return _contents(m.journeys, segment, content, left < LAST_STEPS, fitted)
+    return _contents(m.journeys, *_last_steps(m.journeys), fitted)
 
 
 def fit_first_3(m: Moment) -> Fitted:
     """Contents that enough rows have among their first steps."""
-    segment, content, position, _ = _path(m.journeys)
-    return _fit_contents(m.journeys, segment, content, position < FIRST_STEPS)
+    return _fit_contents(m.journeys, *_first_steps(m.journeys))
 
 
 def fit_last_3(m: Moment) -> Fitted:
     """Contents that enough rows have among their last steps."""
-    segment, content, _, left = _path(m.journeys)
-    return _fit_contents(m.journeys, segment, content, left < LAST_STEPS)
+    return _fit_contents(m.journeys, *_last_steps(m.journeys))
 
 
 def step_seconds(m: Moment, _: Fitted) -> F64:
@@ -68,7 +64,7 @@ def days_to_decision(m: Moment, _: Fitted) -> F64:
     """Days from the first page view to the first one of the decision stage."""
     j = m.journeys
     opens = run_starts(j.pages.segment)
-    first = np.full(len(j), np.nan)
+    first = nans(len(j))
     first[j.pages.segment[opens]] = j.age_days[j.pages.rows[opens]]
     return first - j.at(j.age_days, j.first(j.views & (j.stage == DECISION)))
 
@@ -105,23 +101,31 @@ def rows_with(segment: I64, codes: I32 | I64, names: tuple[str, ...]) -> dict[st
     return dict(zip(names, np.bincount(once, minlength=width).tolist(), strict=True))
 
 
-def _path(j: Journeys) -> tuple[I64, I32, I64, I64]:
-    """(segment, content, steps before it, steps after it) of each step."""
+def _first_steps(j: Journeys) -> tuple[I64, I32]:
+    """(segment, content) of the first steps: those whose path had not begun FIRST_STEPS before."""
     segment, content = j.pages.path
-    start = run_starts(segment)
-    length = np.append(start[1:], len(segment)) - start
-    place = np.arange(len(segment), dtype=np.int64) - np.repeat(start, length)
-    return segment, content, place, np.repeat(length - 1, length) - place
+    far = np.ones(len(segment), dtype=np.bool_)
+    np.not_equal(segment[FIRST_STEPS:], segment[:-FIRST_STEPS], out=far[FIRST_STEPS:])
+    rows = rows_where(far)
+    return segment[rows], content[rows]
 
 
-def _contents(j: Journeys, segment: I64, content: I32, steps: Mask, fitted: Fitted) -> F64:
+def _last_steps(j: Journeys) -> tuple[I64, I32]:
+    """(segment, content) of the last steps: those whose path is over LAST_STEPS later."""
+    segment, content = j.pages.path
+    far = np.ones(len(segment), dtype=np.bool_)
+    np.not_equal(segment[LAST_STEPS:], segment[:-LAST_STEPS], out=far[: max(len(segment) - LAST_STEPS, 0)])
+    rows = rows_where(far)
+    return segment[rows], content[rows]
+
+
+def _contents(j: Journeys, segment: I64, content: I32, fitted: Fitted) -> F64:
     values = list_parts(fitted)
-    of_id = numbers_in(values, j.vocabulary.ids)
-    return multi_hot(segment[steps], of_id[j.vocabulary.id_of[content[steps]]], len(j), len(values))
+    return multi_hot(segment, numbers_of(values, j.vocabulary.content_ids).take(content), len(j), len(values))
 
 
-def _fit_contents(j: Journeys, segment: I64, content: I32, steps: Mask) -> Fitted:
-    counts = rows_with(segment[steps], j.vocabulary.id_of[content[steps]], j.vocabulary.ids)
+def _fit_contents(j: Journeys, segment: I64, content: I32) -> Fitted:
+    counts = rows_with(segment, j.vocabulary.id_of[content], j.vocabulary.ids)
     return {"values": most_frequent(counts, enough(len(j), SHARE), MOST_CONTENTS)}
 
 

@@ -131,7 +131,7 @@ class Keys:
     """The keys of a home as they are now: the file is looked at for each request and read where it has changed."""
 
     def __init__(self, home: Path) -> None:
-        self._home = home
+        self._home, self._file = home, str(home / FILE)
         self._seen: tuple[int, ...] | None = None
         self._keys: dict[str, Key] = {}
         self._accepted: dict[bytes, Key] = {}
@@ -165,7 +165,7 @@ class Keys:
         return hashlib.blake2b(token.encode(), key=self._pepper, digest_size=32).digest()
 
     def _refresh(self) -> None:
-        seen = _state(self._home / FILE)
+        seen = _state(self._file)
         if seen == self._seen:
             return
         try:
@@ -178,7 +178,7 @@ class Keys:
         self._seen = seen
 
 
-def _state(file: Path) -> tuple[int, ...] | None:
+def _state(file: str) -> tuple[int, ...] | None:
     """What changes when the file does; None where there is none."""
     try:
         found = os.stat(file)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Literal
 
 from data.records import NULL_TIME
@@ -89,8 +90,12 @@ def _value(kind: Kind, value: Any) -> Any:
 
 def time_text(moment: int | datetime) -> str | None:
     """`2026-11-01T09:30:00.000000Z`; None for NULL_TIME. A datetime must have a zone."""
-    if isinstance(moment, datetime):
-        moment = (moment - _EPOCH) // _MICRO
+    return _time_text((moment - _EPOCH) // _MICRO if isinstance(moment, datetime) else int(moment))
+
+
+@lru_cache(maxsize=64)
+def _time_text(moment: int) -> str | None:
+    """A reply has a moment twice, and a batch one moment throughout."""
     if moment == NULL_TIME:
         return None
-    return (_EPOCH + timedelta(microseconds=int(moment))).isoformat(timespec="microseconds")[:-6] + "Z"
+    return (_EPOCH + timedelta(microseconds=moment)).isoformat(timespec="microseconds")[:-6] + "Z"

@@ -58,7 +58,7 @@ class PointsTable:
     def __len__(self) -> int:
         return len(self.total)
 
-    @property
+    @cached_property
     def grade_code(self) -> I8:
         """int8 (n,): position of each grade in GRADES (A1 first, D4 last)."""
         return (self.fit_grade * len(LEVELS) + self.engagement_level - 1).astype(np.int8)
