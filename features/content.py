@@ -26,6 +26,9 @@ class Content:
     title_en: str | None = field(default=None, compare=False)
     title_de: str | None = field(default=None, compare=False)
 
+    def __hash__(self) -> int:
+        return hash(self.content_id)  # contents are told apart by all attributes, but hardly any share their id
+
 
 STAGES = ("awareness", "consideration", "decision")
 

@@ -28,7 +28,8 @@ class Vocabulary:
     """What the codes of a journey mean: `contents[content]`, `CHANNELS[channel]`, `campaigns[campaign]`.
 
     Attributes per content are arrays with one more entry at the end, which is what code -1 finds. known_types: types
-    that have a number whether or not they occur, so that what is looked up by all types together is found again.
+    that have a number whether or not they occur, ascending, so that what is looked up by all types together is found
+    again.
     """
 
     contents: tuple[Content, ...]
@@ -41,7 +42,9 @@ class Vocabulary:
 
     @cached_property
     def types(self) -> tuple[str, ...]:
-        return tuple(sorted({*self.known_types, *(c.type for c in self.contents)}))
+        """`known_types`, and those of contents that were named by an id of another map; ascending."""
+        others = {c.type for c in self.contents}.difference(self.known_types)
+        return tuple(sorted({*self.known_types, *others})) if others else self.known_types
 
     def type_number(self, name: str) -> int:
         """The number of a type; -2, which no content has, where there is no such type."""

@@ -138,14 +138,19 @@ class Journeys:
         return mask
 
     @cached_property
+    def timed(self) -> Mask:
+        """Events whose dwell is known."""
+        return ~np.isnan(self.dwell)
+
+    @cached_property
     def told(self) -> Mask:
         """Page views whose own time is known."""
-        return self.views & ~np.isnan(self.dwell)
+        return self.views & self.timed
 
     @cached_property
     def measured(self) -> Mask:
         """Engagement that was measured: like page views, its dwell is time on a page."""
-        return self.of_type("engagement") & ~np.isnan(self.dwell)
+        return self.of_type("engagement") & self.timed
 
     @cached_property
     def known_views(self) -> F64:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from starlette.types import Scope as Request
@@ -64,6 +65,7 @@ class Access:
         return self._local and is_local(str(server[0]))
 
 
+@lru_cache(maxsize=16)
 def is_local(host: str) -> bool:
     """Whether only this machine can reach the address."""
     try:

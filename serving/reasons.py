@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from features.arrays import filled
 from features.build import FeatureSet, FeatureTable
 from features.family import Family
 from features.onehot import MISSING
@@ -71,13 +72,13 @@ def reasons_of(words: Words, table: FeatureTable, explanation: Explanation, pred
     feature_set = words.feature_set
     sums = family_sums(explanation.contributions, feature_set.family_of, len(feature_set.families))
     family, contribution = _strongest(sums)
-    shown = np.zeros(sums.shape, dtype=np.bool_)
-    rows, slots = np.nonzero(family >= 0)
-    shown[rows, family[rows, slots]] = True
+    rest = sums.copy()
+    rows, slots = (family >= 0).nonzero()
+    rest[rows, family[rows, slots]] = 0.0
     return Reasons(
         family=family,
         contribution=contribution,
-        others=_row_sums(np.where(shown, 0.0, sums)),
+        others=_row_sums(rest),
         base=explanation.base,
         calibration=logit(prediction.probability) - prediction.rank_score,
         texts=texts_of(words, table, explanation.contributions, family),
@@ -91,23 +92,23 @@ def family_sums(contributions: F64, family_of: I64, families: int) -> F64:
     flat = np.ascontiguousarray(contributions).reshape(-1)
     if not n or not k:
         return np.zeros((n, families))
-    return np.bincount(cell, weights=flat, minlength=n * families).astype(np.float64).reshape(n, families)
+    return np.bincount(cell, flat, n * families).reshape(n, families)
 
 
 def _row_sums(values: F64) -> F64:
     n, k = values.shape
     if not n or not k:
         return np.zeros(n)
-    return np.bincount(np.repeat(np.arange(n), k), weights=values.reshape(-1), minlength=n).astype(np.float64)
+    return np.bincount(np.arange(n).repeat(k), values.reshape(-1), n)
 
 
 def _strongest(sums: F64) -> tuple[I64, F64]:
     """The families with the largest |sum|, ties in catalogue order; families that add nothing are no reason."""
-    order = np.argsort(-np.abs(sums), axis=1, kind="stable")[:, :SHOWN]
+    order = (-np.abs(sums)).argsort(axis=1, kind="stable")[:, :SHOWN]
     there = order.shape[1]
-    family, contribution = np.full((len(sums), SHOWN), -1, dtype=np.int64), np.zeros((len(sums), SHOWN))
-    contribution[:, :there] = sums[np.arange(len(sums))[:, np.newaxis], order]
-    family[:, :there] = np.where(contribution[:, :there] != 0, order, -1)
+    family, contribution = filled((len(sums), SHOWN), -1, np.int64), np.zeros((len(sums), SHOWN))
+    contribution[:, :there] = found = sums[np.arange(len(sums))[:, np.newaxis], order]
+    family[:, :there] = np.where(found != 0, order, -1)
     return family, contribution
 
 
@@ -118,19 +119,20 @@ def texts_of(words: Words, table: FeatureTable, contributions: F64, family: I64)
     for f in set(family.ravel().tolist()) - {-1}:
         rows, slots = (family == f).nonzero()
         columns = feature_set.columns_of[f]
-        values = table.values[rows, columns]
-        part = _telling_part(feature_set.families[f], values, contributions[rows, columns])
-        told = values[np.arange(len(rows)), part]
+        part = _telling_part(feature_set.families[f], table.values, contributions, rows, columns)
+        told = table.values[rows, columns.start + part]
         for row, slot, p, value in zip(rows.tolist(), slots.tolist(), part.tolist(), told.tolist(), strict=True):
             texts[slot][row] = words.of(f, p, None if value != value else value)
     return tuple(texts)
 
 
-def _telling_part(family: Family, values: F64, contributions: F64) -> I64:
+def _telling_part(family: Family, values: F64, contributions: F64, rows: I64, columns: slice) -> I64:
     """Which part of a family the words are about: what a lead *is* of a category, else what contributed most."""
+    if columns.stop == columns.start + 1:
+        return np.zeros(len(rows), dtype=np.int64)
     if family.unit == "category":
-        return values.argmax(axis=1)
-    return np.abs(contributions).argmax(axis=1)
+        return values[rows, columns].argmax(axis=1)
+    return np.abs(contributions[rows, columns]).argmax(axis=1)
 
 
 class Words:

@@ -189,7 +189,7 @@ class Bundle:
         below, above = np.log(said.probability / said.low), np.log(said.high / said.probability)
         bounds = (mid, mid * np.exp(-np.hypot(below, sure)), mid * np.exp(np.hypot(above, sure)))
         minor = minor_units(self.currency)
-        return ExpectedValue(*(np.asarray(np.round(b) / minor, dtype=np.float64) for b in bounds))
+        return ExpectedValue(*(b.round() / minor for b in bounds))
 
     @cached_property
     def value(self) -> value.Value:

@@ -63,15 +63,19 @@ class LinearModel:
     def _parts(self, values: F64) -> F64:
         unknown, squeezed = np.isnan(values), squeeze(values)
         parts = (squeezed - self.centre) / self.scale * self.coefficient
-        for at, knot, bend in self._bent:
-            parts[:, at] += np.maximum(squeezed[:, at] - knot, 0.0) * bend
+        columns, knots, bends, each = self._bent
+        bent = np.maximum(squeezed.take(columns, axis=1) - knots, 0.0) * bends
+        for one in each:  # a column may bend at several knots
+            parts[:, columns[one]] += bent[:, one]
         return np.ascontiguousarray(np.where(unknown, self.missing, parts + self.offset))
 
     @cached_property
-    def _bent(self) -> list[tuple[NDArray[np.int64], F64, F64]]:
-        """Row by row of the knots: which columns bend there, where, and by how much."""
-        bent = [bend.nonzero()[0] for bend in self.bends]
-        return [(at, knot[at], bend[at]) for at, knot, bend in zip(bent, self.knots, self.bends, strict=True)]
+    def _bent(self) -> tuple[NDArray[np.int64], F64, F64, list[slice]]:
+        """Which columns bend, where and by how much, row by row of the knots, and what belongs to each row."""
+        row, column = self.bends.nonzero()
+        ends = np.searchsorted(row, np.arange(len(self.bends)), side="right").tolist()
+        each = [slice(a, b) for a, b in zip([0, *ends], ends, strict=False)]
+        return column, self.knots[row, column], self.bends[row, column], each
 
     def raw(self, values: F64) -> F64:
         return self._summed(self._parts(values))
