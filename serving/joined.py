@@ -10,35 +10,36 @@ from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+_HEAD, _INTERIM = b"HTTP/1.1 ", b"HTTP/1.1 1"
+
 
 class JoinedProtocol(H11Protocol):
-    """HTTP/1.1 whose writes of one turn of the event loop go out together."""
+    """HTTP/1.1 whose heads go out with what follows them."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(_Joined(transport, self.loop))  # type: ignore[arg-type]
+        super().connection_made(_Joined(transport))  # type: ignore[arg-type]
 
 
 class _Joined:
-    """The transport, but `write` waits until whoever writes now has written all."""
+    """The transport, but the head of an answer waits for the next write, which always comes: the body, or its end.
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+    An interim answer (100 Continue) does not wait: the caller does.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
-        self._loop = loop
-        self._parts: list[bytes] = []
+        self._head = b""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
-        if not self._parts:
-            self._loop.call_soon(self._flush)
-        self._parts.append(data)
+        if not self._head and data.startswith(_HEAD) and not data.startswith(_INTERIM):
+            self._head = data
+            return
+        self._transport.write(self._head + data)
+        self._head = b""
 
     def close(self) -> None:
-        self._flush()
+        self.write(b"")
         self._transport.close()
-
-    def _flush(self) -> None:
-        if self._parts:
-            self._transport.write(b"".join(self._parts))
-            self._parts.clear()
