@@ -68,7 +68,11 @@ class FeatureSet:
     @cached_property
     def computed(self) -> tuple[tuple[Compute, Fitted], ...]:
         """How each family is computed, and its fitted part."""
-        return tuple((f.compute, self.fitted.get(f.name, {})) for f in self.families)
+        # Lists as tuples: families look things up by them.
+        parts = [
+            {k: tuple(v) if isinstance(v, list) else v for k, v in self.fitted.get(n, {}).items()} for n in self.names
+        ]
+        return tuple(zip((f.compute for f in self.families), parts, strict=True))
 
     @cached_property
     def context(self) -> bool:
