@@ -69,10 +69,10 @@ def leads_at(columns: Columns, lead: I64, created_at: I64, as_of: I64, past: Pas
     assert isinstance(owner, np.ndarray)
     valid_from = _valid_from(columns)
     profile: Columns = {name: column for name, column in columns.items() if name not in _NOT_PROFILE}
+    if _one_row_each(owner, lead) and (valid_from < as_of).all():
+        return Leads(as_of, created_at, profile, past)  # every row once, in order: nothing to pick
     rows = _latest_before(owner.astype(np.int64), valid_from, _source_row(columns), lead, as_of)
     unknown = rows_where(rows < 0)
-    if len(rows) == len(owner) and not len(unknown) and (rows[1:] > rows[:-1]).all():
-        return Leads(as_of, created_at, profile, past)  # every row once, in order: nothing to pick
     chosen: Columns = {name: _pick(column, rows, unknown) for name, column in profile.items()}
     return Leads(as_of, created_at, chosen, past)
 
@@ -89,12 +89,17 @@ def _source_row(columns: Columns) -> I64:
     return rows.astype(np.int64) if isinstance(rows, np.ndarray) else np.arange(len(valid))
 
 
+def _one_row_each(owner: Array, lead: I64) -> bool:
+    """Are the rows those of these leads, one of each, in order?"""
+    return len(owner) == len(lead) and bool((owner == lead).all() and (lead[1:] > lead[:-1]).all())
+
+
 def _latest_before(owner: I64, valid_from: I64, source_row: I64, lead: I64, as_of: I64) -> I64:
     """Row with the latest valid_from < as_of of each lead, -1 = none. Ties: the later row of the source."""
     if not len(owner):
         return np.full(len(lead), -1, dtype=np.int64)
-    if len(owner) == len(lead) and (owner == lead).all() and (lead[1:] > lead[:-1]).all():
-        return np.where(valid_from < as_of, np.arange(len(lead)), -1)  # one row each: nothing to look for
+    if _one_row_each(owner, lead):
+        return np.where(valid_from < as_of, np.arange(len(lead)), -1)  # nothing to look for
     order = np.lexsort((source_row, valid_from, owner))
     who = np.concatenate([owner[order], lead])
     when = np.concatenate([valid_from[order], as_of])

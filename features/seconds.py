@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from features.arrays import F64, I32, I64, Mask, rows_where
+from features.lazy import cached_property
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,24 @@ class Seconds:
 
     def by(self, codes: I32 | I64, k: int, weights: F64 | None = None) -> F64:
         """Sum by code, (n, k); `codes` as `weights`, an event with code -1 counts nowhere."""
-        width = k + 1
-        column = codes + 1
-        cell = self.segment * width + column[self.rows]
-        missing = self.unknown_segment * width + column[self.unknown_rows]
+        width, known = k + 1, len(self.rows)
+        cells = self._segments * width
+        cells += codes.take(self._places)
+        cells += 1  # the first column is that of code -1
+        cell, missing = cells[:known], cells[known:]
         seconds = self._weighted(weights)
         sums = self._with_nulls(self._sums(cell, seconds, width), cell, seconds, missing, width)
         return sums.reshape(-1, width)[:, 1:]
+
+    @cached_property
+    def _places(self) -> I64:
+        """Positions of all timed events, those of known seconds first."""
+        return np.concatenate([self.rows, self.unknown_rows])
+
+    @cached_property
+    def _segments(self) -> I64:
+        """Their journeys."""
+        return np.concatenate([self.segment, self.unknown_segment])
 
     def _weighted(self, weights: F64 | None) -> F64:
         return self.known if weights is None else self.known * weights[self.rows]

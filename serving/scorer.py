@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -296,7 +296,9 @@ def _any_known(leads: Leads, names: Sequence[str]) -> Mask:
     return known
 
 
+@lru_cache(maxsize=64)
 def _constant(text: str | None, n: int) -> Coded:
+    """A column of one text."""
     return Coded.nulls(n) if text is None else Coded(np.zeros(n, dtype=np.int32), (text,))
 
 

@@ -65,6 +65,16 @@ def test_contributions_add_up_to_the_log_odds(model: Predictor) -> None:
     assert np.array_equal(parts_alone[0], parts[7])
 
 
+def test_two_lines_of_a_blend_are_one_and_say_the_same() -> None:
+    parts = [{"kind": "logistic", "settings": {"C": c}} for c in (0.01, 0.5)]
+    parts.append({"kind": "lightgbm", "settings": SETTINGS})
+    blend = Recipe("blend", {"parts": parts, "weights": [0.2, 0.3, 0.5]})
+    apart = sum(w * p.fit(ROWS).raw(ROWS.values) for p, w in zip(blend.parts, (0.2, 0.3, 0.5), strict=True))
+    together = blend.fit(ROWS)
+    assert np.allclose(together.raw(ROWS.values), apart, rtol=0, atol=1e-12)
+    assert sorted(together.files()) == ["blend.json", "linear.json", "model.txt"]
+
+
 def test_the_files_give_the_same_model_back(model: Predictor) -> None:
     again = predictor_of(model.files())
     assert np.array_equal(again.raw(ROWS.values), model.raw(ROWS.values))

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from training.logistic import Design
 from training.parallel import in_parallel
-from training.predictors import BlendModel, LinearModel, Predictor, TreeModel
+from training.predictors import LinearModel, Predictor, TreeModel, blended
 
 if TYPE_CHECKING:
     import lightgbm
@@ -100,7 +100,7 @@ def fit_all(recipes: Sequence[Recipe], rows: Rows, threads: int) -> list[Predict
 
 
 def _assembled(recipe: Recipe, parts: list[Predictor]) -> Predictor:
-    return BlendModel(tuple(parts), tuple(recipe.settings["weights"])) if recipe.kind == "blend" else parts[0]
+    return blended(parts, recipe.settings["weights"]) if recipe.kind == "blend" else parts[0]
 
 
 # -- logistic --------------------------------------------------------------------------------------------------

@@ -1,9 +1,10 @@
 """Which families stay: those that earn their place on held-out leads.
 
 Most families tell what others tell already. A model without them is no worse, easier to read, and quicker to answer.
-Families are ordered by the gain of their splits; of the sets of the first ones the smallest is taken whose held-out log
-loss is not worse than that of the best by more than noise, at level 5 %. Source of the idea: L. Breiman et al.,
-"Classification and Regression Trees" (1984), section 3.4.3, where one standard error is the limit.
+The families of the least gain are left out again and again; of all sets so tried the smallest is taken whose held-out log
+loss is within one standard error of the best. Sources: I. Guyon et al., "Gene selection for cancer classification using
+support vector machines" (2002), recursive feature elimination; L. Breiman et al., "Classification and Regression Trees"
+(1984), section 3.4.3, the 1 SE rule.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from features.build import FeatureSet
 from features.family import GROUPS
 from training.ablation import some_leads
 from training.assemble import Table
-from training.calibration import Z90, clip, expit
+from training.calibration import clip, expit
 from training.evaluate import losses
 from training.models import Recipe, Rows, booster
 from training.parallel import in_parallel
@@ -27,11 +28,13 @@ from training.splits import by_lead
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
-SHARES = (0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)  # of the gain of all families
-MOST_ROWS, FOLDS = 40_000, 3
+MOST_ROWS, FOLDS = 24_000, 3
 SEEDS = 2  # boosters averaged: what one of them says of a set depends on its draws of columns
-_RECIPE = {"learning_rate": 0.1, "min_data_in_leaf": 100, "feature_fraction": 0.3, "lambda_l2": 20.0, "rounds": 150}
+LEFT_OUT, LEAST = 0.25, 8  # of the families in each step; no set is smaller
+HOPELESS = 3.0  # standard errors behind the best: smaller sets are not tried
+_RECIPE = {"learning_rate": 0.1, "min_data_in_leaf": 100, "feature_fraction": 0.3, "lambda_l2": 20.0, "rounds": 120}
 
 
 @dataclass(frozen=True)
@@ -70,66 +73,61 @@ def selection_of(feature_set: FeatureSet, rows: Rows, seed: int, threads: int) -
     """Nothing is selected where no fold of leads can be made."""
     some = rows.take(some_leads(rows.hashes, MOST_ROWS))
     folds = by_lead(some.hashes, FOLDS)
-    if len(folds) < 2 or not len(feature_set.names):
+    if len(folds) < 2 or len(feature_set.names) <= LEAST:
         return Selection()
     recipes = [Recipe("lightgbm", _RECIPE, seed + i) for i in range(SEEDS)]
-    gain, every = _gain_and_losses(recipes, some, folds, threads)
-    tried = [*_sets(feature_set, gain), np.ones(len(feature_set.names), dtype=np.bool_)]
-    columns = [np.flatnonzero(kept[feature_set.family_of]) for kept in tried[:-1]]
-    tasks = [partial(_held_out, recipes, some, folds, c) for c in columns]
-    lost = [*in_parallel(tasks, threads), every]
-    chosen = tried[_smallest(lost, some)]
+    tried: list[tuple[Mask, F64]] = []
+    kept = np.ones(len(feature_set.names), dtype=np.bool_)
+    while len(tried) < 2 or kept.sum() < tried[-1][0].sum():
+        gain, lost = _asked(recipes, some, folds, np.flatnonzero(kept[feature_set.family_of]), threads)
+        tried.append((kept, lost))
+        if _errors_behind(lost, _best(tried, some), some) > HOPELESS:
+            break
+        kept = _fewer(feature_set, kept, gain)
+    chosen = next(k for k, lost in reversed(tried) if _errors_behind(lost, _best(tried, some), some) <= 1.0)
     names = np.array(feature_set.names)
-    figures = [(int(t.sum()), float(np.average(x, weights=some.weight))) for t, x in zip(tried, lost, strict=True)]
-    return Selection(tuple(names[chosen].tolist()), tuple(names[~chosen].tolist()), tuple(figures))
+    figures = tuple((int(k.sum()), float(np.average(lost, weights=some.weight))) for k, lost in tried)
+    return Selection(tuple(names[chosen].tolist()), tuple(names[~chosen].tolist()), figures)
 
 
-def _sets(feature_set: FeatureSet, gain: F64) -> list[NDArray[np.bool_]]:
-    """Which families are in each set: the first ones by gain, and the first of each group."""
-    of_family = np.bincount(feature_set.family_of, weights=gain, minlength=len(feature_set.names))
-    order = np.argsort(-of_family, kind="stable")
-    groups = [feature_set.families[i].group for i in order.tolist()]
-    best = order[[groups.index(group) for group in GROUPS if group in groups]]
-    reached = np.cumsum(of_family[order]) / max(float(of_family.sum()), 1e-12)
-    found: dict[bytes, NDArray[np.bool_]] = {}
-    for share in SHARES:
-        kept = np.zeros(len(order), dtype=np.bool_)
-        kept[order[: int(np.searchsorted(reached, share)) + 1]] = True
-        kept[best] = True
-        if not kept.all():
-            found[kept.tobytes()] = kept
-    return list(found.values())
+def _fewer(feature_set: FeatureSet, kept: Mask, gain: F64) -> Mask:
+    """The set without the families of the least gain; the best of each group stays. `gain`: of the columns of the set."""
+    columns = feature_set.family_of[kept[feature_set.family_of]]
+    of_family = np.bincount(columns, weights=gain, minlength=len(kept))
+    order = [i for i in np.argsort(-of_family, kind="stable").tolist() if kept[i]]
+    groups = [feature_set.families[i].group for i in order]
+    best = [order[groups.index(group)] for group in GROUPS if group in groups]
+    fewer = np.zeros_like(kept)
+    fewer[order[: max(LEAST, len(order) - round(LEFT_OUT * len(order)))]] = True
+    fewer[best] = True
+    return fewer
 
 
-def _smallest(lost: Sequence[F64], rows: Rows) -> int:
-    """The first, sets growing, that is not significantly worse than the best: one-sided, by leads, level 5 %."""
-    best = min(lost, key=lambda x: float(np.average(x, weights=rows.weight)))
-    lead = np.unique(rows.hashes, return_inverse=True)[1]
-    for i, x in enumerate(lost):
-        more = np.bincount(lead, weights=(x - best) * rows.weight)
-        if more.sum() <= Z90 * more.std() * np.sqrt(len(more)):
-            return i
-    raise AssertionError("the best is no worse than itself")
+def _best(tried: Sequence[tuple[Mask, F64]], rows: Rows) -> F64:
+    return min((lost for _, lost in tried), key=lambda lost: float(np.average(lost, weights=rows.weight)))
 
 
-def _gain_and_losses(
-    recipes: Sequence[Recipe], rows: Rows, folds: Sequence[tuple[I64, I64]], threads: int
+def _errors_behind(lost: F64, best: F64, rows: Rows) -> float:
+    """How much worse than the best, in standard errors of the difference by leads."""
+    more = np.bincount(np.unique(rows.hashes, return_inverse=True)[1], weights=(lost - best) * rows.weight)
+    error = float(more.std() * np.sqrt(len(more)))
+    return float(more.sum()) / error if error else 0.0
+
+
+def _asked(
+    recipes: Sequence[Recipe], rows: Rows, folds: Sequence[tuple[I64, I64]], columns: I64, threads: int
 ) -> tuple[F64, F64]:
-    """Gain of each column summed over folds and recipes (k,), and held-out -log p(label) of their mean (n,)."""
+    """Gain of some columns over folds and recipes (k,), and -log p(label) of all rows (n,) by the mean of the recipes'
+    models that never saw their lead."""
+    names = tuple(rows.columns[i] for i in columns.tolist())
+    part = Rows(names, np.ascontiguousarray(rows.values[:, columns]), rows.label, rows.weight, rows.hashes)
 
     def one(recipe: Recipe, at: int, train: I64, held_out: I64) -> F64:
-        model = booster(recipe, rows.take(train))
-        raw[at, held_out] = model.predict(rows.values[held_out], raw_score=True)
+        model = booster(recipe, part.take(train))
+        raw[at, held_out] = model.predict(part.values[held_out], raw_score=True)
         gain: F64 = model.feature_importance("gain")
         return gain
 
     raw = np.empty((len(recipes), len(rows)))
     gains = in_parallel([partial(one, r, i, *fold) for i, r in enumerate(recipes) for fold in folds], threads)
     return np.sum(gains, axis=0), losses(clip(expit(raw.mean(axis=0))), rows.label)
-
-
-def _held_out(recipes: Sequence[Recipe], rows: Rows, folds: Sequence[tuple[I64, I64]], columns: I64) -> F64:
-    """Held-out -log p(label) with some columns, (n,)."""
-    names = tuple(rows.columns[i] for i in columns.tolist())
-    part = Rows(names, np.ascontiguousarray(rows.values[:, columns]), rows.label, rows.weight, rows.hashes)
-    return _gain_and_losses(recipes, part, folds, 1)[1]
