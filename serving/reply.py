@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Literal
 
 from data.records import NULL_TIME
@@ -64,7 +65,7 @@ def to_bytes(row: Row, detail: Mapping[str, Any] | None = None) -> bytes:
     detail
         the numbers and lists of DETAIL_KEYS, for `detail=full`.
     """
-    document: dict[str, Any] = {key: _value(kind, row[key]) for key, kind in KEYS.items()}
+    document: dict[str, Any] = dict(zip(KEYS, map(_value, KEYS.values(), _in_order(row)), strict=True))
     if detail is not None:
         document.update({key: _value("number", detail[key]) for key in DETAIL_NUMBERS})
         document.update({key: list(detail[key]) for key in DETAIL_LISTS})
@@ -78,6 +79,9 @@ def batch_bytes(results: Sequence[tuple[bool, bytes]]) -> bytes:
         for answered, body in results
     ]
     return b'{"results":[' + b",".join(parts) + b"]}"
+
+
+_in_order = itemgetter(*KEYS)
 
 
 def _value(kind: Kind, value: Any) -> Any:

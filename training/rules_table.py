@@ -54,7 +54,7 @@ class RulesTable:
         """int64 (n, k): points of each rule before its cap. Row i depends on row i of the moment alone."""
         points = np.zeros((len(moment), len(self.cap)), dtype=np.int64)
         for one in self.columns:
-            points[:, one.places] = one.points_of(moment.leads)
+            points[:, one.where] = one.points_of(moment.leads)
         if len(self.events.places) and len(moment.journeys.time):
             points[:, self.events.places] = self.events.points_of(moment.journeys)
         return points
@@ -68,11 +68,11 @@ class RulesTable:
 class _ColumnRules:
     """Rules about one column: `of_text` gives the points of a text, `of_nothing` those of an unknown one.
 
-    bounds: the lowest and highest number of each, (2, rules), where all of them are about ranges.
+    where: their places, as a slice where they follow each other, which is quicker. bounds: the lowest and highest number of each, (2, rules), where all of them are about ranges.
     """
 
     name: str
-    places: I64
+    where: I64 | slice
     rules: tuple[FitRule, ...]
     points: I64
     of_text: Callable[[str], tuple[int, ...]]
@@ -83,7 +83,7 @@ class _ColumnRules:
     def of(name: str, places: Sequence[int], rules: Sequence[FitRule]) -> _ColumnRules:
         points, tests = [r.points for r in rules], [text_test(r) for r in rules]
         return _ColumnRules(
-            name, np.array(places, dtype=np.int64), tuple(rules), np.array(points, dtype=np.int64),
+            name, _where(places), tuple(rules), np.array(points, dtype=np.int64),
             lru_cache(maxsize=256)(lambda text: tuple(p if t(text) else 0 for p, t in zip(points, tests, strict=True))),
             tuple(r.points if r.known is False else 0 for r in rules), _bounds(rules),
         )  # fmt: skip
@@ -101,6 +101,12 @@ class _ColumnRules:
         values = leads.number(self.name)[:, np.newaxis]
         met: Mask = (values >= self.bounds[0]) & (values <= self.bounds[1])
         return met
+
+
+def _where(places: Sequence[int]) -> I64 | slice:
+    if list(places) == list(range(places[0], places[0] + len(places))):
+        return slice(places[0], places[0] + len(places))
+    return np.array(places, dtype=np.int64)
 
 
 def _bounds(rules: Sequence[FitRule]) -> F64 | None:
