@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from itertools import islice
 from typing import Annotated, Any, Literal
@@ -30,14 +30,13 @@ from pydantic_core import PydanticCustomError
 
 from data.dataset import ExtraColumn
 from data.emails import Email, hash_key, reduce_address
-from data.records import EVENT, LEAD, PROFILE_NUMBER, PROFILE_TEXT, Column
+from data.records import EVENT, LEAD, MICROS, PROFILE_NUMBER, PROFILE_TEXT, Column
 from serving.problem import SHOWN_FAULTS, Fault, refuse
 
 MAX_EVENTS = 10_000
 MAX_TEXT = 8192
 MAX_NAME = 100  # of a field; more of an unknown one is not compared
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICRO = timedelta(microseconds=1)
 _PROFILE = (*PROFILE_TEXT, *PROFILE_NUMBER)
 _SAYING = frozenset(("lead_id", "visitor_id", "email", "events", *_PROFILE))
 _NOT_ASKED = ("source_row",)
@@ -47,7 +46,7 @@ _PERSON_IDS = ("visitor_id", "lead_id")
 # -- types -----------------------------------------------------------------------------------------------------
 def micros(text: object) -> int:
     """`2026-11-01T09:30:00+01:00` -> microseconds since 1970 UTC; a time without zone is refused."""
-    if not isinstance(text, str) or "T" not in text[:11].replace(" ", "T"):
+    if not isinstance(text, str) or ("T" not in (day := text[:11]) and " " not in day):
         raise PydanticCustomError("time", "expected a time such as 2026-11-01T09:30:00Z")
     try:
         moment = datetime.fromisoformat(text)
@@ -55,7 +54,8 @@ def micros(text: object) -> int:
         raise PydanticCustomError("time", "expected a time such as 2026-11-01T09:30:00Z") from None
     if moment.tzinfo is None:
         raise PydanticCustomError("time", "expected a time with a zone: add Z or an offset such as +01:00")
-    return (moment - _EPOCH) // _MICRO
+    since = moment - _EPOCH
+    return (since.days * 86_400 + since.seconds) * MICROS + since.microseconds
 
 
 def reduced(address: str) -> Email | None:

@@ -65,12 +65,15 @@ def test_contributions_add_up_to_the_log_odds(model: Predictor) -> None:
     assert np.array_equal(parts_alone[0], parts[7])
 
 
-def test_two_lines_of_a_blend_are_one_and_say_the_same() -> None:
-    parts = [{"kind": "logistic", "settings": {"C": c}} for c in (0.01, 0.5)]
-    parts.append({"kind": "lightgbm", "settings": SETTINGS})
-    blend = Recipe("blend", {"parts": parts, "weights": [0.2, 0.3, 0.5]})
-    apart = sum(w * p.fit(ROWS).raw(ROWS.values) for p, w in zip(blend.parts, (0.2, 0.3, 0.5), strict=True))
+def test_lines_and_forests_of_a_blend_become_one_of_each_and_say_the_same() -> None:
+    parts: list[dict[str, Any]] = [{"kind": "logistic", "settings": {"C": c}} for c in (0.01, 0.5)]
+    deep = {"extra_trees": True, "max_depth": 6, "num_leaves": 20, "rounds": 7}
+    parts += [{"kind": "lightgbm", "settings": SETTINGS | more} for more in ({}, deep)]
+    weights = (0.1, 0.3, 0.4, 0.2)
+    blend = Recipe("blend", {"parts": parts, "weights": list(weights)})
+    apart = sum(w * p.fit(ROWS).raw(ROWS.values) for p, w in zip(blend.parts, weights, strict=True))
     together = blend.fit(ROWS)
+    assert size_of(together) == (SETTINGS["rounds"] + 7, 20, 6)
     assert np.allclose(together.raw(ROWS.values), apart, rtol=0, atol=1e-12)
     assert sorted(together.files()) == ["blend.json", "linear.json", "model.txt"]
 

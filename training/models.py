@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from training.blend import blended
 from training.logistic import Design
 from training.parallel import in_parallel
-from training.predictors import LinearModel, Predictor, TreeModel, blended
+from training.predictors import LinearModel, Predictor, TreeModel
 
 if TYPE_CHECKING:
     import lightgbm

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
@@ -21,7 +21,6 @@ from training.booster import Booster
 
 F64 = NDArray[np.float64]
 _OF_COLUMN = ("centre", "scale", "coefficient", "missing", "offset")
-_OF_FIT = ("coefficient", "missing", "bends", "offset", "intercept")  # the others belong to the rows
 PLAIN = re.compile(r"-\d+\.")  # what tells a blend's files of one kind apart
 
 
@@ -170,18 +169,6 @@ class BlendModel:
                 files[name.replace(".", f"-{again + 1}.") if again else name] = text
         files["blend.json"] = json.dumps({"weights": list(self.weights), "files": list(files)}, indent=1)
         return files
-
-
-def blended(models: Sequence[Predictor], weights: Sequence[float]) -> BlendModel:
-    """The mean of models of the same rows. Lines over the same squeezed columns add up to one, which is asked once."""
-    lines = [(m, w) for m, w in zip(models, weights, strict=True) if isinstance(m, LinearModel)]
-    if len(lines) < 2:
-        return BlendModel(tuple(models), tuple(weights))
-    whole = sum(w for _, w in lines)
-    means = {name: sum(w / whole * getattr(m, name) for m, w in lines) for name in _OF_FIT}
-    others = [(m, w) for m, w in zip(models, weights, strict=True) if not isinstance(m, LinearModel)]
-    parts = [(replace(lines[0][0], **means), whole), *others]
-    return BlendModel(tuple(m for m, _ in parts), tuple(w for _, w in parts))
 
 
 def predictor_of(files: dict[str, str], threads: int = 1) -> Predictor:
