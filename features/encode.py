@@ -291,8 +291,8 @@ def _channel_codes(events: Columns, channel_of: ChannelOf, rows: I64) -> NDArray
     example[which] = rows  # any row of the combination will do
     codes = np.zeros(width, dtype=np.int8)
     for i in rows_where(example >= 0).tolist():
-        touch = [t.values[code] if (code := t.codes.item(example[i])) >= 0 else None for t in texts]
-        codes[i] = channel_of(*touch)
+        row = example.item(i)
+        codes[i] = channel_of(*(t.values[code] if (code := t.codes.item(row)) >= 0 else None for t in texts))
     return codes.take(which)
 
 

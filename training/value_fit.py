@@ -25,10 +25,10 @@ SHRINK = 20.0  # rows of the overall mean that every segment starts with
 BANDS = 5
 SPREAD_ROWS = 500
 _TREES = {
-    "objective": "regression", "learning_rate": 0.05, "num_leaves": 7, "max_depth": 3, "min_data_in_leaf": 20,
+    "objective": "regression", "learning_rate": 0.15, "num_leaves": 7, "max_depth": 3, "min_data_in_leaf": 20,
     "lambda_l2": 1.0, "deterministic": True, "force_row_wise": True, "verbosity": -1, "feature_pre_filter": False,
 }  # fmt: skip
-_ROUNDS = 100
+_ROUNDS = 33
 
 
 @dataclass(frozen=True)
