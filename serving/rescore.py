@@ -146,15 +146,10 @@ def rescore(job: Job, target: Target, how: How | None = None) -> Done:
     """
     how = how or How()
     target.refuse()
-    with _writing(target.folder):
-        there = _there(job, target)
-        if there is not None:
-            return there
-        with claimed(target.folder, how.waiting) as claim:
-            unplaced(claim, job.run)
-            settle(claim)
-            there = _there(job, target)  # another process may have done it while this one waited
-            return there or _run(job, target, claim, how)
+    with _writing(target.folder), claimed(target.folder, how.waiting) as claim:
+        unplaced(claim, job.run)
+        settle(claim)
+        return _there(job, target) or _run(job, target, claim, how)
 
 
 def _run(job: Job, target: Target, claim: Claim, how: How) -> Done:
