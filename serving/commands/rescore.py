@@ -91,7 +91,7 @@ def _tell(screen: Screen, target: Target, done: Done) -> None:
     screen.table("Grades", ("grade", "leads"), [(g, str(n)) for g, n in sorted(leads["grades"].items())])
     _tell_moves(screen, done)
     if done.current:
-        screen.say(f"{target.shown} has the scores to read; {done.path / 'manifest.json'} says what they are made of.")
+        screen.say(target.told(done.run))
     else:
         screen.say(f"{target.shown} has the scores of a run that was published later; nothing was changed.")
     screen.next_steps("leadlift score --lead-id ID --dataset DATASET      one of them with its reasons")
