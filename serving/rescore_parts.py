@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from shutil import rmtree
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -202,7 +203,7 @@ def resumed(folder: Path) -> list[Part]:
     in_order(folder, kept)
     for file in folder.iterdir():
         if file.name not in {LEDGER, *(p.file for p in kept)}:
-            file.unlink()
+            rmtree(file) if file.is_dir() else file.unlink()
     return kept
 
 
