@@ -34,6 +34,8 @@ from training.registry import place
 FILE = "changes.parquet"
 SCHEMA = pa.schema([(name, arrow_type(kind)) for name, kind in COLUMNS.items()])
 SHOWN = ("as_of", "probability", "points", "grade", "sales_ready", "model_version", "rules_version")
+COMPARED = ("lead_id", *SHOWN)
+PAIR = [*COMPARED, *(f"{name}_old" for name in SHOWN)]
 ROWS = 50_000  # handed to the history at once
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
@@ -66,7 +68,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class Changes:
-    """Two sets of one market and the scorers that made them. before, old: None where nothing was published yet.
+    """Two sets of one market and the scorers that made them; before, old: None where nothing was published yet.
 
     least: how much a probability must have moved where neither grade nor readiness did.
     """
@@ -79,30 +81,31 @@ class Changes:
     least: float = 0.0
 
     def tables(self, advance: Advance = lambda rows: None) -> Iterator[pa.Table]:
-        """Rows of SCHEMA, group by group of leads; those scored for the first time have nulls for what was before."""
-        now = self.now.columns(["lead_id", *SHOWN])
-        if self.before is None or self.old is None:
-            yield _first(now)
-            return
-        before = self.before.columns(["lead_id", *SHOWN])
-        fresh = pc.invert(pc.is_in(now.column("lead_id"), value_set=before.column("lead_id").combine_chunks()))
-        yield _first(now.filter(fresh))
+        """Rows of SCHEMA: first who is scored for the first time, then who moved, group by group of leads."""
+        moved = [SCHEMA.empty_table().select(PAIR)]
+        for part in self.now.parts():
+            now = self.now.read(part, COMPARED)
+            before = self.before.read(part, COMPARED) if self.before else now.schema.empty_table()
+            yield _first(now.filter(pc.invert(pc.is_in(now.column("lead_id"), value_set=_ids(before)))))
+            moved.append(_pair(before, now, self.least))
+        if self.before is not None and self.old is not None:
+            yield from self._moved(pa.concat_tables(moved), advance)
+
+    def _moved(self, pair: pa.Table, advance: Advance) -> Iterator[pa.Table]:
         for people in self.dataset.people():
-            pair = _pair(people, before, now, self.least)
-            if len(pair):
-                yield self._moved(people, pair)
+            row = pc.index_in(pa.array(people.lead_ids, pa.string()), value_set=_ids(pair))
+            wanted = np.flatnonzero(row.is_valid().to_numpy(zero_copy_only=False))
+            if len(wanted):
+                yield self._split(people.take(wanted), pair.take(row.drop_null()))
             advance(len(people.leads["lead"]))
 
-    def _moved(self, people: People, pair: pa.Table) -> pa.Table:
-        """The rows of a group's leads that moved."""
+    def _split(self, people: People, pair: pa.Table) -> pa.Table:
+        """What each cause adds, for these people and their rows of both sets."""
         assert self.before is not None
         assert self.old is not None
-        known = of_people(people.take(_numbers(pair, people)), self.now.as_of)
-        found = moves(
-            known, State(self.old, Knowledge.of(self.before.as_of)), State(self.new, Knowledge.of(self.now.as_of))
-        )
-        published = pair.column("probability_old").to_numpy()
-        restated = logit(found.probability_old) - logit(published)
+        states = State(self.old, Knowledge.of(self.before.as_of)), State(self.new, Knowledge.of(self.now.as_of))
+        found = moves(of_people(people, self.now.as_of), *states)
+        restated = logit(found.probability_old) - logit(pair.column("probability_old").to_numpy())
         log_odds = np.column_stack([restated, found.log_odds])
         points = np.column_stack([found.points_old - pair.column("points_old").to_numpy(), found.points_parts])
         for name, values in (("log_odds", log_odds), ("points", points)):
@@ -123,15 +126,12 @@ def _first(now: pa.Table) -> pa.Table:
     return pa.table({**nulls, **{n: now.column(n) for n in now.column_names}}, schema=SCHEMA)
 
 
-def _pair(people: People, before: pa.Table, now: pa.Table, least: float) -> pa.Table:
-    """Both rows of each lead of the group that moved, in the group's order."""
-    ids = pa.array(people.lead_ids, pa.string())
-    rows = [pc.index_in(ids, value_set=t.column("lead_id").combine_chunks()) for t in (before, now)]
-    both = pc.and_(pc.is_valid(rows[0]), pc.is_valid(rows[1]))
-    old, new = (t.take(r.filter(both)) for t, r in zip((before, now), rows, strict=True))
-    old = old.rename_columns(["lead_id", *(f"{n}_old" for n in SHOWN)])
-    pair = pa.table({**{n: new.column(n) for n in new.column_names}, **{n: old.column(n) for n in old.column_names}})
-    return pair.filter(_strays(pair, least))
+def _pair(before: pa.Table, now: pa.Table, least: float) -> pa.Table:
+    """Both rows of each lead that moved."""
+    row = pc.index_in(now.column("lead_id"), value_set=_ids(before))
+    now, old = now.filter(row.is_valid()), before.take(row.drop_null())
+    pair = pa.table({**{n: now.column(n) for n in COMPARED}, **{f"{n}_old": old.column(n) for n in SHOWN}})
+    return pair.filter(_strays(pair, least)).select(PAIR)
 
 
 def _strays(pair: pa.Table, least: float) -> pa.Array:
@@ -140,30 +140,38 @@ def _strays(pair: pa.Table, least: float) -> pa.Array:
     return pc.or_(odd, pc.not_equal(pair.column("sales_ready"), pair.column("sales_ready_old")))
 
 
-def _numbers(pair: pa.Table, people: People) -> I64:
-    number = {lead_id: i for i, lead_id in enumerate(people.lead_ids)}
-    return np.array([number[i] for i in pair.column("lead_id").to_pylist()], dtype=np.int64)
+def _ids(table: pa.Table) -> pa.Array:
+    return table.column("lead_id").combine_chunks()
 
 
 # -- written ---------------------------------------------------------------------------------------------------
-def write_changes(changes: Changes, history: Path, advance: Advance = lambda rows: None) -> Summary:
-    """Write `changes.parquet` into the new set's folder, whole or not at all, and the history of the folder `history`."""
+def write_changes(changes: Changes, advance: Advance = lambda rows: None) -> Summary:
+    """Write `changes.parquet` into the new set's folder, whole or not at all."""
     found, target = Summary(), changes.now.folder / FILE
     staging = target.with_name(f".{FILE}")
-
-    def parts() -> Iterator[list[tuple[Any, ...]]]:
+    try:
         with pq.ParquetWriter(staging, SCHEMA, compression="zstd") as file:
             for table in changes.tables(advance):
                 found.add(table)
-                file.write_table(table.filter(table.column("as_of_old").is_valid()))
-                yield from (_rows(table.slice(start, ROWS)) for start in range(0, len(table), ROWS))
-
-    try:
-        History(history).add(changes.now.as_of, parts())
+                file.write_table(table)
         staging.replace(target)
     finally:
         staging.unlink(missing_ok=True)
     return found
+
+
+def tell(folder: Path, as_of: int, history: Path) -> None:
+    """Put the changes of a published set into the history of a market and target; a second time it changes nothing.
+
+    Parameters
+    ----------
+    folder, as_of
+        the set and its moment.
+    history
+        the folder of the home where the history lies.
+    """
+    with pq.ParquetFile(folder / FILE) as file:
+        History(history).add(as_of, (_rows(pa.Table.from_batches([b])) for b in file.iter_batches(ROWS)))
 
 
 def _rows(table: pa.Table) -> list[tuple[Any, ...]]:
@@ -177,10 +185,10 @@ def _rows(table: pa.Table) -> list[tuple[Any, ...]]:
 
 def scorer_before(home: Path, before: Published, new: Scorer) -> Scorer:
     """The scorer that made a set, from the releases of the home; an InputError where it is no longer there."""
-    name = before.manifest["bundle"]
+    name = before.about["bundle"]
     if new.bundle is not None and name == new.bundle.name:
         return new
-    market, target = str(before.manifest["market"]), str(before.manifest["target"])
+    market, target = str(before.about["market"]), str(before.about["target"])
     try:
         return scorer_of(read_bundle(place(home, market, target) / "releases" / str(name)[:12], str(name)))
     except BundleError as broken:

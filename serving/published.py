@@ -1,9 +1,9 @@
-"""A set of scores as it lies in its folder, finished or about to be published: its manifest and the columns asked for."""
+"""A set of scores as it lies in its folder, published or about to be: what decided it, and its columns part by part."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,50 +14,47 @@ import pyarrow.parquet as pq
 from data.errors import InputError
 from serving.rescore_columns import SCHEMA
 
-MANIFEST, CURRENT = "manifest.json", "current.json"
-
 
 @dataclass(frozen=True)
 class Published:
-    """The folder of one run and its manifest."""
+    """about: the inputs of the run (its manifest has them too): `as_of` in microseconds, market, target, bundle, rules."""
 
     folder: Path
-    manifest: dict[str, Any]
+    about: Mapping[str, Any]
 
     @staticmethod
     def at(folder: Path) -> Published:
-        """The set in a folder; an unreadable manifest is an InputError."""
+        """A published set; an unreadable manifest is an InputError."""
         try:
-            return Published(folder, json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
+            return Published(folder, json.loads((folder / "manifest.json").read_text(encoding="utf-8")))
         except (OSError, ValueError):
             raise InputError.of(
                 where=str(folder), expected="a set of scores with its manifest", got="none",
                 remedy="Run leadlift rescore again.",
             ) from None  # fmt: skip
 
-    @staticmethod
-    def current(out: Path) -> Published | None:
-        """The set that readers take now, None where nothing was published yet."""
-        try:
-            pointer = (out / CURRENT).read_text(encoding="utf-8")
-        except OSError:
-            return None
-        return Published.at(out / str(json.loads(pointer)["run"]))
-
-    @property
-    def run(self) -> str:
-        return str(self.manifest["run"])
-
     @property
     def as_of(self) -> int:
         """The moment it was scored at, microseconds."""
-        return int(self.manifest["as_of"])
+        return int(self.about["as_of"])
+
+    def parts(self) -> list[str]:
+        """Names of the files of scores, one for each bucket."""
+        return sorted(f.name for f in self.folder.glob("part-*.parquet"))
+
+    def read(self, part: str, names: Sequence[str]) -> pa.Table:
+        """Some columns of one part; no rows where it has no such part."""
+        schema = pa.schema([SCHEMA.field(name) for name in names])
+        file = self.folder / part
+        return pq.ParquetFile(file).read(list(names)).cast(schema) if file.exists() else schema.empty_table()
 
     def columns(self, names: Sequence[str]) -> pa.Table:
         """Some columns of all rows, part after part."""
         schema = pa.schema([SCHEMA.field(name) for name in names])
-        parts = [
-            pq.read_table(self.folder / p["file"], columns=list(names), partitioning=None)
-            for p in self.manifest["parts"]
-        ]
-        return pa.concat_tables([p.cast(schema) for p in parts])
+        return pa.concat_tables([schema.empty_table(), *(self.read(part, names) for part in self.parts())])
+
+
+def pairs(before: Published, now: Published, names: Sequence[str]) -> Iterator[tuple[pa.Table, pa.Table]]:
+    """The rows of both sets part by part: a lead is in the same part of both, for a part is a bucket."""
+    for part in now.parts():
+        yield before.read(part, names), now.read(part, names)

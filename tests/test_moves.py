@@ -17,7 +17,7 @@ from data.records import DAY, NULL_TIME
 from data.store.moves import PARTS, STEPS, History
 from features.build import FeatureSet, build_features
 from serving.champion import scorer_of
-from serving.changes import Changes, Summary, scorer_before, write_changes
+from serving.changes import Changes, Summary, scorer_before, tell, write_changes
 from serving.hybrids import Knowledge, moment_of
 from serving.known import Known, of_people
 from serving.moves import Moves, State, moves
@@ -178,16 +178,20 @@ def twice(market: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
     old, new = scorer_of(market.bundle), scorer_of(variant(market.bundle, 0.3))
     sets = []
     for scorer, as_of in ((old, NOW - 70 * DAY), (new, NOW)):
-        before = Published.current(out)
-        done = rescore(Job(market.dataset, scorer, as_of, Wants("none")), out)
-        sets.append(Published.at(done.path))
-        summary = write_changes(Changes(market.dataset, before, sets[-1], old if before else None, scorer), home)
+        sets.append(Published.at(rescore(Job(market.dataset, scorer, as_of, Wants("none")), out).path))
+        before = sets[0] if len(sets) > 1 else None
+        summary = write_changes(Changes(market.dataset, before, sets[-1], old if before else None, scorer))
+        tell(sets[-1].folder, as_of, home)
     return out, sets[0], sets[1], summary, History(home)
+
+
+def _moved(found: Published) -> list[dict[str, Any]]:
+    return [r for r in pq.read_table(found.folder / "changes.parquet").to_pylist() if r["as_of_old"] is not None]
 
 
 def test_every_lead_that_moved_has_a_row_that_adds_up_to_what_was_published(twice: Any) -> None:
     _, old, new, summary, _ = twice
-    rows = pq.read_table(new.folder / "changes.parquet").to_pylist()
+    rows = _moved(new)
     before, now = (
         {r["lead_id"]: r for r in s.columns(["lead_id", "probability", "points", "grade"]).to_pylist()}
         for s in (old, new)
@@ -217,7 +221,7 @@ def test_parts_of_kinds_of_which_nothing_came_are_0(twice: Any, market: Any) -> 
         "events": events["lead"][since(came)],
         "links": events["lead"][since(events["known_from"])],
     }
-    rows = pq.read_table(new.folder / "changes.parquet").to_pylist()
+    rows = _moved(new)
     for part, leads in fresh.items():
         touched = {people.lead_ids[i] for i in leads.tolist()}
         for row in rows:
@@ -230,7 +234,7 @@ def test_parts_of_kinds_of_which_nothing_came_are_0(twice: Any, market: Any) -> 
 def test_what_was_published_and_says_something_else_today_is_told_apart(twice: Any, market: Any) -> None:
     """A profile row that comes late under an early date: the old moment is another one than it was."""
     _, old, new, _, _ = twice
-    other = replace(old, manifest=old.manifest | {"as_of": old.as_of - 5 * DAY})
+    other = replace(old, about=old.about | {"as_of": old.as_of - 5 * DAY})
     scorer = scorer_of(market.bundle)
     for table in Changes(market.dataset, other, new, scorer, scorer_of(variant(market.bundle, 0.3))).tables():
         for row in table.filter(table.column("as_of_old").is_valid()).to_pylist():
@@ -246,11 +250,10 @@ def test_the_history_has_the_latest_first_and_is_the_same_when_written_again(twi
     rows = history.of(lead)
     assert [r["as_of"] for r in rows] == [new.as_of, old.as_of]
     assert rows[1]["cause"] is rows[1]["log_odds_time"] is rows[1]["as_of_old"] is None
-    (row,) = [r for r in pq.read_table(new.folder / "changes.parquet").to_pylist() if r["lead_id"] == lead]
+    (row,) = [r for r in _moved(new) if r["lead_id"] == lead]
     assert {**row, "as_of": new.as_of, "as_of_old": old.as_of} == rows[0]
     assert isinstance(rows[0]["sales_ready"], bool)
-    changes = Changes(market.dataset, old, new, scorer_of(market.bundle), scorer_of(variant(market.bundle, 0.3)))
-    write_changes(changes, history._file.parent)
+    tell(new.folder, new.as_of, history._file.parent)
     assert history.of(lead) == rows
     assert history.of("nobody") == []
 
@@ -270,6 +273,6 @@ def test_the_model_of_the_last_set_must_be_among_the_releases(twice: Any, market
     _, old, _, _, _ = twice
     new = scorer_of(variant(market.bundle, 0.3))
     assert scorer_before(market.settings.home, old, new).bundle == market.bundle
-    gone = replace(old, manifest=old.manifest | {"bundle": "0" * 64})
+    gone = replace(old, about=old.about | {"bundle": "0" * 64})
     with pytest.raises(InputError, match="--changes: expected the model of the last set"):
         scorer_before(market.settings.home, gone, new)
