@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from data import arrow, lake_manifest
 from data.accounts import Accounts
-from data.dataset import DatasetInfo, People
+from data.dataset import DatasetInfo, People, bucket_groups
 from data.errors import InputError
 from data.identity import assign
 from data.lake_parts import read_parts
@@ -55,14 +55,17 @@ class Lake:
     def people(self, max_events: int = 5_000_000) -> Iterator[People]:
         """All leads in groups of whole buckets, in bucket order, leads sorted by id within a bucket.
 
-        Groups without leads are left out. The number of events of a bucket is estimated: buckets are hashes.
+        Groups without leads are left out.
         """
-        per_bucket = max(self.info.counts.get("events", 0) / self.info.buckets, 1.0)
-        size = max(int(max_events / per_bucket), 1)
-        for first in range(0, self.info.buckets, size):
-            group = self._people_in(range(first, min(first + size, self.info.buckets)))
+        for buckets in bucket_groups(self.info, range(self.info.buckets), max_events):
+            group = self.people_in(buckets, accounts=False)
             if len(group):
                 yield replace(group, accounts=self._accounts)
+
+    def people_in(self, buckets: Sequence[int], accounts: bool = True) -> People:
+        """All leads of these buckets, in bucket order, leads sorted by id within a bucket."""
+        group = self._people_in(buckets)
+        return replace(group, accounts=self._accounts) if accounts else group
 
     def people_of(self, lead_id: str) -> People:
         """All leads of the bucket that holds this lead; it may hold none. Accounts are those of this lead alone."""
