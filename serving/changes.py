@@ -44,7 +44,7 @@ Advance = Callable[[int], None]
 
 @dataclass
 class Summary:
-    """How many leads moved or are new, and by largest cause: leads, and the mean of its part in log-odds."""
+    """How many leads moved or are new, and by largest cause: leads, and for how many of them it added (`up`)."""
 
     moved: int = 0
     first: int = 0
@@ -56,9 +56,10 @@ class Summary:
         moved = table.filter(old)
         self.moved, self.first = self.moved + len(moved), self.first + len(table) - len(moved)
         for part in PARTS:
-            own = moved.filter(pc.equal(moved.column("cause"), part)).column(f"log_odds_{part}")
+            own = moved.filter(pc.equal(moved.column("cause"), part))
+            added = [pc.greater(own.column(f"{score}_{part}"), 0) for score in ("log_odds", "points")]
             self.leads[part] += len(own)
-            self.up[part] += int(pc.sum(pc.greater(own, 0)).as_py() or 0)
+            self.up[part] += pc.sum(pc.or_(*added)).as_py() or 0
 
     def document(self) -> dict[str, Any]:
         """For `--json` and the manifest."""
@@ -111,13 +112,16 @@ class Changes:
         for name, values in (("log_odds", log_odds), ("points", points)):
             for i, part in enumerate(PARTS):
                 pair = pair.append_column(f"{name}_{part}", pa.array(np.ascontiguousarray(values[:, i])))
-        pair = pair.append_column("cause", _cause(log_odds, points))
+        far = pc.greater(_step(pair), self.least).to_numpy()
+        pair = pair.append_column("cause", _cause(log_odds, points, far))
         return pair.select(SCHEMA.names).cast(SCHEMA)
 
 
-def _cause(log_odds: F64, points: I64) -> pa.Array:
-    """The largest part of each lead: of the log-odds, or of the points where only these moved."""
-    size = np.where(log_odds.any(axis=1, keepdims=True), np.abs(log_odds), np.abs(points))
+def _cause(log_odds: F64, points: I64, far: NDArray[np.bool_]) -> pa.Array:
+    """The largest part of each lead: of the log-odds where the probability is far from what it was, else of the points,
+    which moved the grade or readiness."""
+    by_points = ~far & points.any(axis=1)
+    size = np.where(by_points[:, np.newaxis], np.abs(points), np.abs(log_odds))
     return pa.array(np.array(PARTS)[size.argmax(axis=1)])
 
 
@@ -135,9 +139,13 @@ def _pair(before: pa.Table, now: pa.Table, least: float) -> pa.Table:
 
 
 def _strays(pair: pa.Table, least: float) -> pa.Array:
-    step = pc.abs(pc.subtract(pair.column("probability"), pair.column("probability_old")))
-    odd = pc.or_(pc.not_equal(pair.column("grade"), pair.column("grade_old")), pc.greater(step, least))
+    odd = pc.or_(pc.not_equal(pair.column("grade"), pair.column("grade_old")), pc.greater(_step(pair), least))
     return pc.or_(odd, pc.not_equal(pair.column("sales_ready"), pair.column("sales_ready_old")))
+
+
+def _step(pair: pa.Table) -> pa.ChunkedArray:
+    """How far each probability is from what it was."""
+    return pc.abs(pc.subtract(pair.column("probability"), pair.column("probability_old")))
 
 
 def _ids(table: pa.Table) -> pa.Array:

@@ -22,7 +22,7 @@ from serving.hybrids import Knowledge, moment_of
 from serving.known import Known, of_people
 from serving.moves import Moves, State, moves
 from serving.published import Published
-from serving.rescore import Job, rescore
+from serving.rescore import Job, Target, rescore
 from serving.scorer import Scorer, Wants
 from tests.cases import LEADS, Case, beside, event_columns, fitted_feature_set, lead_columns, random_case
 from tests.conftest import NOW
@@ -178,7 +178,7 @@ def twice(market: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
     old, new = scorer_of(market.bundle), scorer_of(variant(market.bundle, 0.3))
     sets = []
     for scorer, as_of in ((old, NOW - 70 * DAY), (new, NOW)):
-        sets.append(Published.at(rescore(Job(market.dataset, scorer, as_of, Wants("none")), out).path))
+        sets.append(Published.at(rescore(Job(market.dataset, scorer, as_of, Wants("none")), Target(out)).path))
         before = sets[0] if len(sets) > 1 else None
         summary = write_changes(Changes(market.dataset, before, sets[-1], old if before else None, scorer))
         tell(sets[-1].folder, as_of, home)

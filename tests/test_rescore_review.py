@@ -1,0 +1,92 @@
+"""`leadlift rescore` between scoring and publishing: nothing ill is published, and who moved is told with causes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from data.records import DAY
+from data.store.moves import PARTS, History
+from serving.reply import time_text
+from tests.nights import doubled, market_of, warm_model
+from tests.planted import promoted, written
+from training.registry import place
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, int]:
+    """A market whose events came twice on its last day, a home with a model, and the end of that day."""
+    market, found = market_of(3, leads=1500)
+    folder = tmp_path_factory.mktemp("review")
+    planted = doubled(found, market.end - DAY, np.random.default_rng(1))
+    written(folder / "market", planted)
+    promoted(folder / "home", warm_model())
+    return folder / "market", folder / "home", market.end
+
+
+def test_an_ill_night_is_held_back_with_exit_3_and_one_line_until_it_is_accepted(
+    scene: Any, tmp_path: Path, leadlift_at: Callable[[], Any]
+) -> None:
+    dataset, home, end = scene
+    out, run = tmp_path / "out", leadlift_at()
+
+    def rescore(as_of: int, *more: str) -> tuple[int, dict[str, Any], str]:
+        words = ("rescore", str(dataset), "--out", str(out), "--reasons", "none", "--as-of", str(time_text(as_of)))
+        found: tuple[int, dict[str, Any], str] = run(*words, *more, LEADLIFT_HOME=str(home))
+        return found
+
+    assert rescore(end - DAY)[0] == 0
+    before = (out / "current.json").read_text()
+    code, document, said = rescore(end)
+    assert (code, document) == (3, {})
+    assert "events told twice since" in said.splitlines()[-1]
+    assert "of leads would" in said.splitlines()[-1]
+    assert (out / "current.json").read_text() == before
+    assert rescore(end, "--accept-change", " ")[0] == 2
+    code, document, _ = rescore(end, "--accept-change", "tested twice")
+    assert code == 0
+    gate = json.loads((out / document["run"] / "manifest.json").read_text())["gate"]
+    assert (gate["verdict"], gate["reason"]) == ("accepted", "tested twice")
+    assert "told twice" in gate["causes"][0]
+
+
+@pytest.mark.parametrize("kind", ["folder", "store"])
+def test_changes_are_written_told_and_kept_for_the_service(
+    kind: str, scene: Any, tmp_path: Path, leadlift_at: Callable[[], Any]
+) -> None:
+    dataset, old_home, end = scene
+    home, run = tmp_path / "home", leadlift_at()
+    shutil.copytree(old_home, home)
+    place_ = str(dataset)
+    if kind == "store":
+        place_ = f"sqlite:///{tmp_path / 'store.db'}"
+        assert run("import", str(dataset), "--to", place_)[0] == 0
+    words = ("rescore", place_, "--market", "market", "--out", str(tmp_path / "out"), "--reasons", "none", "--changes")
+    as_of = [str(time_text(end - days * DAY)) for days in (8, 1)]
+    first = run(*words, "--as-of", as_of[0], LEADLIFT_HOME=str(home))[1]["changes"]
+    promoted(home, warm_model(0.5))
+    code, document, said = run(*words, "--as-of", as_of[1], LEADLIFT_HOME=str(home))
+    assert (code, first["moved"]) == (0, 0)
+    changes = document["changes"]
+    rows = pq.read_table(Path(document["path"]) / "changes.parquet").to_pylist()
+    moved = [r for r in rows if r["as_of_old"] is not None]
+    assert changes["moved"] == len(moved) > 100
+    assert changes["first_scored"] == len(rows) - len(moved) > 0
+    for row in moved:
+        assert row["log_odds_restated"] == 0
+        assert row["log_odds_model"] == pytest.approx(0.5)
+        far = abs(row["probability"] - row["probability_old"]) > 0.05
+        assert far or row["grade"] != row["grade_old"] or row["sales_ready"] != row["sales_ready_old"]
+    assert {r["cause"] for r in moved} >= {"model", "events", "time"}
+    assert "leads moved" in said
+    history = History(place(home, "market", "converted"))
+    assert [m["cause"] for m in history.of(moved[0]["lead_id"])] == [moved[0]["cause"], None]
+    assert sum(abs(history.of(moved[0]["lead_id"])[0][f"log_odds_{p}"]) for p in PARTS) > 0
+    assert run(*words, "--as-of", as_of[1], LEADLIFT_HOME=str(home))[1]["changes"] == changes
