@@ -30,7 +30,6 @@ from training.rules_file import GRADES
 
 ALWAYS_ALLOWED = 10  # leads that may change their grade, however few there are
 KINDS = (DEAD, THIN, DOUBLED, RENAMED)
-NOT_OF_BEHAVIOUR = ("leads", "spend", "outcomes")  # feeds whose silence changes no score of a lead tonight
 
 
 @dataclass(frozen=True)
@@ -79,11 +78,11 @@ def feed_causes(lake: Lake, as_of: int) -> list[Alarm]:
     """What is wrong tonight with what leads do: dead, thin, doubled feeds, and renamed tags. None without times."""
     if not lake.info.has_times:
         return []
-    counted = tally(lake, as_of)
+    counted = tally(lake, as_of, behaviour=True)
     found = feed_alarms(counted, watermarks(lake)) + repeat_alarms(counted)
     sound = not any(a.kind in (DEAD, THIN) for a in found)
     found += tag_alarms(counted, sound)
-    return [a for a in found if a.kind in KINDS and not str(a.source).startswith((*NOT_OF_BEHAVIOUR, "utm_source "))]
+    return [a for a in found if a.kind in KINDS and not str(a.source).startswith("utm_source ")]  # a campaign's end
 
 
 def watermarks(lake: Lake) -> dict[str, int | None]:
