@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -27,7 +28,8 @@ from serving.rescore_parts import Part
 from serving.rescore_sets import MANIFEST
 from serving.rescore_targets import Target, read_part
 
-SWAP_SECONDS = 30.0
+SWAP_SECONDS = 2.0
+PAUSES = (1, 5, 15, 60)  # seconds between tries of the swap
 _TYPES = {
     pa.string(): "TEXT", pa.float64(): "DOUBLE PRECISION", pa.int64(): "BIGINT", pa.bool_(): "BOOLEAN",
     pa.timestamp("us", tz="UTC"): "TIMESTAMPTZ",
@@ -49,6 +51,9 @@ class Postgres(Target):
     def shown(self) -> str:
         return f"{place_of(self.url)}, view scores"
 
+    def told(self, run: str) -> str:
+        return f"{self.shown}, has the scores; table score_sets says what they are made of."
+
     def refuse(self) -> None:
         """Raise a StoreError where the database does not answer, before anything is scored for it."""
         with self._connected():
@@ -56,14 +61,25 @@ class Postgres(Target):
 
     def put(self, claim: Claim, run: str, parts: Sequence[Part], keep: int) -> None:
         with self._connected() as db:
-            before = _last(db)
+            number, last = _last(db)
             claim.check()
-            if before[1] == run:
+            if last == run:
                 return
             held_in = f"scores_{run}_{secrets.token_hex(4)}"
             _fill(db, held_in, (read_part(claim.work / run, part) for part in parts))
-            _swap(db, before[0], run, held_in, (claim.work / run / MANIFEST).read_text(encoding="utf-8"))
+        manifest = (claim.work / run / MANIFEST).read_text(encoding="utf-8")
+        self._swap((number + 1, run, held_in, manifest))
+        with self._connected() as db:
             _drop_others(db, keep)
+
+    def _swap(self, row: tuple[int, str, str, str]) -> None:
+        """Tried again for a while: somebody may be reading the view, and others must not queue up behind the swap."""
+        for pause in PAUSES:
+            with suppress(StoreError), self._connected() as db:
+                return _swap(db, row)
+            time.sleep(pause)
+        with self._connected() as db:
+            _swap(db, row)
 
     def holds(self, run: str, current: bool) -> bool:
         with self._connected() as db:
@@ -89,17 +105,23 @@ def _fill(db: postgres.Postgres, table: str, parts: Iterable[pa.Table]) -> None:
     db.run(f"ANALYZE {table}")
 
 
-def _swap(db: Database, number: int, run: str, held_in: str, manifest: str) -> None:
-    """The view shows the new table, in one transaction; a publication that came between makes it a ClaimLost."""
+def _swap(db: Database, row: tuple[int, str, str, str]) -> None:
+    """The view shows the new table, in one transaction; a publication that came between makes it a ClaimLost.
+
+    row: number, run, held_in, manifest.
+    """
     with db.writing(SWAP_SECONDS):
         db.run(_SETS)
-        if _last(db)[0] != number:
+        last = _last(db)
+        if last == row[:2]:
+            return  # the try before did it, and nobody could say so any more
+        if last[0] != row[0] - 1:
             raise ClaimLost(
-                f"{db.place}: expected publication {number} to be the last one, got a later one. Nothing was changed."
+                f"{db.place}: expected publication {row[0] - 1} to be the last one, got a later one. Nothing was changed."
             )
-        db.add("score_sets", ("number", "run", "held_in", "manifest"), [(number + 1, run, held_in, manifest)])
+        db.add("score_sets", ("number", "run", "held_in", "manifest"), [row])
         db.run("DROP VIEW IF EXISTS scores")
-        db.run(f"CREATE VIEW scores AS SELECT * FROM {held_in}")
+        db.run(f"CREATE VIEW scores AS SELECT * FROM {row[2]}")
 
 
 def _drop_others(db: Database, keep: int) -> None:

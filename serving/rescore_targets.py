@@ -39,6 +39,10 @@ class Target:
         """Where readers look."""
         return str(self.folder / "current.json")
 
+    def told(self, run: str) -> str:
+        """The same for people, after a run."""
+        return f"{self.shown} names the set to read: {self.folder / run}/part-*.parquet"
+
     def refuse(self) -> None:
         """Raise an InputError where no scores can be put there."""
         if (self.folder / "dataset.toml").exists() or self.folder.is_file():
@@ -71,6 +75,9 @@ class Csv(Target):
     def shown(self) -> str:
         return str(self.file)
 
+    def told(self, run: str) -> str:
+        return f"{self.file} has the scores; {self.folder / run}/manifest.json says what they are made of."
+
     def refuse(self) -> None:
         if self.file.is_dir():
             raise InputError.of(
@@ -94,6 +101,9 @@ class Sqlite(Target):
     def __init__(self, url: str) -> None:
         store = path_of(url)
         super().__init__(store.with_name(f"{store.name}.scores"))
+
+    def told(self, run: str) -> str:
+        return f"{self.shown} names the set to read: {self.folder / run / SCORES_DB}, table scores"
 
     def render(self, folder: Path, parts: Sequence[Part]) -> None:
         columns = ",".join(f"{f.name} {SQLITE_TYPES.get(f.type, 'TEXT')}" for f in SCHEMA)

@@ -67,7 +67,7 @@ def test_killed_before_any_change_of_a_file_it_ends_as_if_nothing_had_happened(
         rescore(job, aim(folder, kind), how)
         assert tree(folder) == after, step
         shutil.rmtree(folder)
-        step += 1 if kind == "folder" else 3
+        step += 1 if kind == "folder" else 7
     assert views_found == sorted(views_found)
     assert set(views_found) == {0, 1}
 
@@ -94,7 +94,7 @@ def test_a_rival_that_stood_still_and_wakes_up_changes_nothing(job: Job, tmp_pat
         codes.append(ended(child))
         assert tree(folder) == before, step
         assert rescore(later, aim(folder)).again
-        step += 6
+        step += 11
     assert codes.count(1) > len(codes) / 2
 
 

@@ -102,7 +102,7 @@ def _tell(screen: Screen, target: Target, done: Done, changes: dict[str, Any] | 
     _tell_moves(screen, done)
     _tell_changes(screen, done, changes)
     if done.current:
-        screen.say(f"{target.shown} has the scores to read; {done.path / 'manifest.json'} says what they are made of.")
+        screen.say(target.told(done.run))
     else:
         screen.say(f"{target.shown} has the scores of a run that was published later; nothing was changed.")
     screen.next_steps("leadlift score --lead-id ID --dataset DATASET      one of them with its reasons")
