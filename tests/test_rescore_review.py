@@ -12,11 +12,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from data.records import DAY
+from data.records import DAY, take
 from data.store.moves import PARTS, History
+from serving.champion import scorer_of
+from serving.changes import Changes
 from serving.reply import time_text
-from tests.nights import doubled, market_of, warm_model
-from tests.planted import promoted, written
+from tests.nights import market_of, scored, warm_model
+from tests.planted import doubled, promoted, written
 from training.registry import place
 
 
@@ -89,4 +91,39 @@ def test_changes_are_written_told_and_kept_for_the_service(
     history = History(place(home, "market", "converted"))
     assert [m["cause"] for m in history.of(moved[0]["lead_id"])] == [moved[0]["cause"], None]
     assert sum(abs(history.of(moved[0]["lead_id"])[0][f"log_odds_{p}"]) for p in PARTS) > 0
+    # Killed after the set was published, before the history was: the next call makes up for it.
+    for file in place(home, "market", "converted").glob("history.db*"):
+        file.unlink()
     assert run(*words, "--as-of", as_of[1], LEADLIFT_HOME=str(home))[1]["changes"] == changes
+    assert [m["cause"] for m in history.of(moved[0]["lead_id"])] == [moved[0]["cause"]]
+
+
+def test_a_set_published_without_changes_says_so_when_asked_for_them(
+    scene: Any, tmp_path: Path, leadlift_at: Callable[[], Any]
+) -> None:
+    dataset, home, end = scene
+    words = ("rescore", str(dataset), "--out", str(tmp_path), "--reasons", "none", "--as-of", str(time_text(end - DAY)))
+    assert leadlift_at()(*words, LEADLIFT_HOME=str(home))[0] == 0
+    code, document, said = leadlift_at()(*words, "--changes", LEADLIFT_HOME=str(home))
+    assert (code, document["again"], document["changes"]) == (0, True, None)
+    assert "published without --changes" in said
+
+
+def test_the_old_state_is_made_again_from_all_that_came_later(tmp_path: Path) -> None:
+    """What was published from the records of that day is what they say of it, bit for bit, two weeks later."""
+    market, found = market_of(4, leads=1500)
+    then = market.end - 14 * DAY
+    known_from = {"events": "received_at", "leads": "valid_from", "links": "known_from", "outcomes": "occurred_at",
+                  "consents": "given_at", "spend": "date"}  # fmt: skip
+    early = {
+        n: take(c, np.flatnonzero(np.asarray(c[known_from[n]]) < then)) for n, c in found.items() if n in known_from
+    }
+    scorer = scorer_of(warm_model())
+    before = scored(written(tmp_path / "early", early), scorer, then, tmp_path / "0")
+    lake = written(tmp_path / "late", found)
+    now = scored(lake, scorer, market.end, tmp_path / "1")
+    tables = list(Changes(lake, before, now, scorer, scorer).tables())
+    rows = [r for t in tables for r in t.to_pylist() if r["as_of_old"] is not None]
+    assert len(rows) > 1000
+    assert all(r["log_odds_restated"] == r["points_restated"] == 0 for r in rows)
+    assert {p for p in PARTS if any(r[f"log_odds_{p}"] for r in rows)} >= {"events", "time"}

@@ -68,7 +68,10 @@ def rescore(
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )  # fmt: skip
         done = engine.rescore(job, goal, how)
-    _tell(screen, goal, done, review.keep(done.path))
+    told = review.keep(done.path)
+    if changes and told is None:
+        screen.say("This set was published without --changes; the next one can tell what moved since.")
+    _tell(screen, goal, done, told)
 
 
 def _moment(dataset: Dataset, moment: int | None) -> int:
@@ -100,7 +103,8 @@ def _tell(screen: Screen, target: Target, done: Done, changes: dict[str, Any] | 
         screen.say(f"{done.path / 'quarantine.jsonl'} says why, lead by lead.")
     screen.table("Grades", ("grade", "leads"), [(g, str(n)) for g, n in sorted(leads["grades"].items())])
     _tell_moves(screen, done)
-    _tell_changes(screen, done, changes)
+    if changes is not None:
+        _tell_changes(screen, done, changes)
     if done.current:
         screen.say(target.told(done.run))
     else:
@@ -121,10 +125,8 @@ def _tell_moves(screen: Screen, done: Done) -> None:
     )
 
 
-def _tell_changes(screen: Screen, done: Done, changes: dict[str, Any] | None) -> None:
+def _tell_changes(screen: Screen, done: Done, changes: dict[str, Any]) -> None:
     """The causes that were the largest for most leads, and where to read of each lead."""
-    if changes is None:
-        return
     screen.say(f"{changes['moved']} leads moved, {changes['first_scored']} were scored for the first time.")
     causes = sorted(changes["causes"].items(), key=lambda c: -c[1]["leads"])
     rows = [(name, str(c["leads"]), str(c["up"]), str(c["down"])) for name, c in causes if c["leads"]]
