@@ -158,7 +158,7 @@ def write_changes(changes: Changes, advance: Advance = lambda rows: None) -> Sum
     found, target = Summary(), changes.now.folder / FILE
     staging = target.with_name(f".{FILE}")
     try:
-        with pq.ParquetWriter(staging, SCHEMA, compression="zstd") as file:
+        with staging.open("wb") as out, pq.ParquetWriter(out, SCHEMA, compression="zstd") as file:
             for table in changes.tables(advance):
                 found.add(table)
                 file.write_table(table)

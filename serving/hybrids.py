@@ -66,7 +66,10 @@ def _leads(known: Known, at: Knowledge, beside: Beside) -> Leads:
 
 def _past(beside: Beside, lead: I64, at: Knowledge) -> Past:
     """What is told by records; how recent others of the account were is a matter of the clock."""
-    told, now = (past_at(beside, lead, np.full(len(lead), moment)) for moment in (at.events, at.clock))
+    told = past_at(beside, lead, np.full(len(lead), at.events))
+    if at.events == at.clock:
+        return told
+    now = past_at(beside, lead, np.full(len(lead), at.clock))
     return replace(told, active=now.active, first_contact_days=now.first_contact_days)
 
 

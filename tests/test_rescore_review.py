@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,16 @@ import pytest
 
 from data.records import DAY, take
 from data.store.moves import PARTS, History
-from serving.champion import scorer_of
+from serving.champion import champion, scorer_of
 from serving.changes import Changes
 from serving.reply import time_text
+from serving.rescore import How, Job, Target, rescore
+from serving.rescore_review import Review
+from serving.scorer import Wants
+from tests.crash import killed_at
 from tests.nights import market_of, scored, warm_model
 from tests.planted import doubled, promoted, written
+from tests.test_rescore_crash import tree
 from training.registry import place
 
 
@@ -96,6 +103,36 @@ def test_changes_are_written_told_and_kept_for_the_service(
         file.unlink()
     assert run(*words, "--as-of", as_of[1], LEADLIFT_HOME=str(home))[1]["changes"] == changes
     assert [m["cause"] for m in history.of(moved[0]["lead_id"])] == [moved[0]["cause"]]
+
+
+def test_killed_before_any_change_of_a_file_the_changes_end_up_with_the_set(market: Any, tmp_path: Path) -> None:
+    """And the manifest, with what was accepted and counted, is the same."""
+    settings = market.settings.model_copy(update={"home": tmp_path / "home"})
+    shutil.copytree(market.settings.home, settings.home)
+    review = Review(settings, accepted="a test", changes=True)
+    job = Job(market.dataset, champion(settings, market.name), market.as_of, Wants("none"))
+    how = How(gate=review)
+
+    def work(folder: Path) -> None:
+        review.keep(rescore(job, Target(folder), how).path)
+
+    rescore(replace(job, as_of=job.as_of - 40 * DAY), Target(tmp_path / "old"), how)
+    shutil.copytree(tmp_path / "old", tmp_path / "new")
+    work(tmp_path / "new")
+    after, step, finished = tree(tmp_path / "new"), 0, False
+    assert f"{job.run}/changes.parquet" in after
+    rows = History(place(settings.home, market.name, "converted"))
+    told = rows.of("lead-0001")
+    assert len(told) == 1
+    while not finished:
+        folder = tmp_path / f"d{step}"
+        shutil.copytree(tmp_path / "old", folder)
+        finished = killed_at(step, partial(work, folder), folder)
+        work(folder)
+        assert tree(folder) == after, step
+        assert rows.of("lead-0001") == told
+        step += 3
+    assert step > 20
 
 
 def test_a_set_published_without_changes_says_so_when_asked_for_them(
