@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data.consent import permission_at
 from data.errors import InputError
 from data.records import DAY, NULL_TIME
 from data.store.moves import PARTS, STEPS, History
@@ -135,13 +136,13 @@ def test_a_state_of_one_moment_is_what_was_known_at_it(feature_set: FeatureSet, 
 
 @given(seed=SEEDS)
 def test_who_brought_nothing_new_is_moved_by_time_alone(feature_set: FeatureSet, seed: int) -> None:
-    """Between two moments at which nothing came, profile, links and events change no bit of any feature."""
+    """Between two moments at which nothing of its own came, profile, links and events change no bit of any feature."""
     case = replace(random_case(seed), require_consent=seed % 3 == 0)
-    first = max(a for _, a in case.asks)
+    first = case.asks[0][1]
     later = first + 9 * DAY
     quiet = replace(
         case,
-        events=[e for e in case.events if max(e["occurred_at"], e["received_at"]) < first],
+        events=[e for e in case.events if max(e["occurred_at"], e["received_at"]) < first or e["is_bot"]],
         links=[k for k in case.links if k["known_from"] < first],
         leads=[r for r in case.leads if max(r["created_at"], r["valid_from"]) < first],
         outcomes=[o for o in case.outcomes if o["occurred_at"] < first],
@@ -155,6 +156,20 @@ def test_who_brought_nothing_new_is_moved_by_time_alone(feature_set: FeatureSet,
         moment = moment_of(known, state, feature_set)
         tables.append(build_features(moment.leads, moment.journeys, feature_set).values.tobytes())
     assert len(set(tables)) == 1
+
+
+@given(seed=SEEDS)
+def test_consents_count_with_the_profile(feature_set: FeatureSet, seed: int) -> None:
+    """Who may be looked at is known as of the profile's moment, for profile and events alike."""
+    case = replace(random_case(seed), require_consent=True)
+    known, first = known_of(case), case.asks[0][1]
+    later = first + 9 * DAY
+    made = moment_of(known, Knowledge(later, first, first, first), feature_set)
+    free = moment_of(known_of(replace(case, require_consent=False)), Knowledge.of(first), feature_set)
+    assert known.beside.consents is not None
+    allowed = permission_at(known.beside.consents, known.everyone, np.full(LEADS, later))
+    assert made.journeys.events.tolist() == np.where(allowed.events, free.journeys.events, 0).tolist()
+    assert (made.leads.created_at != NULL_TIME).tolist() == (allowed.profile & (known.created_at != NULL_TIME)).tolist()
 
 
 @given(seed=SEEDS)
