@@ -25,7 +25,7 @@ from serving.moves import Moves, State, moves
 from serving.published import Published
 from serving.rescore import Job, Target, rescore
 from serving.scorer import Scorer, Wants
-from tests.cases import LEADS, Case, beside, event_columns, fitted_feature_set, lead_columns, random_case
+from tests.cases import LEADS, Case, beside, event, event_columns, fitted_feature_set, lead_columns, random_case
 from tests.conftest import NOW
 from tests.releases import variant, with_texts
 from training.bundle import MANIFEST, Bundle, make_bundle
@@ -156,6 +156,19 @@ def test_who_brought_nothing_new_is_moved_by_time_alone(feature_set: FeatureSet,
         moment = moment_of(known, state, feature_set)
         tables.append(build_features(moment.leads, moment.journeys, feature_set).values.tobytes())
     assert len(set(tables)) == 1
+
+
+def test_a_page_that_is_still_open_is_over_with_the_next_event_or_with_time_but_not_with_a_bots(
+    feature_set: FeatureSet,
+) -> None:
+    view = event(10, "/pricing", dwell_seconds=3600.0, dwell_basis="measured", event_id="a")
+    first = view["occurred_at"] + DAY // 24 // 60
+    for more, seconds in ((event(9, is_bot=True), 0.0), (event(9, direction="outbound"), 0.0), (event(9), 3600.0)):
+        case = replace(random_case(0), events=[view, more | {"event_id": "b"}], links=[], consents=[])
+        later = moment_of(known_of(case), Knowledge(first, first, first + 2 * DAY, first), feature_set)
+        assert np.nan_to_num(later.journeys.seconds_total[0]) == seconds
+        over = moment_of(known_of(case), Knowledge.of(first + 2 * DAY), feature_set)
+        assert over.journeys.seconds_total[0] == 3600.0
 
 
 @given(seed=SEEDS)
