@@ -46,6 +46,8 @@ class Review:
 
     def _told(self, job: Job, before: Published | None, now: Published) -> Summary:
         old = scorer_before(self.settings.home, before, job.scorer) if before else None
+        if before is None:
+            self.advance(job.dataset.info.counts.get("leads", 0))  # nothing to read again
         step = self.settings.rescore.history_step
         return write_changes(Changes(job.dataset, before, now, old, job.scorer, step), self.advance)
 

@@ -132,4 +132,7 @@ def _tell_changes(screen: Screen, done: Done, changes: dict[str, Any]) -> None:
     rows = [(name, str(c["leads"]), str(c["up"]), str(c["down"])) for name, c in causes if c["leads"]]
     if rows:
         screen.table("Why they moved", ("largest cause", "leads", "up", "down"), rows)
-    screen.say(f"{done.path / 'changes.parquet'} has both scores of each and what every cause adds.")
+    screen.say(
+        f"{done.path / 'changes.parquet'} has both scores of each and what every cause adds; the service tells it"
+    )
+    screen.say("at /v1/leads/{id}/history.")
