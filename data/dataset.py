@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from numpy.typing import NDArray
 from data.accounts import Accounts
 from data.errors import InputError
 from data.records import Columns, concat, take
+
+if TYPE_CHECKING:
+    from data.lake import Lake
 
 Role = Literal["attribute", "behaviour_total", "comparator", "derived"]
 
@@ -188,6 +191,10 @@ class Consenting:
     def place(self) -> str:
         return self.dataset.place
 
+    @property
+    def lake(self) -> Lake:
+        return self.dataset.lake
+
     def people(self, max_events: int = 5_000_000) -> Iterator[People]:
         return (replace(people, require_consent=True) for people in self.dataset.people(max_events))
 
@@ -221,6 +228,11 @@ class Dataset(Protocol):
     @property
     def place(self) -> str:
         """Where it is, for messages and to open it again: a folder, a file, a URL without a password."""
+        ...
+
+    @property
+    def lake(self) -> Lake:
+        """The folder it is read from, which stays as it is: itself, or the copy of a store."""
         ...
 
     def people(self, max_events: int = 5_000_000) -> Iterator[People]:

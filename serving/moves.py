@@ -4,7 +4,7 @@
 
 Each step takes one thing from the new side and leaves the rest as it was; its part is the difference of two scores,
 never what is left over. So a part is exactly 0 where nothing of its kind changed, and the parts add up.
-See docs/decisions/0021-why-a-score-moved.md.
+See docs/decisions/0022-why-a-score-moved.md.
 """
 
 from __future__ import annotations

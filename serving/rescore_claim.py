@@ -74,8 +74,8 @@ def claimed(out: Path, waiting: Waiting = lambda: None) -> Iterator[Claim]:
             claim.check()
             try:
                 yield claim
-            except FileNotFoundError:
-                claim.check()
+            except Exception:
+                claim.check()  # who lost it finds nothing any more, and that is all there is to say
                 raise
             with suppress(OSError):  # not empty: what waits for another attempt
                 claim.work.rmdir()

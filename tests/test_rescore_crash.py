@@ -51,9 +51,11 @@ def seen(folder: Path, kind: str) -> str:
 
 @pytest.mark.parametrize("kind", TARGETS)
 def test_killed_before_any_change_of_a_file_it_ends_as_if_nothing_had_happened(
-    job: Job, tmp_path: Path, kind: str
+    job: Job, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     how = How(keep=1)
+    if kind != "folder":
+        monkeypatch.setattr("serving.rescore_workers.GROUP_EVENTS", 1)  # many groups: events are arranged for them
     rescore(replace(job, as_of=job.as_of - DAY), aim(tmp_path / "old", kind), how)
     shutil.copytree(tmp_path / "old", tmp_path / "new")
     rescore(job, aim(tmp_path / "new", kind), how)
@@ -70,6 +72,23 @@ def test_killed_before_any_change_of_a_file_it_ends_as_if_nothing_had_happened(
         step += 1 if kind == "folder" else 7
     assert views_found == sorted(views_found)
     assert set(views_found) == {0, 1}
+
+
+def test_killed_while_workers_write_it_goes_on_with_what_they_finished(job: Job, tmp_path: Path) -> None:
+    seen = []
+
+    def die(rows: int) -> None:
+        seen.append(rows)
+        if len(seen) == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    rescore(job, aim(tmp_path / "whole"), How(workers=2))
+    dying = partial(rescore, job, aim(tmp_path / "d"), How(workers=2, advance=die))
+    assert ended(forked(dying, tmp_path, -1, lambda: None)) == -signal.SIGKILL
+    (ledger,) = (tmp_path / "d").glob("scores/.work.*/*/ledger.jsonl")
+    assert len(ledger.read_text().splitlines()) == 1 + 2
+    rescore(job, aim(tmp_path / "d"), How(workers=2))
+    assert tree(tmp_path / "d") == tree(tmp_path / "whole")
 
 
 @pytest.fixture

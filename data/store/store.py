@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,10 +53,6 @@ class Store:
         weakref.finalize(lake, shutil.rmtree, folder, ignore_errors=True)
         return lake
 
-    def __reduce__(self) -> tuple[Callable[[Lake], Lake], tuple[Lake]]:
-        """Another process reads the copy, which stays as long as this one."""
-        return _same, (self.lake,)
-
     @property
     def info(self) -> DatasetInfo:
         return self.lake.info
@@ -78,10 +74,6 @@ class Store:
 
     def content_text(self) -> str | None:
         return self.lake.content_text()
-
-
-def _same(lake: Lake) -> Lake:
-    return lake
 
 
 def open_lake(name: str | Path) -> Lake:
