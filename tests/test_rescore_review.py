@@ -131,7 +131,7 @@ def test_killed_before_any_change_of_a_file_the_changes_end_up_with_the_set(mark
         work(folder)
         assert tree(folder) == after, step
         assert rows.of("lead-0001") == told
-        step += 3
+        step += 5
     assert step > 20
 
 
