@@ -7,7 +7,7 @@ group of leads filters all event buckets once and joins what is left through the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -103,9 +103,9 @@ class Lake:
             return read_parts(files, arrow.schema_of(self._columns(name)))
         return pa.concat_tables([pq.ParquetFile(f).read() for f in files])
 
-    def bucket(self, name: str, number: int) -> pa.Table:
-        """The rows of one bucket of a record."""
-        return self._read(name, [number])
+    def bucket(self, name: str, number: int, only: Collection[str] | None = None) -> pa.Table:
+        """The rows of one bucket of a record; with `only` the columns of these names."""
+        return self._read(name, [number], only)
 
     def _text(self, name: str) -> str | None:
         file = self.manifest.texts.get(name)
@@ -258,8 +258,8 @@ class Lake:
     def _columns(self, name: str) -> tuple[Column, ...]:
         return arrow.columns_of(RECORDS[name], self.info.extra)
 
-    def _read(self, name: str, buckets: Iterable[int]) -> pa.Table:
-        columns = self._columns(name)
+    def _read(self, name: str, buckets: Iterable[int], only: Collection[str] | None = None) -> pa.Table:
+        columns = tuple(c for c in self._columns(name) if only is None or c.name in only)
         return read_parts(self._part_files(name, buckets), arrow.empty(columns).schema, arrow.shared_texts(columns))
 
     def _part_files(self, name: str, buckets: Iterable[int]) -> list[Path]:

@@ -146,6 +146,17 @@ class MonitorSettings(_Section):
     max_model_age_days: int = Field(120, ge=1)
 
 
+class PublishSettings(_Section):
+    """How far a rescoring may lie from the last published set, one night after it; n nights after it sqrt(n) times as far.
+
+    max_grade_changes: share of leads with another grade (10 leads always may). max_mean_change: of the mean probability,
+    relative to what it was. Feeds that are dead, thin, doubled or renamed are not a matter of taste, see monitor.
+    """
+
+    max_grade_changes: float = Field(0.10, gt=0)
+    max_mean_change: float = Field(0.25, gt=0)
+
+
 class MlflowSettings(_Section):
     """Where runs are recorded; null = MLFLOW_TRACKING_URI, else an SQLite file in the home."""
 
@@ -170,6 +181,7 @@ class Settings(BaseSettings):
     privacy: PrivacySettings = PrivacySettings()
     mlflow: MlflowSettings = MlflowSettings()
     monitor: MonitorSettings = MonitorSettings()
+    publish: PublishSettings = PublishSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -10,12 +10,14 @@ from data.errors import LeadliftError, StoreError
 from data.settings import Settings
 from data.store import schema
 from data.store.database import connect, url_of
+from data.store.moves import History
 from data.store.store import make
 from data.store.texts import refuse_market
 from serving.desk import Desk
 from serving.intake import Intake
 from serving.recall import Recall
 from serving.scorer import STORE_UNAVAILABLE, Scorer
+from training.registry import place
 
 UNNAMED = "leads"  # the market of a store that is made before there is any
 _log = logging.getLogger("leadlift")
@@ -50,12 +52,22 @@ def desk_with_store(scorer: Scorer, settings: Settings) -> Desk:
     """The desk with its store. Never raises: without a store it answers from what requests bring, and says so; one that
     only does not answer now is asked again by every request."""
     limits, url = settings.serving, store_url(settings)
+    history = _history(settings, scorer)
     try:
         open_store(settings, scorer.market, scorer.currency)
     except StoreError as silent:
         _log.error("the store does not answer yet: %s", silent)
     except (LeadliftError, OSError) as broken:
         _log.error("the store is not used: %s", broken)
-        return Desk(scorer.warned(STORE_UNAVAILABLE), limits, api=settings.api)
+        return Desk(scorer.warned(STORE_UNAVAILABLE), limits, api=settings.api, history=history)
     recall = Recall(url, settings.privacy.require_consent, scorer.market, limits.store_seconds)
-    return Desk(scorer, limits, recall, Intake(url, limits.max_events, scorer.market), settings.api)
+    intake = Intake(url, limits.max_events, scorer.market)
+    return Desk(scorer, limits, recall, intake, settings.api, history=history)
+
+
+def _history(settings: Settings, scorer: Scorer) -> History | None:
+    """Where rescorings tell how the scores of this market and target moved."""
+    try:
+        return History(place(settings.home, scorer.market, scorer.target)) if scorer.market else None
+    except LeadliftError:
+        return None

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from data.dataset import stored
 from data.errors import LeadliftError
 from data.settings import ApiSettings, ServingSettings
+from data.store.moves import History
 from serving import openapi, reply
 from serving.gather import gather
 from serving.intake import Intake
@@ -54,6 +55,7 @@ class Desk:
     """Answers with one scorer; made anew where the scorer changes, so that each answer is of one version.
 
     recall, intake: the store that completes requests and takes what is told; None where there is none.
+    history: of the published scores of market and target; None where there is no market.
     api: whether unknown fields are an error.
     notes: codes of what concerns the service and none of its replies.
     """
@@ -64,6 +66,7 @@ class Desk:
     intake: Intake | None = None
     api: ApiSettings = field(default_factory=ApiSettings)
     notes: tuple[str, ...] = ()
+    history: History | None = None
 
     @cached_property
     def lead_model(self) -> type[BaseModel]:
@@ -97,6 +100,14 @@ class Desk:
     def take_outcomes(self, document: object, wants: Wants, now: int) -> Answer:
         """Outcomes into the store."""
         return _taken(self._intake.outcomes(document, now))
+
+    def history_of(self, lead_id: str) -> Answer:
+        """The published scores of one lead and why they moved, latest first; none of a lead that is not known."""
+        try:
+            rows = self.history.of(lead_id) if self.history else []
+        except LeadliftError:
+            return Answer.of(Problem(503, "The history cannot be read now."))
+        return Answer(200, reply.history_bytes(lead_id, rows), {"Content-Type": "application/json"})
 
     @property
     def _intake(self) -> Intake:

@@ -26,6 +26,7 @@ from serving.desk import Answer
 from serving.limiter import Limiter
 from serving.metrics import Metrics
 from serving.problem import Problem, RequestError, refuse
+from serving.routes import route_of
 
 BODY_SECONDS, FIRST_SECONDS, SLOWEST = 10.0, 1.0, 20_000  # for a body in all; before it flows; then bytes a second
 DRAIN_SECONDS, DRAIN_BYTES = 1.0, 8_000_000
@@ -45,6 +46,7 @@ class Call:
 
 Page = Callable[[], Answer]
 Post = Callable[[Call], Awaitable[Answer]]
+Look = Callable[[str], Awaitable[Answer]]
 Door = Callable[[Scope], Awaitable[Answer | None]]
 
 
@@ -59,6 +61,8 @@ class Guard:
         paths of POST requests.
     post
         what such a request answers; a RequestError is an answer too.
+    looks
+        route with a lead in its path -> what a GET answers for that lead.
     limits
         gives the settings in force.
     door
@@ -70,13 +74,14 @@ class Guard:
     """
 
     def __init__(
-        self, app: ASGIApp, *, pages: Mapping[str, Page], posts: Collection[str], post: Post,
+        self, app: ASGIApp, *, pages: Mapping[str, Page], posts: Collection[str], post: Post, looks: Mapping[str, Look],
         limits: Callable[[], ServingSettings], door: Door, metrics: Metrics, limiter: Limiter, leaving: Callable[[], bool],
     ) -> None:  # fmt: skip
         self.app = app
         self.pages = pages
         self.posts = posts
         self.post = post
+        self.looks = looks
         self.limits = limits
         self.door = door
         self.metrics = metrics
@@ -89,14 +94,15 @@ class Guard:
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
         else:
-            await self._counted(scope, receive, send)
+            route, lead_id = route_of(scope["path"])
+            await self._counted({**scope, "path": route} if lead_id else scope, lead_id, receive, send)
 
-    async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _counted(self, scope: Scope, lead_id: str, receive: Receive, send: Send) -> None:
         """Answer and count; what goes wrong inside becomes an answer too."""
         started = time.perf_counter()
         answer: Answer | None = None
         try:
-            answer = await self._answer(scope, receive)
+            answer = await self._answer(scope, lead_id, receive)
         except Exception as error:
             log_failure(error)
             answer = Answer.of(failure())
@@ -106,11 +112,11 @@ class Guard:
             self.metrics.count(scope["path"], status, time.perf_counter() - started, warnings)
         await _send(answer, scope, send, self.leaving())
 
-    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
+    async def _answer(self, scope: Scope, lead_id: str, receive: Receive) -> Answer:
         method, path = scope["method"], scope["path"]
-        if path not in self.pages and path not in self.posts:
+        if not any(path in routes for routes in (self.pages, self.posts, self.looks)):
             return Answer.of(Problem(404, "See /openapi.json for the routes."))
-        if method not in (allowed := ("GET", "HEAD") if path in self.pages else ("POST",)):
+        if method not in (allowed := ("POST",) if path in self.posts else ("GET", "HEAD")):
             return _not_allowed(", ".join(allowed))
         if refused := await self.door(scope):
             return refused
@@ -120,7 +126,16 @@ class Guard:
             return _busy(RETRY_AFTER_SECONDS)
         if seconds := self.limiter.wait(self.limits().max_rate):
             return _busy(seconds)
+        if path in self.looks:
+            return await self._looked_up(path, lead_id)
         return await self._admitted(scope, receive)
+
+    async def _looked_up(self, route: str, lead_id: str) -> Answer:
+        self.metrics.active += 1
+        try:
+            return await self.looks[route](lead_id)
+        finally:
+            self.metrics.active -= 1
 
     async def _admitted(self, scope: Scope, receive: Receive) -> Answer:
         self.metrics.active += 1

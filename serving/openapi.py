@@ -15,10 +15,11 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 
 from data.settings import ServingSettings
+from data.store.moves import PARTS
 from serving.intake import Outcome
 from serving.problem import MEDIA_TYPE
-from serving.reply import DETAIL_NUMBERS, KEYS, Kind
-from serving.routes import ROUTES
+from serving.reply import DETAIL_NUMBERS, KEYS, MOVE_KEYS, Kind
+from serving.routes import HISTORY, ROUTES
 
 ADDRESS = r"^\s*([^@\s]+@[^@\s.]+(\.[^@\s.]+)+\s*)?$"
 VERSION = "1.0.0"  # of the interface: the first number is the one in its paths
@@ -49,6 +50,7 @@ OPERATIONS = (
     Operation(
         "/v1/outcomes", "outcomes", "What became of leads: the labels of the next training.", "Taken", "Outcomes"
     ),
+    Operation(HISTORY, "history", "How the published scores of a lead moved, latest first, and why.", "History"),
     Operation("/livez", "livez", "Whether the process is up.", "Health"),
     Operation("/readyz", "readyz", "With which model and points it answers.", "Health"),
 )
@@ -68,6 +70,10 @@ _FAILURES = {
     500: "The request failed; nothing was stored.",
     503: "Starting or stopping.",
 }
+
+
+_ANY_SCOPED = (401, 403, 429, 500)  # failures of a GET that needs a key
+_LEAD_ID = {"name": "lead_id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
 
 
 def describe(
@@ -110,14 +116,17 @@ def _document(
 def _operation(operation: Operation, parameters: list[Schema]) -> Schema:
     scope = ROUTES[operation.path]
     found: Schema = {"operationId": operation.id, "summary": operation.summary}
-    if operation.body:
+    if scope:
         found["description"] = f"Needs a key with the scope {scope}."
+    if operation.path == HISTORY:
+        found["parameters"] = [_LEAD_ID]
+    if operation.body:
         if operation.reply in ("Reply", "Replies"):
             found["parameters"] = parameters
         found["requestBody"] = {"required": True, "content": _content(operation.body)}
     found["responses"] = {"200": {"description": "Answered.", "content": _content(operation.reply)}}
     for status, text in _FAILURES.items():
-        if operation.body or status == 503:
+        if operation.body or status == 503 or (scope and status in _ANY_SCOPED):
             found["responses"][str(status)] = {"description": text, "content": _content("Problem", MEDIA_TYPE)}
     found["security"] = [{"key": []}] if scope else []
     return found
@@ -223,11 +232,31 @@ def _replies() -> dict[str, Schema]:
         "Warning": _object(_texts("code", "text"), required=["code", "text"]),
         "Result": _object(result, required=["status"]),
         "Replies": _object({"results": _list("Result", "one per lead, in order")}, required=["results"]),
+        "History": _object(
+            {
+                "lead_id": {"type": "string"},
+                "moves": _list("Move", "one for each published score that said something new"),
+            },
+            required=["lead_id", "moves"],
+        ),
+        "Move": _object({key: _move(key, kind) for key, kind in MOVE_KEYS.items()}, required=list(MOVE_KEYS)),
         "Health": _object(
             {"status": {"type": "string"}, **state, "warnings": {"type": "array", "items": {"type": "string"}}},
             required=["status"],
         ),
     }
+
+
+def _move(key: str, kind: Kind) -> Schema:
+    """One key of a move."""
+    what = {f"{score}_{part}": about for score, about in _ADD_UP.items() for part in PARTS}
+    return _nullable(kind) | ({"description": what[key]} if key in what else {})
+
+
+_ADD_UP = {
+    "log_odds": "what this cause added to the log-odds of the probability",
+    "points": "what this cause added to the points",
+}
 
 
 _PROBLEM = {

@@ -14,6 +14,7 @@ from operator import itemgetter
 from typing import Any, Literal
 
 from data.records import NULL_TIME
+from data.store.moves import COLUMNS
 
 Kind = Literal["text", "number", "integer", "flag", "time"]
 
@@ -50,6 +51,7 @@ DETAIL_NUMBERS = ("expected_value_low", "expected_value_high")
 DETAIL_LISTS = ("reasons", "ledger", "warnings")
 DETAIL_KEYS = (*DETAIL_NUMBERS, *DETAIL_LISTS)
 Row = Mapping[str, Any]
+MOVE_KEYS: dict[str, Kind] = {name: kind for name, kind in COLUMNS.items() if name != "lead_id"}
 _EPOCH, _MICRO = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
@@ -70,6 +72,12 @@ def to_bytes(row: Row, detail: Mapping[str, Any] | None = None) -> bytes:
         document.update({key: _value("number", detail[key]) for key in DETAIL_NUMBERS})
         document.update({key: list(detail[key]) for key in DETAIL_LISTS})
     return _ENCODER.encode(document).encode("utf-8")
+
+
+def history_bytes(lead_id: str, rows: Sequence[Row]) -> bytes:
+    """`{"lead_id","moves":[...]}`: one object with MOVE_KEYS for each row of a lead's history."""
+    moves = [{key: _value(kind, row[key]) for key, kind in MOVE_KEYS.items()} for row in rows]
+    return _ENCODER.encode({"lead_id": lead_id, "moves": moves}).encode("utf-8")
 
 
 def batch_bytes(results: Sequence[tuple[bool, bytes]]) -> bytes:

@@ -22,6 +22,13 @@ _TYPES: dict[Kind, pa.DataType] = {
     "flag": pa.bool_(),
     "time": pa.timestamp("us", tz="UTC"),
 }
+
+
+def arrow_type(kind: Kind) -> pa.DataType:
+    """The Arrow type of a kind of column."""
+    return _TYPES[kind]
+
+
 SCHEMA = pa.schema([*((key, _TYPES[kind]) for key, kind in KEYS.items()), ("rank_score", pa.float64())])
 
 

@@ -122,6 +122,11 @@ class Scorer:
             return scores
         return replace(scores, details=self._details(moment, asked, reasons, scores, verdict.expected_value, wants))
 
+    def said(self, moment: Moment) -> tuple[F64, PointsTable]:
+        """Probability, (n,), and points of n moments: what `score` says of them, without the reply around it."""
+        points = score_points(self.rules, moment)
+        return _Verdict.of(self, moment, points).probability, points
+
     # -- reasons -----------------------------------------------------------------------------------------------
     def _reasons(self, verdict: _Verdict, points: PointsTable, asked: Mask, lang: Lang) -> Reasons | None:
         table, prediction = verdict.table, verdict.prediction

@@ -43,7 +43,7 @@ from serving.metrics import MEDIA_TYPE, Metrics
 from serving.problem import Problem
 from serving.reply import KEYS
 from serving.request import Lead
-from serving.routes import ROUTES
+from serving.routes import HISTORY, ROUTES
 from serving.scorer import Wants
 from serving.watch import SECONDS, Watch
 
@@ -171,6 +171,11 @@ class _Front:
             return NOT_READY
         return await self.access.refusal(request)
 
+    async def history(self, lead_id: str) -> Answer:
+        if self.desk is None:
+            return NOT_READY
+        return await asyncio.get_running_loop().run_in_executor(self.threads, self.desk.history_of, lead_id)
+
     async def post(self, call: Call) -> Answer:
         if self.posts is None:
             return NOT_READY
@@ -271,13 +276,14 @@ def _settings() -> Settings:
 
 PAGES = {"/livez": FRONT.live, "/readyz": FRONT.ready, "/openapi.json": FRONT.openapi, "/metrics": FRONT.counts}
 POSTS = (SCORE, BATCH, EVENTS, OUTCOMES)
+LOOKS = {HISTORY: FRONT.history}
 
 
 def guarded(app: ASGIApp) -> Guard:
     """The service behind its guard, which answers; the application only starts and stops."""
     return Guard(
-        app, pages=PAGES, posts=POSTS, post=FRONT.post, limits=FRONT.limits, door=FRONT.door, metrics=FRONT.metrics,
-        limiter=FRONT.limiter, leaving=lambda: FRONT.leaving,
+        app, pages=PAGES, posts=POSTS, post=FRONT.post, looks=LOOKS, limits=FRONT.limits, door=FRONT.door,
+        metrics=FRONT.metrics, limiter=FRONT.limiter, leaving=lambda: FRONT.leaving,
     )  # fmt: skip
 
 

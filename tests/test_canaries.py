@@ -52,7 +52,7 @@ def told(market: Any, tmp_path_factory: pytest.TempPathFactory) -> Told:
     with serving(home, log, "--host", "0.0.0.0") as address:
         found = Told([get(address + path)[0] for path in ("/livez", "/openapi.json", "/metrics")])
         found.before.append(post(f"{address}/v1/score", {"title": "CEO"})[0])
-        found.tokens = {s: keys.create(home, s, (s,), "now")[1] for s in ("score", "ingest", "admin")}
+        found.tokens = {s: keys.create(home, s, (s,), "now")[1] for s in ("score", "ingest", "leads", "admin")}
         with httpx.Client(base_url=address, timeout=10) as client:
             for canary in CANARIES:
                 for token in (None, *found.tokens.values()):
@@ -74,6 +74,7 @@ def _requests(client: httpx.Client, canary: str, token: str | None) -> Iterator[
         {canary: 1}, {"title": [canary]}, {"email": "no address " + canary, "lead_id": canary, "as_of": canary}, [canary],
         {"events": [{"url": canary, "type": canary, canary: 1}]}, {"leads": [{canary: canary}]}, {"lead_id": canary}, canary,
     ]  # fmt: skip
+    yield client.build_request("GET", f"/v1/leads/{latin}/history", headers=allowed)
     for path in PATHS:
         for body in bodies:
             yield client.build_request("POST", path, json=body, headers=allowed)

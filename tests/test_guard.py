@@ -15,6 +15,7 @@ from serving.guard import Call, Door, Guard, Post
 from serving.limiter import Limiter
 from serving.metrics import Metrics
 from serving.problem import refuse
+from serving.routes import HISTORY
 
 LIMITS = ServingSettings(max_body_bytes=1000, max_concurrent=2)
 SECRET = "jane.doe@example.com"
@@ -43,9 +44,14 @@ def guard(
 ) -> Guard:
     pages = {"/readyz": lambda: Answer(200, b"ok"), "/broken": broken_page}
     return Guard(
-        nothing, pages=pages, posts=("/v1/score",), post=post, limits=lambda: limits, door=door,
-        metrics=Metrics(("/readyz", "/v1/score")), limiter=limiter or Limiter(), leaving=lambda: False,
+        nothing, pages=pages, posts=("/v1/score",), post=post, looks={HISTORY: name}, limits=lambda: limits, door=door,
+        metrics=Metrics(("/readyz", "/v1/score", HISTORY)), limiter=limiter or Limiter(), leaving=lambda: False,
     )  # fmt: skip
+
+
+async def name(lead_id: str) -> Answer:
+    """Answers with the lead of the path."""
+    return Answer(200, lead_id.encode())
 
 
 def broken_page() -> Answer:
@@ -151,6 +157,27 @@ def test_other_methods_name_the_allowed_ones():
     assert (code, headers["allow"], headers["content-type"]) == (405, "POST", "application/problem+json")
     assert status(b"{}", path="/readyz") == 405
     assert asyncio.run(call(guard(), [], method="HEAD", path="/readyz"))[2] == b""
+
+
+@pytest.mark.parametrize("lead_id", ["L1", "a/b", "history", "Größe 1", SECRET])
+def test_a_lead_in_a_path_is_seen_by_its_answer_alone(lead_id: str) -> None:
+    seen: list[str] = []
+
+    async def noted(scope: Scope) -> Answer | None:
+        seen.append(scope["path"])
+        return None
+
+    wall = guard(door=noted)
+    assert asyncio.run(call(wall, [], method="GET", path=f"/v1/leads/{lead_id}/history"))[::2] == (
+        200,
+        lead_id.encode(),
+    )
+    assert seen == [HISTORY]
+    state = {"status": "ready", "market": None, "target": "t", "model_version": "m", "rules_version": "r"}
+    assert f'leadlift_requests_total{{route="{HISTORY}",status="200"}} 1' in wall.metrics.text(state).decode()
+    assert status(path=f"/v1/leads/{lead_id}/history") == 405
+    for path in ("/v1/leads//history", "/v1/leads/history", f"/v1/leads/{lead_id}", f"/v1/leads/{lead_id}/history/"):
+        assert status(method="GET", path=path) == 404
 
 
 def test_too_many_at_once_are_told_when_to_come_back():

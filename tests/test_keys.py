@@ -108,9 +108,9 @@ def status(access: Access, *what: Any, **more: Any) -> int:
 
 
 def test_every_route_of_the_service_has_a_declared_scope(client: Any) -> None:
-    from serving.service import PAGES, POSTS, LeadliftService
+    from serving.service import LOOKS, PAGES, POSTS, LeadliftService
 
-    assert {*PAGES, *POSTS} == set(ROUTES)
+    assert {*PAGES, *POSTS, *LOOKS} == set(ROUTES)
     assert {api.route for api in LeadliftService.apis.values()} == set(POSTS)
     assert {path for path, scope in ROUTES.items() if scope is None} == {"/livez", "/readyz", "/openapi.json"}
     assert {scope for scope in ROUTES.values() if scope} <= set(keys.SCOPES)

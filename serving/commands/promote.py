@@ -97,7 +97,7 @@ def rollback(market: MarketOption = None, target: TargetOption = None, config: C
 # -- what promote and train --promote share --------------------------------------------------------------------
 def refuse_blank(accept_change: str | None) -> None:
     if accept_change is not None and not accept_change.strip():
-        raise UsageError("--accept-change: expected a reason, got none. Say why so many leads may become ready.")
+        raise UsageError("--accept-change: expected a reason, got none. Say why so many leads may change.")
 
 
 def look(screen: Screen, settings: Settings, bundle: Bundle, dataset: str | Path, moment: int | None) -> Change:

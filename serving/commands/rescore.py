@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,7 @@ from data.errors import UsageError
 from data.redact import without_password
 from data.settings import Settings
 from serving.arguments import ConfigOption, DatasetArgument, MarketOption, TargetOption, parse_time, settings_for
+from serving.commands.promote import refuse_blank
 from serving.commands.scores import LangOption, ReasonsOption, wanted
 from serving.console import JsonOption, Screen
 
@@ -35,31 +36,43 @@ def rescore(
     reasons: ReasonsOption = "all",
     lang: LangOption = "en",
     keep: Annotated[int, typer.Option(min=1, help="How many sets stay, the new one counted.")] = 14,
+    changes: Annotated[bool, typer.Option("--changes", help="Also say which leads moved, and why.")] = False,
+    accept_change: Annotated[
+        str | None, typer.Option(help="Publish what the gate would hold back; the reason is kept in the manifest.")
+    ] = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Score every lead of a dataset at one moment; readers see the old set or the new one, never a mixture.
 
-    A run that was killed goes on where it was; one that is done is left as it is.
+    A run that was killed goes on where it was; one that is done is left as it is. What looks like a broken feed is held
+    back: exit 3, and the old set stays.
     """
     from serving import rescore as engine
     from serving.champion import champion
+    from serving.rescore_review import Review
 
     screen = Screen(as_json)
+    refuse_blank(accept_change)
     settings = settings_for(dataset, config)
     moment = None if as_of is None else parse_time(as_of, "--as-of")
     opened = consenting(open_dataset(dataset, moment), settings.privacy.require_consent)
     scorer = champion(settings, market or opened.info.name, target or settings.training.target)
     job = engine.Job(opened, scorer, _moment(opened, moment), wanted(reasons=reasons, lang=lang))
     goal = _goal(out, settings, scorer.market or "", scorer.target)
-    with screen.progress("profile rows scored", opened.info.counts.get("leads", 0)) as advance:
+    rows = opened.info.counts.get("leads", 0) * (1 + changes)  # read once more to tell changes
+    with screen.progress("profile rows scored", rows) as advance:
+        review = Review(settings, accept_change, changes, advance)
         how = engine.How(
             workers=workers, keep=keep, step=settings.rescore.history_step, reject_limit=settings.data.reject_limit,
-            advance=advance, waiting=lambda: screen.say(f"{out}: another rescore is at work there; waiting for it."),
+            gate=review, advance=advance, waiting=lambda: screen.say(f"{out}: another rescore is at work there; waiting for it."),
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )  # fmt: skip
         done = engine.rescore(job, goal, how)
-    _tell(screen, goal, done)
+    told = review.keep(done.path)
+    if changes and told is None:
+        screen.say("This set was published without --changes; the next one can tell what moved since.")
+    _tell(screen, goal, done, told)
 
 
 def _moment(dataset: Dataset, moment: int | None) -> int:
@@ -80,7 +93,7 @@ def _goal(out: str, settings: Settings, market: str, target: str) -> Target:
 
 
 # -- telling ---------------------------------------------------------------------------------------------------
-def _tell(screen: Screen, target: Target, done: Done) -> None:
+def _tell(screen: Screen, target: Target, done: Done, changes: dict[str, Any] | None) -> None:
     leads = done.leads
     word = "was there already" if done.again else "written"
     parts = {"not created yet at that moment": leads["not_yet_created"], "in quarantine": leads["quarantined"]}
@@ -91,13 +104,15 @@ def _tell(screen: Screen, target: Target, done: Done) -> None:
         screen.say(f"{done.path / 'quarantine.jsonl'} says why, lead by lead.")
     screen.table("Grades", ("grade", "leads"), [(g, str(n)) for g, n in sorted(leads["grades"].items())])
     _tell_moves(screen, done)
+    if changes is not None:
+        _tell_changes(screen, done, changes)
     if done.current:
         screen.say(target.told(done.run))
     else:
         screen.say(f"{target.shown} has the scores of a run that was published later; nothing was changed.")
     screen.next_steps("leadlift score --lead-id ID --dataset DATASET      one of them with its reasons")
     about = {"run": done.run, "path": str(done.path), "out": target.shown, "again": done.again}
-    screen.result({**about, "current": done.current, "leads": leads, "moves": done.moves})
+    screen.result({**about, "current": done.current, "leads": leads, "moves": done.moves, "changes": changes})
 
 
 def _tell_moves(screen: Screen, done: Done) -> None:
@@ -109,3 +124,16 @@ def _tell_moves(screen: Screen, done: Done) -> None:
         f"{moves['newly_ready']} are newly sales-ready, {moves['no_longer_ready']} no longer; the probability of "
         f"{moves['moved']} moved; {moves['new']} are new, {moves['gone']} gone."
     )
+
+
+def _tell_changes(screen: Screen, done: Done, changes: dict[str, Any]) -> None:
+    """The causes that were the largest for most leads, and where to read of each lead."""
+    screen.say(f"{changes['moved']} leads moved, {changes['first_scored']} were scored for the first time.")
+    causes = sorted(changes["causes"].items(), key=lambda c: -c[1]["leads"])
+    rows = [(name, str(c["leads"]), str(c["up"]), str(c["down"])) for name, c in causes if c["leads"]]
+    if rows:
+        screen.table("Why they moved", ("largest cause", "leads", "up", "down"), rows)
+    screen.say(
+        f"{done.path / 'changes.parquet'} has both scores of each and what every cause adds; the service tells it"
+    )
+    screen.say("at /v1/leads/{id}/history.")

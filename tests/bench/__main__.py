@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-PARTS = ("models", "market", "paths", "cold", "retrain", "features", "endpoint", "monitor")
+PARTS = ("models", "market", "paths", "cold", "retrain", "features", "endpoint", "monitor", "rescore")
 
 
 def main(only: str | None) -> int:

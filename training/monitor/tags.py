@@ -14,6 +14,7 @@ from training.monitor.marks import Mark, Marks
 from training.monitor.noise import WINDOWS, Level, least, level, weeks
 from training.monitor.tally import TAGS, Tally
 
+RENAMED = "renamed_tag"
 NEW = 0.1  # a new tag had at most this share of its events in any week before
 SAME = (0.4, 2.5)  # events of the new tag over those the old one lost
 
@@ -91,7 +92,7 @@ def _renamed(tally: Tally, tag: str, lost: _Lost, new: str) -> Alarm:
         "days": lv.window,
     }
     remedy = "renamed? Map both to one, or correct the link"
-    return Alarm("renamed_tag", says, remedy, f"utm_{tag}", tag, mark.first, numbers, lv.low)
+    return Alarm(RENAMED, says, remedy, f"utm_{tag}", tag, mark.first, numbers, lv.low)
 
 
 def _silent(lost: _Lost) -> Alarm:

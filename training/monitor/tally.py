@@ -76,16 +76,18 @@ class Tally:
         return self.sizes.setdefault(name, Sizes())
 
 
-def tally(lake: Lake, as_of: int) -> Tally:
-    """Read everything once."""
+def tally(lake: Lake, as_of: int, behaviour: bool = False) -> Tally:
+    """Read everything once; with `behaviour` events and links alone."""
     found, said = Tally(as_of), _Said()
     for bucket in range(lake.info.buckets):
-        _events(found, lake.bucket("events", bucket))
+        _events(found, lake.bucket("events", bucket, _EVENT_COLUMNS))
+        _links(found, lake.bucket("links", bucket))
+        if behaviour:
+            continue
         _leads(found, lake, lake.bucket("leads", bucket), said)
         _outcomes(found, lake.bucket("outcomes", bucket))
-        _links(found, lake.bucket("links", bucket))
     _repeated_leads(found, said)
-    if lake.info.counts.get("spend"):
+    if not behaviour and lake.info.counts.get("spend"):
         _spend(found, lake.table("spend"))
     return found
 
