@@ -45,6 +45,7 @@ def build_app() -> typer.Typer:
         rules,
         scores,
         store,
+        writeback,
     )
 
     app = typer.Typer(
@@ -69,6 +70,7 @@ def build_app() -> typer.Typer:
         openapi,
         store,
         monitor,
+        writeback,
     ):
         module.register(app)
     return app
