@@ -12,6 +12,7 @@ import pytest
 
 from data.errors import CrmError, InputError, SettingsError, UsageError
 from data.leaks import OURS, leak_reason
+from data.settings import load_settings
 from serving.reply import KEYS
 from serving.writeback_fields import hubspot_name, salesforce_name
 from serving.writeback_http import Http
@@ -313,6 +314,20 @@ def test_two_at_once_are_one_and_a_refusal(either):
 def _rows(file: str | Path) -> list[dict[str, str]]:
     with open(file, newline="") as lines:
         return list(csv.DictReader(lines))
+
+
+def test_the_last_run_is_noted_for_who_watches(either):
+    either.send()
+    (file,) = either.home.glob("crm/converted/writeback-*.json")
+    noted = json.loads(file.read_text())
+    assert (noted["sent"], noted["stopped"], noted["scores"]) == (len(LEADS), None, "first")
+
+
+def test_the_page_names_every_field_to_create():
+    page = (Path(__file__).parents[1] / "docs" / "writeback.md").read_text()
+    for field in load_settings().writeback.fields:
+        assert salesforce_name(field) in page
+        assert f"`{hubspot_name(field)}`" in page or f"`{hubspot_name(field[:-1])}" in page
 
 
 # -- files and refusals ----------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ def server() -> Iterator[CrmServer]:
         yield crm
 
 
-@pytest.mark.parametrize(("crm", "at_least"), [("salesforce", 70), ("hubspot", 25)])
+@pytest.mark.parametrize(("crm", "at_least"), [("salesforce", 50), ("hubspot", 20)])
 def test_killed_at_each_point_every_changed_lead_arrives_with_one_content(server, tmp_path, crm, at_least):
     scores = publish(tmp_path / "scores", LEADS)
     command = [sys.executable, "-m", "tests.killed_writeback", crm, server.url(crm), str(scores), str(tmp_path)]
@@ -37,6 +37,7 @@ def test_killed_at_each_point_every_changed_lead_arrives_with_one_content(server
         assert set(there.applied) == set(LEADS), n
         for told in there.applied.values():
             assert all(one == told[0] for one in told), n
+            assert len(told) == 1 or crm == "hubspot", n  # a job can be asked what became of it, a request cannot
         with State(
             tmp_path / str(n) / "crm" / "converted" / "writeback.db", f"{crm} {server.url(f'{crm}-{n}')} {OBJECTS[crm]}"
         ) as state:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -132,6 +134,7 @@ def _send(aim: _Aim, found: Published, told: Told, state: State, screen: Screen)
     report = found.folder / FOLDER / f"{aim.crm}-{aim.object}.results.jsonl"
     with _crm(aim) as crm, screen.progress("leads looked at", len(found.table)) as advance:
         summary = write_back(found, told, crm, state, report, advance)
+    _note(aim, found, summary)
     _tell(screen, aim, found, summary, report)
     if summary.stopped is not None:
         raise summary.stopped
@@ -172,3 +175,13 @@ def _tell(screen: Screen, aim: _Aim, found: Published, summary: Summary, report:
     )
     about = {"for": aim.crm, "object": aim.object, "scores": found.run, "results": str(report)}
     screen.result({**about, **summary.document()})
+
+
+def _note(aim: _Aim, found: Published, summary: Summary) -> None:
+    """When the last run ended and with what, for whoever watches."""
+    from data.files import replace_text
+    from training.registry import place
+
+    about = {"finished_at": datetime.now(UTC).isoformat(timespec="seconds"), "scores": found.run}
+    file = place(aim.settings.home, found.market, found.target) / f"writeback-{aim.crm}-{aim.object}.json"
+    replace_text(file, json.dumps({**about, **summary.document()}, indent=1))
