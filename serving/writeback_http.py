@@ -86,6 +86,17 @@ class Http:
             self.sleep(self._wait(answer, wait))
         raise CrmError(f"{self.crm} did not answer {ATTEMPTS} times. Run the same command again later.", "unreachable")
 
+    def document(self, method: str, path: str, **content: Any) -> tuple[int, dict[str, Any]]:
+        """The status and the JSON object of an answer; a CrmError for an answer that is none."""
+        answer = self.ask(method, path, **content)
+        try:
+            document = answer.json()
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):
+            raise CrmError(f"{self.crm} answered with something else than JSON. Check its address.", "no_json")
+        return answer.status_code, document
+
     def _obey(self) -> None:
         if self._daily_left <= 0:
             raise self._used_up()

@@ -66,7 +66,7 @@ class HubSpot:
     def _send(self, items: Sequence[Item], results: dict[str, str]) -> int:
         """Fill in the results; how many records HubSpot made."""
         try:
-            answer = self._http.ask("POST", self._path, json=body(items, self._id))
+            status, document = self._http.document("POST", self._path, json=body(items, self._id))
         except Refused as no:
             if no.status not in _TO_BLAME:
                 raise
@@ -76,9 +76,8 @@ class HubSpot:
                 return 0
             half = len(items) // 2
             return self._send(items[:half], results) + self._send(items[half:], results)
-        document = answer.json()
         taken = [done for done in document.get("results") or () if isinstance(done, dict)]
-        if answer.status_code != 207 and not document.get("errors"):
+        if status != 207 and not document.get("errors"):
             results.update((item.lead, SENT) for item in items)
         else:
             self._read(document, taken, items, results)

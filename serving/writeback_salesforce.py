@@ -98,7 +98,7 @@ class Salesforce:
     def _create(self) -> str:
         order = {"object": self._object, "contentType": "CSV", "lineEnding": "LF", "columnDelimiter": "COMMA"}
         how = {"operation": "update"} if self._id == "Id" else {"operation": "upsert", "externalIdFieldName": self._id}
-        return str(self._http.ask("POST", _JOBS, json={**order, **how}).json()["id"])
+        return str(self._http.document("POST", _JOBS, json={**order, **how})[1].get("id"))
 
     def _upload(self, job: str, text: str) -> None:
         headers = {"Content-Type": "text/csv; charset=UTF-8"}
@@ -112,12 +112,11 @@ class Salesforce:
     def _info(self, job: str) -> dict[str, Any] | None:
         """What Salesforce says of a job; null where it knows none of that id any more."""
         try:
-            document: dict[str, Any] = self._http.ask("GET", f"{_JOBS}/{job}").json()
+            return self._http.document("GET", f"{_JOBS}/{job}")[1]
         except Refused as no:
             if no.status == 404:
                 return None
             raise
-        return document
 
     def _results(self, job: str, found: dict[str, Any] | None) -> Outcome:
         found = self._wait(job, found)

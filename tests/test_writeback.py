@@ -11,9 +11,13 @@ from typing import Any
 import pytest
 
 from data.errors import CrmError, InputError, SettingsError, UsageError
+from data.files import safe_cell
 from data.leaks import OURS, leak_reason
 from data.settings import load_settings
+from serving.champion import champion
 from serving.reply import KEYS
+from serving.rescore import Job, read_current, rescore
+from serving.scorer import Wants
 from serving.writeback_fields import hubspot_name, salesforce_name
 from serving.writeback_http import Http
 from serving.writeback_salesforce import Salesforce
@@ -252,6 +256,12 @@ def test_a_token_that_expires_while_a_job_runs_loses_no_result(salesforce):
     assert len(salesforce.there.jobs) == 1
 
 
+def test_a_page_instead_of_an_answer_ends_the_run(either):
+    either.there.faults.append(Fault(*REQUESTS[either.crm][0], 200, {}, "<html>Log in</html>"))
+    assert "Check its address" in either.stopped(CrmError)[1]
+    assert set(results(either.send()).values()) == {"sent"}
+
+
 @pytest.mark.parametrize(
     ("crm", "status", "headers", "body"),
     [
@@ -346,6 +356,18 @@ def test_without_send_files_hold_what_is_news_and_nothing_is_asked(either):
         assert (len(rows), rows[0]["Leadlift_Lead_Id__c"], rows[0]["Leadlift_Interest_1__c"]) == (150, "c0", "#N/A")
     either.send()
     assert run(either.home, either.scores, "--for", either.crm, **either.environment)["changed"] == 0
+
+
+def test_what_rescore_publishes_is_what_is_read(market, tmp_path):
+    job = Job(market.dataset, champion(market.settings, market.name), market.as_of, Wants())
+    done = rescore(job, tmp_path / "scores")
+    told = run(tmp_path / "home", tmp_path / "scores", "--for", "csv")
+    rows = {row["lead_id"]: row for row in _rows(told["files"][0])}
+    assert len(rows) == done.counts["scored"] == told["changed"]
+    for row in read_current(tmp_path / "scores").to_pylist():
+        found = rows[safe_cell(row["lead_id"])]
+        assert float(found["leadlift_probability"]) == pytest.approx(row["probability"], abs=5e-5)
+        assert found["leadlift_grade"] == row["grade"]
 
 
 def test_a_csv_runs_no_formula(tmp_path):
