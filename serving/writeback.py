@@ -25,7 +25,7 @@ import pyarrow as pa
 from data.errors import CrmError, InputError
 from data.files import sync
 from serving.rescore import CURRENT, MANIFEST, read_current
-from serving.writeback_fields import Item, NoteJob, Outcome, in_pieces, items, moved
+from serving.writeback_fields import Group, Item, NoteJob, Outcome, groups, in_pieces, moved
 from serving.writeback_state import SENT, State
 
 FOLDER = "writeback"
@@ -150,16 +150,17 @@ def _send(batch: Sequence[Item], crm: Crm, state: State) -> None:
 
 def changed(scores: Published, told: Told, state: State, advance: Advance) -> Iterator[list[Item]]:
     """The leads to send, group by group as they are read: what moved, unless the CRM takes nothing of them any more."""
-    for some in items(scores.table, told.fields):
-        closed = state.closed([item.lead for item in some])
-        yield [item for item in _moved(some, told, state) if item.lead not in closed]
-        advance(len(some))
+    for group in groups(scores.table, told.fields):
+        closed = state.closed(group.leads)
+        yield group.items([i for i in _moved(group, told, state) if group.leads[i] not in closed])
+        advance(len(group.leads))
 
 
-def _moved(some: Sequence[Item], told: Told, state: State) -> list[Item]:
-    """Those of which the CRM has not accepted the same."""
-    accepted = state.accepted([item.lead for item in some])
-    return [item for item in some if moved(accepted.get(item.lead), item.mark, told.min_move)]
+def _moved(group: Group, told: Told, state: State) -> list[int]:
+    """The places of those of which the CRM has not accepted the same."""
+    accepted = state.accepted(group.leads)
+    leads = enumerate(group.leads)
+    return [i for i, lead in leads if moved(accepted.get(lead), group.marks[i], told.min_move)]
 
 
 def _report(scores: Published, told: Told, state: State, file: Path, stopped: CrmError | None) -> Summary:
@@ -167,13 +168,12 @@ def _report(scores: Published, told: Told, state: State, file: Path, stopped: Cr
     summary = Summary(stopped=stopped)
     left = f"failed:{stopped.code if stopped else 'no_answer'}"
     with replacing(file) as out:
-        for some in items(scores.table, told.fields):
-            leads = [item.lead for item in some]
-            results, closed = state.results(leads), state.closed(leads)
-            news = {item.lead for item in _moved(some, told, state)}
-            for lead in leads:
+        for group in groups(scores.table, told.fields):
+            results, closed = state.results(group.leads), state.closed(group.leads)
+            news = set(_moved(group, told, state))
+            for i, lead in enumerate(group.leads):
                 result = results.get(lead)
-                if lead in news and (result is None or result == SENT):
+                if i in news and (result is None or result == SENT):
                     result = closed.get(lead, left)
                 result = result or "unchanged"
                 summary.add(result)

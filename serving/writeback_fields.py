@@ -12,9 +12,11 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from data.errors import CrmError, SettingsError
 from serving.reply import KEYS
@@ -56,11 +58,30 @@ def salesforce_name(field: str) -> str:
     return f"Leadlift_{field.title()}__c"
 
 
-def items(table: pa.Table, fields: Sequence[str]) -> Iterator[list[Item]]:
-    """The leads of a published set (its rows without a lead_id left out), ten thousand at a time, in its order."""
-    columns = list(dict.fromkeys(("lead_id", "probability", *_DECIDING, *fields)))
-    for batch in table.select(columns).to_batches(max_chunksize=_READ):
-        yield [_item(row, fields) for row in batch.to_pylist() if row["lead_id"]]
+@dataclass(frozen=True)
+class Group:
+    """Some leads of a published set, in its order: their ids and marks. The rest is read of those that are sent."""
+
+    leads: list[str]
+    marks: list[Mark]
+    rows: pa.RecordBatch
+    fields: Sequence[str]
+
+    def items(self, chosen: Sequence[int]) -> list[Item]:
+        """The leads in these places."""
+        rows = self.rows.select(list(self.fields)).take(pa.array(chosen, pa.int64())).to_pylist()
+        values = [{field: _value(field, row[field]) for field in self.fields} for row in rows]
+        return [Item(self.leads[i], one, self.marks[i]) for i, one in zip(chosen, values, strict=True)]
+
+
+def groups(table: pa.Table, fields: Sequence[str]) -> Iterator[Group]:
+    """The leads of a published set (its rows without a lead_id left out), ten thousand at a time."""
+    named = table.filter(pc.is_valid(table.column("lead_id"))) if table.column("lead_id").null_count else table
+    for batch in named.to_batches(max_chunksize=_READ):
+        deciding = zip(*(batch.column(key).to_pylist() for key in _DECIDING), strict=True)
+        digests = [_digest(tuple(fields), values) for values in deciding]
+        marks = list(zip(batch.column("probability").to_pylist(), digests, strict=True))
+        yield Group([str(lead) for lead in batch.column("lead_id").to_pylist()], marks, batch, fields)
 
 
 def moved(then: Mark | None, now: Mark, at_least: float) -> bool:
@@ -70,11 +91,11 @@ def moved(then: Mark | None, now: Mark, at_least: float) -> bool:
     return then[0] is not None and now[0] is not None and abs(now[0] - then[0]) > at_least
 
 
-def in_pieces(groups: Iterable[Sequence[Item]], rows: int) -> Iterator[list[Item]]:
+def in_pieces(some: Iterable[Sequence[Item]], rows: int) -> Iterator[list[Item]]:
     """The same leads, `rows` at a time."""
     waiting: list[Item] = []
-    for some in groups:
-        waiting += some
+    for items in some:
+        waiting += items
         while len(waiting) >= rows:
             yield waiting[:rows]
             del waiting[:rows]
@@ -82,10 +103,9 @@ def in_pieces(groups: Iterable[Sequence[Item]], rows: int) -> Iterator[list[Item
         yield waiting
 
 
-def _item(row: dict[str, Any], fields: Sequence[str]) -> Item:
-    decides = json.dumps([fields, [row[key] for key in _DECIDING]])
-    mark = (row["probability"], hashlib.sha256(decides.encode()).hexdigest()[:16])
-    return Item(row["lead_id"], {field: _value(field, row[field]) for field in fields}, mark)
+@lru_cache(maxsize=4096)
+def _digest(fields: tuple[str, ...], values: tuple[Any, ...]) -> str:
+    return hashlib.sha256(json.dumps([fields, values]).encode()).hexdigest()[:16]
 
 
 def _value(field: str, value: Any) -> Any:

@@ -109,6 +109,12 @@ def test_an_own_id_of_the_crm_updates_and_never_creates(either):
     assert done["lead-3"].startswith("failed:")
 
 
+def test_visitors_without_a_lead_are_left_out(either):
+    publish(either.scores, {"a": 0.1, "b": 0.2}, "visitors", lead_id=None, visitor_id="v")
+    assert either.send()["leads"] == 0
+    assert not either.there.requests
+
+
 def test_another_object_is_another_state(salesforce):
     salesforce.send()
     assert results(salesforce.send("--object", "Contact"))["lead-1"] == "sent"

@@ -117,8 +117,10 @@ def _write(aim: _Aim, found: Published, told: Told, state: State, screen: Screen
     screen.say(
         f"{written:,} of {len(found.table):,} leads are news; written to {', '.join(map(str, made)) or 'no file'}."
     )
+    own = chosen.salesforce_id == "Id"
+    how = "update bulk" if own else f"upsert bulk --external-id {chosen.salesforce_id}"
     steps = {
-        For.salesforce: f"sf data upsert bulk --sobject {aim.object} --external-id {chosen.salesforce_id} --file FILE",
+        For.salesforce: f"sf data {how} --sobject {aim.object} --file FILE",
         For.hubspot: "each line is the body of one request; docs/writeback.md names the address",
         For.csv: "open the file in a spreadsheet: no text in it runs as a formula",
     }
