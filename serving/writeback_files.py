@@ -15,7 +15,7 @@ from serving.writeback_fields import Item, hubspot_name, in_pieces
 
 
 def salesforce_files(groups: Iterable[Sequence[Item]], folder: Path, object_name: str, id_field: str) -> list[Path]:
-    """CSV for Bulk API 2.0 with up to 50,000 leads a file, as one job takes them; older files of the object go."""
+    """CSV for Bulk API 2.0 with up to 25,000 leads a file, as one job takes them; older files of the object go."""
     for old in folder.glob(f"salesforce-{object_name}-*.csv"):
         old.unlink()
     files = []

@@ -18,7 +18,7 @@ ROWS = 100  # what a request may hold
 TOKEN = "LEADLIFT_HUBSPOT_TOKEN"
 OWN_ID = "hs_object_id"
 _PATHS = {"Contact": "contacts", "Lead": "leads"}
-_FEW = 10  # contacts that were deleted since; more, and most of a request, and the property is not filled
+_FEW = 10  # contacts that may be wrong or gone; where more, and all or most of a request, are, the set-up is
 _TO_BLAME = (400, 404, 409, 413, 422)  # one item can be the cause of these
 
 
@@ -57,6 +57,8 @@ class HubSpot:
         created = self._send(items, results)
         if any("PROPERTY_DOESNT_EXIST" in result for result in results.values()):
             return results, _missing()
+        if len(items) >= _FEW and not any(result == SENT for result in results.values()):
+            return results, _stop_refused(results)
         wrong = created >= _FEW and 2 * created > len(items)
         return results, _stop_creating(created, self._id) if wrong else None
 
@@ -104,6 +106,11 @@ class HubSpot:
 
 def _missing() -> CrmError:
     return CrmError("HubSpot has not all of the properties. See docs/writeback.md for those to create.", "no_property")
+
+
+def _stop_refused(results: dict[str, str]) -> CrmError:
+    why = ", ".join(sorted({result.removeprefix("failed:") for result in results.values()}))
+    return CrmError(f"HubSpot took nothing of a whole request: {why}. See docs/writeback.md for its set-up.", "set_up")
 
 
 def _stop_creating(created: int, id_property: str) -> CrmError:

@@ -17,7 +17,7 @@ from serving.writeback_fields import Item, NoteJob, Outcome, salesforce_name
 from serving.writeback_http import Http, Refused, code_of
 from serving.writeback_state import SENT, SKIPPED
 
-ROWS = 50_000  # leads in a job: some 25 MB, of the 100 MB that an upload may have
+ROWS = 25_000  # leads in a job: some 12 MB, 50 at worst, of the 100 MB that an upload may have
 TOKEN = "LEADLIFT_SALESFORCE_TOKEN"
 _JOBS = "/services/data/v60.0/jobs/ingest"
 _NULL = "#N/A"  # an empty cell would leave the old value

@@ -53,8 +53,13 @@ class State:
     """
 
     def __init__(self, file: Path, crm: str) -> None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = file.with_name(f".{file.name}.lock").open("w")
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = file.with_name(f".{file.name}.lock").open("w")
+        except OSError as bad:
+            raise InputError.of(
+                where=str(file.parent), expected="a home to write in", got=str(bad.strerror), remedy="Set LEADLIFT_HOME.",
+            ) from None  # fmt: skip
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -1,4 +1,6 @@
-"""`python -m tests.killed_writeback CRM URL SCORES WORK`: a write-back killed at each of its points, then run again.
+"""`python -m tests.killed_writeback CRM URL SCORES THEN WORK`: a write-back killed at each of its points, then run again.
+
+SCORES are written back until it dies, THEN (perhaps the same) by the run after it.
 
 A point lies before and after each request and each transaction, and around the report. For point n the organisation at
 URL-n and the home WORK/n are used; the number of points is printed at the end. One process that imports once and forks.
@@ -35,16 +37,18 @@ from serving.writeback_state import State
 ROWS = 5  # leads in a batch, so that there are two
 
 
-def main(crm: str, url: str, scores: str, work: str) -> None:
+def main(crm: str, url: str, scores: str, then: str, work: str) -> None:
     Salesforce.rows = HubSpot.rows = ROWS
     httpx.Client = partial(httpx.Client, verify=ssl.create_default_context())  # type: ignore[misc]  made once: 50 ms
+    made = Http.__init__
+    Http.__init__ = lambda self, *words: made(self, *words, sleep=lambda seconds: None)  # type: ignore[method-assign]
     n = 0
     while True:
         n += 1
         home = Path(work) / str(n)
         if not _in_child(lambda n=n, home=home: _run(crm, f"{url}-{n}", scores, home, die_at=n)):
             break
-        if _in_child(lambda n=n, home=home: _run(crm, f"{url}-{n}", scores, home, die_at=None)):
+        if _in_child(lambda n=n, home=home: _run(crm, f"{url}-{n}", then, home, die_at=None)):
             raise SystemExit(f"the run after point {n} was killed")
     print(n - 1)
 

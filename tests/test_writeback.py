@@ -183,6 +183,18 @@ def test_one_contact_hubspot_chokes_on_does_not_hold_the_others_back(hubspot):
     assert set(map(len, hubspot.told("grade").values())) == {1}
 
 
+def test_where_hubspot_takes_nothing_of_a_request_the_next_is_not_sent(hubspot):
+    leads = {f"c{i}": 0.3 for i in range(150)}
+    publish(hubspot.scores, leads, "many")
+    hubspot.there.poison = set(leads)
+    document, said = hubspot.stopped(CrmError)
+    assert "VALIDATION_ERROR" in said
+    assert document["failed"] == 150
+    assert len(hubspot.there.requests) < 200
+    hubspot.there.poison = set()
+    assert hubspot.send()["sent"] == 150
+
+
 def test_without_trace_ids_a_207_is_still_read_by_item(hubspot):
     hubspot.there.traced, hubspot.there.broken = False, {"lead-5"}
     done = results(hubspot.send())

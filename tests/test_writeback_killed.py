@@ -13,9 +13,10 @@ import pytest
 
 from serving.writeback_state import State
 from tests.crm_scores import publish
-from tests.crm_server import CrmServer, crm_server
+from tests.crm_server import CrmServer, Organisation, crm_server
 
 LEADS = {f"lead-{i}": i / 10 for i in range(9)}
+OBJECTS = {"salesforce": "Lead", "hubspot": "Contact"}
 
 
 @pytest.fixture(scope="module")
@@ -24,28 +25,46 @@ def server() -> Iterator[CrmServer]:
         yield crm
 
 
+def _killed(server: CrmServer, crm: str, leads: set[str], scores: Path, then: Path, work: Path) -> list[Organisation]:
+    """The organisations of all points; in each of them nothing is left under way, and everything is accepted."""
+    words = [crm, server.url(f"{crm}-{work.name}"), str(scores), str(then), str(work)]
+    command = [sys.executable, "-m", "tests.killed_writeback", *words]
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": "."}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    there = []
+    for n in range(1, int(done.stdout) + 1):
+        name = f"{crm}-{work.name}-{n}"
+        home = work / str(n) / "crm" / "converted"
+        with State(home / "writeback.db", f"{crm} {server.url(name)} {OBJECTS[crm]}") as state:
+            assert state.under_way() == [], n
+            assert set(state.accepted(list(LEADS))) == leads, n
+        there.append(server[name])
+    return there
+
+
 @pytest.mark.parametrize(("crm", "at_least"), [("salesforce", 50), ("hubspot", 20)])
 def test_killed_at_each_point_every_changed_lead_arrives_with_one_content(server, tmp_path, crm, at_least):
     scores = publish(tmp_path / "scores", LEADS)
-    command = [sys.executable, "-m", "tests.killed_writeback", crm, server.url(crm), str(scores), str(tmp_path)]
-    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": "."}, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    points = int(done.stdout)
-    assert points >= at_least
-    for n in range(1, points + 1):
-        there = server[f"{crm}-{n}"]
+    points = _killed(server, crm, set(LEADS), scores, scores, tmp_path)
+    assert len(points) >= at_least
+    for n, there in enumerate(points, 1):
         assert set(there.applied) == set(LEADS), n
         for told in there.applied.values():
             assert all(one == told[0] for one in told), n
             assert len(told) == 1 or crm == "hubspot", n  # a job can be asked what became of it, a request cannot
-        with State(
-            tmp_path / str(n) / "crm" / "converted" / "writeback.db", f"{crm} {server.url(f'{crm}-{n}')} {OBJECTS[crm]}"
-        ) as state:
-            assert state.under_way() == []
-            assert set(state.accepted(list(LEADS))) == set(LEADS)
     report = next(scores.glob("writeback/*.results.jsonl"))
     assert [json.loads(line)["lead_id"] for line in report.read_text().splitlines()] == list(LEADS)
     assert not list(Path(scores / "writeback").glob(".*"))
 
 
-OBJECTS = {"salesforce": "Lead", "hubspot": "Contact"}
+def test_killed_at_each_point_before_newer_scores_the_old_never_follow_the_new(server, tmp_path):
+    few = {lead: LEADS[lead] for lead in ("lead-1", "lead-2", "lead-3")}  # one job
+    old = publish(tmp_path / "old", few)
+    new = publish(tmp_path / "new", {lead: p + 0.1 for lead, p in few.items()}, "newer")
+    server.polls = 2
+    for n, there in enumerate(_killed(server, "salesforce", set(few), old, new, tmp_path), 1):
+        there.finish()
+        for lead, told in there.applied.items():
+            points = [int(one["Leadlift_Points__c"]) for one in told]
+            was = round(100 * LEADS[lead])
+            assert points in ([was + 10], [was, was + 10]), n
