@@ -119,6 +119,10 @@ class Customer:
         return {lead: [one[name] for one in many] for lead, many in self.there.applied.items()}
 
 
+LEADS = {f"lead-{i}": i / 10 for i in range(9)}
+
+
 def customer(crm: str, server: CrmServer, folder: Path, request: pytest.FixtureRequest) -> Customer:
+    """A customer of its own for this test, with the scores of LEADS."""
     name = re.sub(r"[^a-z0-9_]+", "-", f"{crm}-{request.node.name}")
-    return Customer(crm, server[name], server.url(name), folder / "home", folder / "scores")
+    return Customer(crm, server[name], server.url(name), folder / "home", publish(folder / "scores", LEADS))
