@@ -38,6 +38,7 @@ from training.tracking import ALIAS, model_name, tracking_uri
 ROUNDS, REQUESTS, WARMING = 5, 2_000, 500
 CALLERS, LOAD_SECONDS = 64, 60.0
 UNLIMITED = {"LEADLIFT_SERVING__MAX_RATE": "1000000"}  # where one caller asks for all that the machine can do
+CROWDED = {"LEADLIFT_SERVING__MAX_RATE": "200"}  # less than the machine can do, so that callers are turned away
 OURS, ECHO, MLFLOW = "/v1/score", "/echo", "/invocations"
 
 
@@ -63,7 +64,7 @@ def _compared(folder: Path, demo: Path) -> Iterator[Line]:
     with ExitStack() as ends:
         servers = [ends.enter_context(s) for s in (ours(**UNLIMITED), *_others(folder, demo, requests))]
         yield from _costs({s.path: s for s in servers})
-    with ours() as server:
+    with ours(**CROWDED) as server:
         yield from _crowd(server)
 
 
@@ -104,7 +105,7 @@ def _crowd(server: Server) -> Iterator[Line]:
     with ThreadPoolExecutor(CALLERS) as pool:
         found = sum(pool.map(lambda i: _calling(server, i, until), range(CALLERS)), Counter[str]())
     yield Line(f"endpoint, {CALLERS} callers: answered", found["200"], low=1)
-    yield Line(f"endpoint, {CALLERS} callers: turned away with Retry-After", found["429"])
+    yield Line(f"endpoint, {CALLERS} callers: turned away with Retry-After", found["429"], low=1)
     failed = found.total() - found["200"] - found["429"]
     yield Line(f"endpoint, {CALLERS} callers: other answers or none", failed, high=0)
 
