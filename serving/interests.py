@@ -17,30 +17,26 @@ def interests(journeys: Journeys) -> tuple[Coded, Coded]:
     topics, width = journeys.vocabulary.topics, max(len(journeys.vocabulary.topics), 1)
     rows = rows_where(journeys.topic >= 0)
     cells = journeys.segment[rows] * width + journeys.topic[rows]
-    found, cell = _numbered(cells, len(journeys) * width)
-    seconds = journeys.dwell[rows]
+    found = _distinct(cells, len(journeys) * width)
+    cell, seconds = found.searchsorted(cells), journeys.dwell[rows]
     dwell = np.bincount(cell, np.where(seconds > 0, seconds, 0.0), len(found))
     views = np.bincount(cell, journeys.views[rows], len(found))
+    # Those that are equal stay in the order of their names.
+    found = found[np.lexsort((-views, -dwell, found // width))]
     segment = found // width
-    found = found[np.lexsort((-views, -dwell, segment))]  # those that are equal stay in the order of their names
-    segment = found // width
+    name = found - segment * width
     first = differs(segment)
-    second = differs(first)
-    second &= ~first
-    return tuple(_placed(segment, found, width, rows_where(p), len(journeys), topics) for p in (first, second))  # type: ignore[return-value]
+    second = ~first
+    second[1:] &= first[:-1]
+    return tuple(_placed(segment, name, rows_where(p), len(journeys), topics) for p in (first, second))  # type: ignore[return-value]
 
 
-def _numbered(cells: I64, n: int) -> tuple[I64, I64]:
-    """The distinct cells, of those from 0 to n, ascending, and for each cell its place among them."""
-    if n > 4 * len(cells) + 1024:
-        return np.unique(cells, return_inverse=True)
-    found = rows_where(np.bincount(cells, minlength=n) > 0)
-    place = np.empty(n, dtype=np.int64)
-    place[found] = np.arange(len(found))
-    return found, place[cells]
+def _distinct(cells: I64, n: int) -> I64:
+    """The distinct cells, of those from 0 to n, ascending."""
+    return np.unique(cells) if n > 4 * len(cells) + 1024 else np.bincount(cells).nonzero()[0]
 
 
-def _placed(segment: I64, found: I64, width: int, rows: I64, n: int, topics: tuple[str, ...]) -> Coded:
+def _placed(segment: I64, name: I64, rows: I64, n: int, topics: tuple[str, ...]) -> Coded:
     codes = filled(n, -1, np.int32)
-    codes[segment[rows]] = found[rows] - segment[rows] * width
+    codes[segment[rows]] = name[rows]
     return Coded(codes, topics)
