@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from numpy.typing import NDArray
 from data.accounts import Accounts
 from data.errors import InputError
 from data.records import Columns, concat, take
+
+if TYPE_CHECKING:
+    from data.lake import Lake
 
 Role = Literal["attribute", "behaviour_total", "comparator", "derived"]
 
@@ -188,8 +191,15 @@ class Consenting:
     def place(self) -> str:
         return self.dataset.place
 
+    @property
+    def lake(self) -> Lake:
+        return self.dataset.lake
+
     def people(self, max_events: int = 5_000_000) -> Iterator[People]:
         return (replace(people, require_consent=True) for people in self.dataset.people(max_events))
+
+    def people_in(self, buckets: Sequence[int], accounts: bool = True) -> People:
+        return replace(self.dataset.people_in(buckets, accounts), require_consent=True)
 
     def people_of(self, lead_id: str) -> People:
         return replace(self.dataset.people_of(lead_id), require_consent=True)
@@ -220,8 +230,20 @@ class Dataset(Protocol):
         """Where it is, for messages and to open it again: a folder, a file, a URL without a password."""
         ...
 
+    @property
+    def lake(self) -> Lake:
+        """The folder it is read from, which stays as it is: itself, or the copy of a store."""
+        ...
+
     def people(self, max_events: int = 5_000_000) -> Iterator[People]:
         """All leads in groups of whole buckets, in bucket order, leads sorted by id within a bucket."""
+        ...
+
+    def people_in(self, buckets: Sequence[int], accounts: bool = True) -> People:
+        """All leads of these buckets (ascending), in bucket order, leads sorted by id within a bucket; maybe none.
+
+        accounts: also who shares an account with whom, which reads the whole dataset once.
+        """
         ...
 
     def people_of(self, lead_id: str) -> People:
@@ -241,6 +263,16 @@ class Dataset(Protocol):
         ...
 
 
+def bucket_groups(info: DatasetInfo, buckets: Sequence[int], max_events: int, least: int = 1) -> list[Sequence[int]]:
+    """Buckets in groups to read at once: about `max_events` events each, and at least so many groups where it can be.
+
+    The number of events of a bucket is estimated: buckets are hashes.
+    """
+    per_bucket = max(info.counts.get("events", 0) / info.buckets, 1.0)
+    size = max(min(int(max_events / per_bucket), -(-len(buckets) // least)), 1)
+    return [buckets[first : first + size] for first in range(0, len(buckets), size)]
+
+
 def store_url(name: str | Path) -> str | None:
     """The URL of the store that is named, itself or by its file; None for a folder."""
     if isinstance(name, str) and "://" in name:
@@ -253,8 +285,11 @@ def lasting(place: str) -> str:
     return place if "://" in place else str(Path(place).resolve())
 
 
-def open_dataset(name: str | Path) -> Dataset:
+def open_dataset(name: str | Path, before: int | None = None) -> Dataset:
     """Open a dataset folder, or a store by its URL.
+
+    before: of a store only what was known before this moment, so that its digest stays while others go on writing; a
+    folder has a digest of its own.
 
     Raises
     ------
@@ -265,7 +300,7 @@ def open_dataset(name: str | Path) -> Dataset:
     if url is not None:
         from data.store.store import Store
 
-        return Store(url)
+        return Store(url, before)
     from data.lake import Lake
 
     return Lake(Path(name))

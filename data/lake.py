@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from data import arrow, lake_manifest
 from data.accounts import Accounts
-from data.dataset import DatasetInfo, People
+from data.dataset import DatasetInfo, People, bucket_groups
 from data.errors import InputError
 from data.identity import assign
 from data.lake_parts import read_parts
@@ -52,17 +52,24 @@ class Lake:
     def place(self) -> str:
         return str(self.path)
 
+    @property
+    def lake(self) -> Lake:
+        return self
+
     def people(self, max_events: int = 5_000_000) -> Iterator[People]:
         """All leads in groups of whole buckets, in bucket order, leads sorted by id within a bucket.
 
-        Groups without leads are left out. The number of events of a bucket is estimated: buckets are hashes.
+        Groups without leads are left out.
         """
-        per_bucket = max(self.info.counts.get("events", 0) / self.info.buckets, 1.0)
-        size = max(int(max_events / per_bucket), 1)
-        for first in range(0, self.info.buckets, size):
-            group = self._people_in(range(first, min(first + size, self.info.buckets)))
+        for buckets in bucket_groups(self.info, range(self.info.buckets), max_events):
+            group = self.people_in(buckets, accounts=False)
             if len(group):
                 yield replace(group, accounts=self._accounts)
+
+    def people_in(self, buckets: Sequence[int], accounts: bool = True) -> People:
+        """All leads of these buckets, in bucket order, leads sorted by id within a bucket."""
+        group = self._people_in(buckets)
+        return replace(group, accounts=self._accounts) if accounts else group
 
     def people_of(self, lead_id: str) -> People:
         """All leads of the bucket that holds this lead; it may hold none. Accounts are those of this lead alone."""
@@ -115,7 +122,7 @@ class Lake:
         everywhere = range(self.info.buckets)
         return Source(
             self._group_columns,
-            lambda ids: self._events(_texts(ids)),
+            lambda ids: self._events(_texts(ids), self._event_parts()),
             lambda ids: self._outcomes(everywhere, _texts(ids)),
             lambda ids: self._of_leads("consents", everywhere, _texts(ids)),
         )
@@ -141,7 +148,7 @@ class Lake:
             source_row=_least(columns["source_row"], owner, len(lead_ids), 0),
             labels=self._labels(buckets, lead_ids),
             leads=columns,
-            events=self._events(lead_ids),
+            events=self._events(lead_ids, self._parts_of(buckets)),
             outcomes=self._outcomes(buckets, lead_ids),
             consents=self._of_leads("consents", buckets, lead_ids),
         )
@@ -168,7 +175,7 @@ class Lake:
         by_visitor = own["visitor_id"]
         assert isinstance(by_visitor, Coded)
         own = take(own, np.flatnonzero(~by_visitor.known()))
-        links = _Links.of(self._links, lead_ids)
+        links = _Links.of(self.links, lead_ids)
         visitor = _numbers_of(told.column("visitor_id"), links.visitors)
         linked, _ = links.assign(visitor, arrow.micros(told.column("occurred_at")))
         lead = np.where(
@@ -184,23 +191,31 @@ class Lake:
         return pa.concat_tables([t.filter(t.column("visitor_id").is_valid()) for t in told])
 
     @cached_property
-    def _links(self) -> pa.Table:
+    def links(self) -> pa.Table:
         """All links: whatever leads are asked for, theirs may lie in any bucket."""
         return self._read("links", range(self.info.buckets))
 
-    def _events(self, lead_ids: pa.Array) -> Columns:
-        """The events of these leads, and from each merge on those of the leads that were merged into them."""
-        told = _merges(self._links)
+    @cached_property
+    def merges(self) -> list[tuple[str, str, int]]:
+        """(lead that went, lead that stayed, moment) of each merge."""
+        return _merges(self.links)
+
+    def _events(self, lead_ids: pa.Array, parts: Iterable[pa.Table]) -> Columns:
+        """The events of these leads, and from each merge on those of the leads that were merged into them.
+
+        parts: tables that hold these events, among others.
+        """
+        told = self.merges
         own = lead_ids.to_pylist() if told else []
         merges = merges_into(told, own)
         if not merges:
-            return self._events_of(lead_ids)
+            return self._events_of(lead_ids, parts)
         ids = with_merged(own, merges)
-        return handed_on(self._events_of(_texts(ids)), ids, merges, len(own))
+        return handed_on(self._events_of(_texts(ids), parts), ids, merges, len(own))
 
-    def _events_of(self, lead_ids: pa.Array) -> Columns:
-        links = _Links.of(self._links, lead_ids)
-        table = pa.concat_tables([_of_people(part, lead_ids, links.visitors) for part in self._event_parts()])
+    def _events_of(self, lead_ids: pa.Array, parts: Iterable[pa.Table]) -> Columns:
+        links = _Links.of(self.links, lead_ids)
+        table = pa.concat_tables([_of_people(part, lead_ids, links.visitors) for part in parts])
         columns = arrow.from_arrow(table, self._columns("events"))
         own, known_from = _numbers_of(table.column("lead_id"), lead_ids), np.full(len(table), NULL_TIME)
         visitor = np.where(own < 0, _numbers_of(table.column("visitor_id"), links.visitors), -1)
@@ -210,24 +225,45 @@ class Lake:
         known_from = np.where(own >= 0, known_from, since)
         return {**take(columns, rows), "lead": lead[rows], "known_from": known_from[rows]}
 
+    def _parts_of(self, buckets: Sequence[int]) -> Iterator[pa.Table]:
+        """Tables that hold the events of the people of these buckets, among others."""
+        return self._event_parts()
+
     def _event_parts(self) -> Iterator[pa.Table]:
-        """All events in parts of some buckets each: filtering costs as much per part as per row."""
-        held, rows = [arrow.empty(self._columns("events"))], 0
+        """All events, chunk by chunk."""
+        return map(self.events_in, self.event_chunks)
+
+    @cached_property
+    def event_chunks(self) -> list[list[int]]:
+        """The buckets of events, some at a time: filtering costs as much per chunk as per row."""
+        chunks: list[list[int]] = [[]]
+        rows = 0
         for bucket in range(self.info.buckets):
-            held.append(self._read("events", [bucket]))
-            rows += len(held[-1])
+            chunks[-1].append(bucket)
+            rows += sum(self.manifest.parts[f].rows for f in self._files.get(f"events/bucket={bucket:02d}", ()))
             if rows >= PART_ROWS:
-                yield pa.concat_tables(held)
-                held, rows = held[:1], 0
-        yield pa.concat_tables(held)
+                chunks.append([])
+                rows = 0
+        return chunks
+
+    def events_in(self, buckets: Sequence[int]) -> pa.Table:
+        """The events that lie in these buckets."""
+        return pa.concat_tables([arrow.empty(self._columns("events")), *(self._read("events", [b]) for b in buckets)])
+
+    def texts(self, name: str, column: str, buckets: Iterable[int]) -> pa.ChunkedArray:
+        """One column of texts of a record."""
+        columns = tuple(c for c in self._columns(name) if c.name == column)
+        return read_parts(self._part_files(name, buckets), arrow.schema_of(columns)).column(column)
 
     def _columns(self, name: str) -> tuple[Column, ...]:
         return arrow.columns_of(RECORDS[name], self.info.extra)
 
     def _read(self, name: str, buckets: Iterable[int]) -> pa.Table:
         columns = self._columns(name)
-        files = [self.path / f for bucket in buckets for f in self._files.get(f"{name}/bucket={bucket:02d}", ())]
-        return read_parts(files, arrow.empty(columns).schema, arrow.shared_texts(columns))
+        return read_parts(self._part_files(name, buckets), arrow.empty(columns).schema, arrow.shared_texts(columns))
+
+    def _part_files(self, name: str, buckets: Iterable[int]) -> list[Path]:
+        return [self.path / f for bucket in buckets for f in self._files.get(f"{name}/bucket={bucket:02d}", ())]
 
 
 class _Links:

@@ -104,6 +104,12 @@ class GateSettings(_Section):
     max_newly_ready: float = Field(0.5, ge=0)
 
 
+class RescoreSettings(_Section):
+    """Scoring all leads. history_step: how far a probability moves before history gets a row."""
+
+    history_step: float = Field(0.05, ge=0, le=1)
+
+
 class ServingSettings(_Section):
     """The service and its limits.
 
@@ -158,6 +164,7 @@ class Settings(BaseSettings):
     snapshots: SnapshotSettings = SnapshotSettings()
     training: TrainingSettings = TrainingSettings()
     gate: GateSettings = GateSettings()
+    rescore: RescoreSettings = RescoreSettings()
     serving: ServingSettings = ServingSettings()
     api: ApiSettings = ApiSettings()
     privacy: PrivacySettings = PrivacySettings()

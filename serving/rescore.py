@@ -1,38 +1,51 @@
-"""All leads of a dataset scored at one moment, written as Parquet that is either there whole or not at all.
+"""All leads of a dataset scored at one moment, exactly once in effect, whatever kills the process that does it.
 
-    OUT/current.json                 names the run that readers take: {"run", "as_of", "manifest"}
-    OUT/<run>/part-00000.parquet     the reply's keys in its order, and `rank_score`
-    OUT/<run>/manifest.json          inputs by hash, counts, parts with their SHA-256
+    claim      one process at a time (rescore_claim); what an earlier attempt finished is taken over by hash
+    parts      bucket by bucket (rescore_parts), by several processes where asked (rescore_workers)
+    compare    with the set published before: history rows and moves (rescore_history)
+    gate       may say no: then nothing is published, and the finished set waits for another attempt
+    publish    the set takes the place of the old one (rescore_sets, rescore_targets)
 
-A run is named by a hash of everything that decides its content. A finished run is not done again; an unfinished one
-lies under a hidden name and is thrown away by the next attempt.
+A run is named by a hash of everything that decides its content. A run that was published is not done again.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
-import os
-import shutil
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from data.dataset import Consenting, Dataset
-from data.errors import InputError
-from data.files import replace_text
-from serving.known import of_people
-from serving.reply import KEYS, to_bytes
-from serving.rescore_columns import SCHEMA, to_arrow
-from serving.scorer import Scorer, Scores, Wants
+from data.errors import InputError, LeadliftError, RejectLimitError
+from serving.rescore_claim import Claim, Waiting, claimed
+from serving.rescore_columns import SCHEMA
+from serving.rescore_history import Before, Moves, compare
+from serving.rescore_parts import Counts, Part, enter, in_order, resumed
+from serving.rescore_sets import (
+    MANIFEST,
+    QUARANTINE,
+    manifest_of,
+    pointer_of,
+    publish,
+    read_current,
+    read_history,
+    settle,
+    stored_reply,
+    unplaced,
+)
+from serving.rescore_targets import Target
+from serving.rescore_workers import parts_of
+from serving.scorer import Scorer, Wants
 
-FORMAT = 1
-MANIFEST, CURRENT = "manifest.json", "current.json"
+__all__ = ["Candidate", "Done", "How", "Job", "Target", "read_current", "read_history", "rescore", "stored_reply"]
+
+FORMAT = 2
+MANY = 1_000  # leads in quarantine that are no limit whatever their share
 Advance = Callable[[int], None]
 
 
@@ -46,7 +59,10 @@ class Job:
     wants: Wants
 
     def inputs(self) -> dict[str, Any]:
-        """Everything that decides the content of a run."""
+        """Everything that decides the content of a run.
+
+        The dataset's digest is over all its files; of a store opened with `before=as_of`, over what was known then.
+        """
         scorer = self.scorer
         return {
             "format": FORMAT,
@@ -67,140 +83,179 @@ class Job:
         """The run's name: 16 hex digits of the SHA-256 of its inputs."""
         return hashlib.sha256(json.dumps(self.inputs(), sort_keys=True).encode()).hexdigest()[:16]
 
-    def scored(self, counts: Counts, advance: Advance = lambda rows: None) -> Iterator[Scores]:
-        """The scores group by group, in the dataset's order; `counts` and `advance` (profile rows) grow with them."""
-        for people in self.dataset.people():
-            known = of_people(people, self.as_of)
-            counts.leads += len(people)
-            counts.not_yet_created += len(people) - len(known)
-            if len(known):
-                scores = self.scorer.score(known, self.wants)
-                counts.add(scores)
-                yield scores
-            advance(len(people.leads["lead"]))
+
+@dataclass(frozen=True)
+class Candidate:
+    """A set that is whole and not published yet. folder: where it lies. before: the set published last, None = none.
+    moves: None where there is none to compare with."""
+
+    job: Job
+    folder: Path
+    counts: Counts
+    before: Path | None
+    moves: Moves | None
 
 
-@dataclass
-class Counts:
-    """What happened to the leads: leads = scored + not_yet_created."""
+Gate = Callable[[Candidate], Mapping[str, Any]]
+"""Raises a Verdict where a candidate is not to be published; what it returns is kept in the manifest as `gate`."""
 
-    leads: int = 0
-    scored: int = 0
-    not_yet_created: int = 0
-    sales_ready: int = 0
-    grades: dict[str, int] = field(default_factory=dict)
-    data_quality: dict[str, int] = field(default_factory=dict)
 
-    def add(self, scores: Scores) -> None:
-        self.scored += len(scores)
-        self.sales_ready += int(scores.columns["sales_ready"].sum())  # type: ignore[union-attr]
-        for name, tally in (("grade", self.grades), ("data_quality", self.data_quality)):
-            for value, count in Counter(scores.columns[name].texts()).items():  # type: ignore[union-attr]
-                tally[str(value)] = tally.get(str(value), 0) + count
+@dataclass(frozen=True)
+class How:
+    """How a run is done; none of it changes a score.
+
+    workers: processes. keep: how many sets stay. step: how far a probability moves before history gets a row.
+    reject_limit: share of leads in quarantine above which (and above 1,000 of them) the run stops. waiting: called
+    once where another process has to finish first. finished_at: a text that is only noted.
+    """
+
+    workers: int = 1
+    keep: int = 14
+    step: float = 0.05
+    reject_limit: float = 0.10
+    gate: Gate = lambda candidate: {}
+    advance: Advance = lambda rows: None
+    waiting: Waiting = lambda: None
+    finished_at: str | None = None
 
 
 @dataclass(frozen=True)
 class Done:
-    """A finished run: where it lies, what it holds, and whether it had been there before."""
+    """A published run: its set, what its manifest says of leads and moves, whether it was there before, and whether it
+    is the one readers take."""
 
     run: str
     path: Path
-    counts: dict[str, Any]
+    leads: dict[str, Any]
+    moves: dict[str, Any] | None
     again: bool = False
+    current: bool = True
 
 
-def rescore(job: Job, out: Path, advance: Advance = lambda rows: None, finished_at: str | None = None) -> Done:
-    """Write a run below the folder `out` and point `current.json` at it. `finished_at` is only noted.
+def rescore(job: Job, target: Target, how: How | None = None) -> Done:
+    """Score all leads and publish them at `target`; a run that is there already is left as it is.
 
     Raises
     ------
     InputError
-        where `out` is a file or a dataset.
+        where the target cannot be one, the dataset cannot be read, or no lead can be scored.
+    Verdict
+        where the gate says no; nothing was published.
+    LeadliftError
+        where there is no room or no right to write; what was published before is as it was.
     """
-    name, target = job.run, out / job.run
-    if (out / "dataset.toml").exists() or out.is_file():
+    how = how or How()
+    target.refuse()
+    with _writing(target.folder), claimed(target.folder, how.waiting) as claim:
+        unplaced(claim, job.run)
+        settle(claim)
+        return _there(job, target) or _run(job, target, claim, how)
+
+
+def _run(job: Job, target: Target, claim: Claim, how: How) -> Done:
+    folder = claim.work / job.run
+    parts = _parts(job, folder, how)
+    counts = Counts.total([p.counts for p in parts])
+    _refuse_none(job, counts, parts)
+    before = _before(job, claim.out)
+    moved = compare(folder, parts, Before(before), how.step)
+    moves = moved if before else None
+    said = how.gate(Candidate(job, folder, counts, before, moves))
+    _write_quarantine(folder, parts)
+    target.render(folder, parts)
+    in_order(folder, parts)
+    manifest = {
+        "run": job.run, **job.inputs(), "finished_at": how.finished_at, "leads": asdict(counts),
+        "moves": asdict(moves) if moves else None, "history": {"step": how.step, "rows": moved.recorded},
+        "before": before.name if before else None, "gate": dict(said), "columns": SCHEMA.names,
+        "parts": [{"file": p.file, "rows": p.counts.scored, "sha256": p.sha256} for p in parts],
+    }  # fmt: skip
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+    target.put(claim, job.run, parts, how.keep)
+    publish(claim, job.run, job.as_of, how.keep if target.keeps else 1)
+    return Done(job.run, claim.out / job.run, manifest["leads"], manifest["moves"])
+
+
+# -- parts -----------------------------------------------------------------------------------------------------
+def _parts(job: Job, folder: Path, how: How) -> list[Part]:
+    """All parts, in the order of buckets; those of an earlier attempt are not made again."""
+    parts = resumed(folder)
+    for part in parts:
+        how.advance(part.profile_rows)
+    finished = {p.bucket for p in parts}
+    missing = [b for b in range(job.dataset.info.buckets) if b not in finished]
+    for part in parts_of(job, missing, folder, how.workers):
+        enter(folder, part)
+        parts.append(part)
+        how.advance(part.profile_rows)
+        _refuse_many(job, parts, how.reject_limit)
+    return sorted(parts, key=lambda p: p.bucket)
+
+
+def _refuse_many(job: Job, parts: Sequence[Part], limit: float) -> None:
+    """Something is wrong with all of it: to look at every lead alone would take for ever."""
+    refused = sum(p.counts.quarantined for p in parts)
+    if refused > max(MANY, limit * job.dataset.info.counts.get("leads", 0)):
+        raise RejectLimitError.of(
+            where=job.dataset.place, expected=f"at most {limit:.0%} of the leads in quarantine",
+            got=f"{refused} so far, most of them {_reason(parts)}",
+            remedy="Nothing was published. See to the cause, or raise [data] reject_limit.",
+        )  # fmt: skip
+
+
+def _refuse_none(job: Job, counts: Counts, parts: Sequence[Part]) -> None:
+    if counts.quarantined and not counts.scored:
         raise InputError.of(
-            where=f"--out {out}", expected="a folder for scores", got="a dataset or a file", remedy="Choose another."
-        )
-    counts = _finished(target)
-    if counts is None:
-        counts = _write_run(job, out, target, advance, finished_at)
-        again = False
-    else:
-        again = True
-    pointer = {"run": name, "as_of": job.as_of, "manifest": f"{name}/{MANIFEST}"}
-    replace_text(out / CURRENT, json.dumps(pointer, indent=1))
-    return Done(name, target, counts, again)
+            where=job.dataset.place, expected="leads that can be scored",
+            got=f"none: {counts.quarantined} in quarantine, most of them {_reason(parts)}",
+            remedy="Nothing was published. See to the cause and run again.",
+        )  # fmt: skip
 
 
-def _write_run(job: Job, out: Path, target: Path, advance: Advance, finished_at: str | None) -> dict[str, Any]:
-    out.mkdir(parents=True, exist_ok=True)
-    staging = out / f".{target.name}.{os.getpid()}"
-    for left_over in out.glob(f".{target.name}.*"):
-        shutil.rmtree(left_over, ignore_errors=True)
-    shutil.rmtree(target, ignore_errors=True)  # there without a sound manifest: not ours to trust
-    staging.mkdir()
-    try:
-        counts = Counts()
-        parts = [_write_part(staging / f"part-{i:05d}.parquet", s) for i, s in enumerate(job.scored(counts, advance))]
-        if not parts:
-            parts = [_write_part(staging / "part-00000.parquet", None)]
-        manifest = {"run": target.name, **job.inputs(), "finished_at": finished_at, "leads": asdict(counts)}
-        replace_text(staging / MANIFEST, json.dumps({**manifest, "columns": SCHEMA.names, "parts": parts}, indent=1))
-        _publish(staging, target)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-    return asdict(counts)
+def _reason(parts: Sequence[Part]) -> str:
+    reasons = [r.reason for p in parts for r in p.refused]
+    return max(sorted(set(reasons)), key=reasons.count)
 
 
-def _write_part(path: Path, scores: Scores | None) -> dict[str, Any]:
-    table = SCHEMA.empty_table() if scores is None else to_arrow(scores)
-    pq.write_table(table, path, compression="zstd")
-    with path.open("rb") as written:
-        os.fsync(written.fileno())
-        digest = hashlib.file_digest(written, "sha256").hexdigest()
-    return {"file": path.name, "rows": len(table), "sha256": digest}
+def _write_quarantine(folder: Path, parts: Sequence[Part]) -> None:
+    """A line for each lead without a score, by bucket: {"lead_id", "reason"}."""
+    lines = [json.dumps(asdict(refused)) + "\n" for part in parts for refused in part.refused]
+    (folder / QUARANTINE).write_text("".join(lines), encoding="utf-8")
 
 
-def _publish(staging: Path, target: Path) -> None:
-    """One rename; whoever was faster with the same run has written the same."""
-    try:
-        staging.rename(target)
-    except OSError:
-        if _finished(target) is None:
-            raise
-
-
-def _finished(target: Path) -> dict[str, Any] | None:
-    """The counts of a run that is there whole, else None."""
-    try:
-        manifest = json.loads((target / MANIFEST).read_text(encoding="utf-8"))
-        whole = all((target / p["file"]).exists() for p in manifest["parts"])
-    except (OSError, ValueError, KeyError, TypeError):
+# -- what is there ---------------------------------------------------------------------------------------------
+def _there(job: Job, target: Target) -> Done | None:
+    """The run where it was published before and is still whole."""
+    pointer, path = pointer_of(target.folder), target.folder / job.run
+    if pointer is None or job.run not in pointer["sets"]:
         return None
-    return dict(manifest["leads"]) if whole else None
+    manifest = manifest_of(path)
+    current = pointer["run"] == job.run
+    if manifest is None or not target.holds(job.run, current):
+        return None
+    return Done(job.run, path, manifest["leads"], manifest["moves"], again=True, current=current)
 
 
-# -- reading ---------------------------------------------------------------------------------------------------
-def read_current(out: Path) -> pa.Table:
-    """The set that `current.json` names.
+def _before(job: Job, out: Path) -> Path | None:
+    """The set published last, where it is of the same market, target and number of buckets."""
+    pointer = pointer_of(out)
+    manifest = manifest_of(out / pointer["run"]) if pointer else None
+    if pointer is None or manifest is None or len(manifest["parts"]) != job.dataset.info.buckets:
+        return None
+    inputs = job.inputs()
+    return out / pointer["run"] if all(manifest[n] == inputs[n] for n in ("format", "market", "target")) else None
 
-    Raises
-    ------
-    InputError
-        where nothing was published.
-    """
+
+@contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    """What the disk refuses is told in one line."""
     try:
-        run = json.loads((out / CURRENT).read_text(encoding="utf-8"))["run"]
-        parts = json.loads((out / run / MANIFEST).read_text(encoding="utf-8"))["parts"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise InputError.of(
-            where=str(out), expected="a published rescoring", got="none", remedy="Run leadlift rescore first."
+        yield
+    except OSError as bad:
+        full = bad.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        got = " ".join(str(bad.strerror or bad).split())
+        remedy = "Make room and run again: finished parts are kept." if full else "Check the path and its permissions."
+        raise LeadliftError(
+            f"--out {out}: expected room and the right to write, got: {got}. What was published before is as it was. "
+            f"{remedy}"
         ) from None
-    return pa.concat_tables([pq.read_table(out / run / p["file"], schema=SCHEMA, partitioning=None) for p in parts])
-
-
-def stored_reply(table: pa.Table, row: int) -> bytes:
-    """The bytes the endpoint gives for the lead of one stored row, same records, as_of, language and reasons."""
-    (values,) = table.slice(row, 1).select(list(KEYS)).to_pylist()
-    return to_bytes(values)

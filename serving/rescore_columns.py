@@ -1,19 +1,18 @@
-"""Scores as Arrow columns and as CSV lines."""
+"""Scores as Arrow columns and as CSV."""
 
 from __future__ import annotations
 
-import csv
-import os
-from collections.abc import Iterable
-from pathlib import Path
+import io
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
 
 from data.files import safe_cell
 from data.records import NULL_TIME, Coded
-from serving.reply import KEYS, Kind, time_text
+from serving.reply import KEYS, Kind
 from serving.scorer import Scores
 
 _TYPES: dict[Kind, pa.DataType] = {
@@ -43,38 +42,24 @@ def _array(kind: Kind, column: Any) -> pa.Array:
     return pa.array(column, _TYPES[kind])
 
 
-def write_csv(path: Path, groups: Iterable[Scores]) -> None:
-    """All rows as one CSV, UTF-8, null = empty; readers see the old file or the new one.
+def csv_of(table: pa.Table, header: bool = False, safe: bool = False) -> bytes:
+    """Rows as CSV, UTF-8; a null is an empty cell, an empty text a pair of quotes.
 
-    A text that a spreadsheet would run as a formula gets a leading apostrophe.
+    safe: a text that a spreadsheet would run as a formula gets a leading apostrophe.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    staging = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with staging.open("w", encoding="utf-8", newline="") as out:
-            lines = csv.writer(out, lineterminator="\n")
-            lines.writerow(SCHEMA.names)
-            for scores in groups:
-                lines.writerows(zip(*_cells(scores), strict=True))
-            out.flush()
-            os.fsync(out.fileno())
-        staging.replace(path)
-    finally:
-        staging.unlink(missing_ok=True)
+    columns = [written(c, safe) for c in table.itercolumns()]
+    out = io.BytesIO()
+    rows = pa.Table.from_arrays(columns, names=table.column_names)
+    pa.csv.write_csv(rows, out, pa.csv.WriteOptions(include_header=header))
+    return out.getvalue()
 
 
-def _cells(scores: Scores) -> list[list[Any]]:
-    """Column by column, as text."""
-    columns = [_cell_texts(kind, scores.columns[key]) for key, kind in KEYS.items()]
-    return [*columns, _cell_texts("number", scores.rank_score)]
-
-
-def _cell_texts(kind: Kind, column: Any) -> list[Any]:
-    if isinstance(column, Coded):
-        safe = [*(safe_cell(v) for v in column.values), ""]
-        return [safe[c] for c in column.codes.tolist()]
-    if kind == "time":
-        return [time_text(v) for v in column.tolist()]
-    if kind == "flag":
-        return ["true" if v else "false" for v in column.tolist()]
-    return ["" if v != v else v for v in column.tolist()]
+def written(column: pa.ChunkedArray, safe: bool = False) -> pa.ChunkedArray:
+    """A column as CSV has it: times as in replies, texts harmless where asked."""
+    if pa.types.is_timestamp(column.type):
+        return pc.strftime(column, format="%Y-%m-%dT%H:%M:%SZ")
+    if safe and pa.types.is_string(column.type):
+        encoded = pc.dictionary_encode(column.combine_chunks())
+        texts = [None if v is None else safe_cell(v) for v in encoded.dictionary.to_pylist()]
+        return pa.chunked_array([pa.array(texts, pa.string()).take(encoded.indices)])
+    return column

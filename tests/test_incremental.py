@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
-import sys
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -25,6 +22,7 @@ from data.settings import Settings
 from data.times import to_micros
 from features.build import FeatureSet
 from tests.cases import fitted_feature_set
+from tests.crash import killed_at
 from tests.nightly import START, tables, whole
 
 MAPPING = """
@@ -316,34 +314,6 @@ def test_another_market_and_a_second_import_at_once_are_refused(tmp_path: Path) 
 
 
 # -- crashes ---------------------------------------------------------------------------------------------------
-STEPS = ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir")
-
-
-def killed_at(step: int, work: Callable[[], object], folder: Path) -> bool:
-    """Run `work` in a process of its own that dies before its n-th change below `folder`; True if it lived to the end."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        child = os.fork()
-    if child:
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    left = [step]
-
-    def on_step(event: str, arguments: tuple[object, ...]) -> None:
-        path = str(arguments[0]) if arguments else ""
-        reads = event == "open" and not int(str(arguments[2] or 0)) & (os.O_WRONLY | os.O_RDWR)
-        if event in STEPS and path.startswith(str(folder)) and not reads:
-            left[0] -= 1
-            if left[0] < 0:
-                os._exit(9)
-
-    sys.addaudithook(on_step)
-    try:
-        work()
-    except BaseException:
-        os._exit(1)
-    os._exit(0)
-
-
 def state(target: Path) -> Mapping[str, object]:
     lake = Lake(target)
     people = whole(target)

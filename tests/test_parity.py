@@ -18,7 +18,7 @@ from serving.commands import scores
 from serving.desk import Desk, reply_bytes
 from serving.known import of_people
 from serving.reply import time_text
-from serving.rescore import Job, read_current, rescore, stored_reply
+from serving.rescore import Job, Target, read_current, rescore, stored_reply
 from serving.scorer import Wants
 from training.registry import place
 
@@ -55,7 +55,7 @@ def _request(people: People, lead: int, as_of: int, extra: tuple[Any, ...]) -> d
 @pytest.mark.parametrize(("reasons", "lang"), [("all", "en"), ("ready", "de"), ("none", "en")])
 def test_http_gives_the_bytes_of_the_stored_row(market, client, tmp_path: Path, reasons, lang):
     scorer = champion(market.settings, market.name)
-    rescore(Job(market.dataset, scorer, market.as_of, Wants(reasons, lang)), tmp_path / "scores")
+    rescore(Job(market.dataset, scorer, market.as_of, Wants(reasons, lang)), Target(tmp_path / "scores"))
     table = read_current(tmp_path / "scores")
     row_of = {lead: i for i, lead in enumerate(table.column("lead_id").to_pylist())}
     (people,) = market.dataset.people()
@@ -70,7 +70,7 @@ def test_an_earlier_as_of_agrees_too(market, client, tmp_path: Path):
     """Between the leads' creation and their links: what was not known then counts nowhere."""
     as_of = market.as_of - 40 * 86_400_000_000
     scorer = champion(market.settings, market.name)
-    rescore(Job(market.dataset, scorer, as_of, Wants()), tmp_path)
+    rescore(Job(market.dataset, scorer, as_of, Wants()), Target(tmp_path))
     table = read_current(tmp_path)
     (people,) = market.dataset.people()
     for i, lead in list(enumerate(people.lead_ids))[SAMPLE]:
@@ -90,7 +90,7 @@ def test_a_batch_request_gives_the_bytes_of_single_requests(market, client):
 def test_a_table_without_times_agrees(timeless, tmp_path: Path):
     scorer = champion(timeless.settings, timeless.name)
     desk = Desk(scorer, timeless.settings.serving)
-    rescore(Job(timeless.dataset, scorer, timeless.as_of, Wants()), tmp_path)
+    rescore(Job(timeless.dataset, scorer, timeless.as_of, Wants()), Target(tmp_path))
     table = read_current(tmp_path)
     (people,) = timeless.dataset.people()
     for i in range(0, len(people), 5):

@@ -1,29 +1,29 @@
-"""Rescoring: whole or not at all, named by its inputs, read back to the reply, safe as CSV."""
+"""Rescoring: whole or not at all, named by its inputs, read back to the reply, by bucket, bad leads aside."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from data.errors import InputError, UsageError, Verdict
 from data.records import MICROS
 from data.settings import Settings
 from serving.champion import champion
-from serving.commands import scores
+from serving.cli import build_app
 from serving.known import of_people
-from serving.reply import KEYS, time_text, to_bytes
-from serving.rescore import Counts, Job, read_current, rescore, stored_reply
-from serving.rescore_columns import write_csv
+from serving.reply import KEYS, to_bytes
+from serving.rescore import Candidate, Done, How, Job, Target, read_current, stored_reply
+from serving.rescore import rescore as publish
 from serving.scorer import Wants
 
 
@@ -32,8 +32,13 @@ def job(market) -> Job:
     return Job(market.dataset, champion(market.settings, market.name), market.as_of, Wants())
 
 
+def rescore(job: Job, out: Path, **how: Any) -> Done:
+    return publish(job, Target(out), How(**how))
+
+
 def _tree(folder: Path) -> dict[str, str]:
-    files = sorted(f for f in folder.rglob("*") if f.is_file())
+    """What readers can see: hidden files are nobody's."""
+    files = sorted(f for f in folder.rglob("*") if f.is_file() and "/." not in f"/{f.relative_to(folder)}")
     return {str(f.relative_to(folder)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
 
 
@@ -69,14 +74,14 @@ def test_a_stored_row_reads_back_to_the_reply(job, tmp_path):
         assert stored_reply(table, i) == to_bytes(together.row(i))
 
 
-def test_groups_of_buckets_do_not_change_a_row(job, tmp_path, monkeypatch):
+def test_bytes_depend_neither_on_groups_nor_on_workers(job, tmp_path, monkeypatch):
     rescore(job, tmp_path / "one")
-    people = type(job.dataset).people
-    monkeypatch.setattr(type(job.dataset), "people", lambda self, max_events=0: people(self, 400))
+    rescore(job, tmp_path / "two", workers=2)
+    monkeypatch.setattr("serving.rescore_workers.GROUP_EVENTS", 1)
     rescore(job, tmp_path / "many")
-    (one,), (many,) = ([p for p in tmp_path.glob(f"{n}/*") if p.is_dir()] for n in ("one", "many"))
-    assert len(list(many.glob("part-*"))) > len(list(one.glob("part-*"))) == 1
-    assert read_current(tmp_path / "one").equals(read_current(tmp_path / "many"))
+    one, two, many = (_tree(tmp_path / n) for n in ("one", "two", "many"))
+    assert one == two == many
+    assert len([f for f in one if "/part-" in f]) == job.dataset.info.buckets
 
 
 def test_a_finished_run_is_not_done_again(job, tmp_path):
@@ -84,7 +89,7 @@ def test_a_finished_run_is_not_done_again(job, tmp_path):
     before = _tree(tmp_path)
     second = rescore(job, tmp_path, finished_at="b")
     assert (first.again, second.again) == (False, True)
-    assert (second.run, second.counts) == (first.run, first.counts)
+    assert (second.run, second.leads) == (first.run, first.leads)
     assert _tree(tmp_path) == before
 
 
@@ -103,22 +108,110 @@ class Stop(Exception):
     """A crash."""
 
 
-def test_a_run_that_dies_is_never_visible_and_done_anew(job, tmp_path):
+def test_a_run_that_stops_is_not_visible_and_goes_on_where_it_was(job, tmp_path, monkeypatch):
     rescore(replace(job, as_of=job.as_of + 1), tmp_path)
     before = _tree(tmp_path)
+    monkeypatch.setattr("serving.rescore_workers.GROUP_EVENTS", 1)
+    seen = []
 
     def die(rows: int) -> None:
-        raise Stop
+        seen.append(rows)
+        if len(seen) == 3:
+            raise Stop
 
     with pytest.raises(Stop):
-        rescore(job, tmp_path, die)
+        rescore(job, tmp_path, advance=die)
     assert _tree(tmp_path) == before
-    (tmp_path / f".{job.run}.1").mkdir()
-    (tmp_path / f".{job.run}.1" / "part-00000.parquet").write_bytes(b"half")
+    read = type(job.dataset).people_in
+    asked: list[Any] = []
+    monkeypatch.setattr(type(job.dataset), "people_in", lambda s, b, **k: asked.append(list(b)) or read(s, b, **k))
     rescore(job, tmp_path)
+    assert asked == [[3]]
     assert json.loads((tmp_path / "current.json").read_text())["run"] == job.run
     assert not list(tmp_path.glob(".*"))
     assert len(read_current(tmp_path)) == 90
+
+
+def test_a_part_that_was_altered_is_made_again(job, tmp_path):
+    def refuse(candidate: Candidate) -> dict[str, Any]:
+        raise Verdict("no")
+
+    with pytest.raises(Verdict):
+        rescore(job, tmp_path / "a", gate=refuse)
+    (part,) = (tmp_path / "a").glob(".work.*/*/part-00001.parquet")
+    part.write_bytes(part.read_bytes()[:-1] + b"x")
+    rescore(job, tmp_path / "a")
+    rescore(job, tmp_path / "b")
+    assert _tree(tmp_path / "a") == _tree(tmp_path / "b")
+
+
+def test_what_the_gate_refuses_is_not_published_and_what_it_says_is_kept(job, tmp_path):
+    candidates = []
+
+    def gate(candidate: Candidate) -> dict[str, Any]:
+        candidates.append(candidate)
+        if len(candidates) == 1:
+            raise Verdict("too many moved")
+        return {"accepted": "a promotion"}
+
+    first = rescore(replace(job, as_of=job.as_of + 1), tmp_path)
+    before = _tree(tmp_path)
+    with pytest.raises(Verdict):
+        rescore(job, tmp_path, gate=gate)
+    assert _tree(tmp_path) == before
+    assert candidates[0].before == first.path
+    done = rescore(job, tmp_path, gate=gate)
+    assert json.loads((done.path / "manifest.json").read_text())["gate"] == {"accepted": "a promotion"}
+
+
+def test_a_bad_lead_is_put_aside_with_a_reason_and_stops_nobody(job, tmp_path, monkeypatch):
+    whole = rescore(job, tmp_path / "whole")
+    score = type(job.scorer).score
+
+    def failing(self: Any, known: Any, wants: Any) -> Any:
+        if "lead-0007" in known.lead_ids or "=cmd|1" in known.lead_ids:
+            raise ZeroDivisionError
+        return score(self, known, wants)
+
+    monkeypatch.setattr(type(job.scorer), "score", failing)
+    done = rescore(job, tmp_path / "part")
+    lines = (done.path / "quarantine.jsonl").read_text().splitlines()
+    assert {(r["lead_id"], r["reason"]) for r in map(json.loads, lines)} == {
+        ("lead-0007", "scoring_failed:ZeroDivisionError"),
+        ("=cmd|1", "scoring_failed:ZeroDivisionError"),
+    }
+    leads = done.leads
+    assert leads["leads"] == leads["scored"] + leads["quarantined"] + leads["not_yet_created"] == 90
+    assert leads["quarantined"] == 2
+    others = read_current(tmp_path / "whole").filter(
+        pc.invert(pc.is_in(pc.field("lead_id"), pa.array(["lead-0007", "=cmd|1"])))
+    )
+    assert whole.run == done.run
+    assert read_current(tmp_path / "part").equals(others)
+
+
+def test_a_model_without_an_answer_puts_the_lead_aside_and_no_score_at_all_is_an_error(job, tmp_path, monkeypatch):
+    predict = type(job.scorer.bundle).predict
+
+    def some(self: Any, table: Any, points: Any = None) -> Any:
+        said = predict(self, table, points)
+        return replace(said, rank_score=np.where(points > limit, np.nan, said.rank_score))
+
+    monkeypatch.setattr(type(job.scorer.bundle), "predict", some)
+    limit = 50
+    done = rescore(job, tmp_path / "some")
+    assert 0 < done.leads["quarantined"] < 90
+    assert "not_a_number" in (done.path / "quarantine.jsonl").read_text()
+    limit = -1
+    with pytest.raises(InputError, match="90 in quarantine, most of them not_a_number"):
+        rescore(job, tmp_path / "none")
+    assert not _tree(tmp_path / "none")
+
+
+def test_a_dataset_that_cannot_be_read_is_one_error(job, tmp_path, monkeypatch):
+    monkeypatch.setattr(type(job.dataset), "people_in", lambda *_, **__: pq.read_table(tmp_path / "events.parquet"))
+    with pytest.raises(InputError, match="can be read"):
+        rescore(job, tmp_path / "out")
 
 
 def test_a_run_whose_parts_are_gone_is_done_anew(job, tmp_path):
@@ -131,7 +224,7 @@ def test_a_run_whose_parts_are_gone_is_done_anew(job, tmp_path):
 def test_nobody_there_yet_gives_an_empty_set(job, tmp_path):
     early = replace(job, as_of=job.as_of - 200 * 86_400 * MICROS)
     done = rescore(early, tmp_path)
-    assert done.counts["not_yet_created"] == done.counts["leads"] == 90
+    assert done.leads["not_yet_created"] == done.leads["leads"] == 90
     assert len(read_current(tmp_path)) == 0
 
 
@@ -145,41 +238,9 @@ def test_nothing_published_is_an_error(tmp_path):
         read_current(tmp_path)
 
 
-def test_a_csv_has_every_value_and_no_formula(job, tmp_path):
-    counts = Counts()
-    write_csv(tmp_path / "scores.csv", job.scored(counts))
-    with (tmp_path / "scores.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    rescore(job, tmp_path / "parquet")
-    table = {r["lead_id"]: r for r in read_current(tmp_path / "parquet").to_pylist()}
-    assert counts.scored == len(rows) == len(table) == 90
-    assert {r["lead_id"] for r in rows} == {"'=cmd|1" if i == "=cmd|1" else i for i in table}
-    for row in rows:
-        stored = table[row["lead_id"].removeprefix("'")]
-        assert float(row["probability"]) == stored["probability"]
-        assert row["as_of"] == time_text(stored["as_of"])
-        assert row["sales_ready"] == str(stored["sales_ready"]).lower()
-        assert row["interest_1"] == (stored["interest_1"] or "")
-
-
-def test_a_csv_that_fails_leaves_the_old_one(job, tmp_path):
-    file = tmp_path / "scores.csv"
-    file.write_text("old")
-
-    def groups() -> Any:
-        yield from job.scored(Counts())
-        raise Stop
-
-    with pytest.raises(Stop):
-        write_csv(file, groups())
-    assert file.read_text() == "old"
-    assert [f.name for f in tmp_path.iterdir()] == ["scores.csv"]
-
-
 # -- the command -----------------------------------------------------------------------------------------------
 def _run(settings: Settings, *arguments: object, error: type[Exception] | None = None) -> Any:
-    app = typer.Typer()
-    scores.register(app)
+    app = build_app()
     env = {"LEADLIFT_HOME": str(settings.home)}
     if error is None:
         done = CliRunner().invoke(app, ["rescore", *map(str, arguments)], env=env, catch_exceptions=False)
@@ -221,7 +282,7 @@ def test_a_table_without_times_needs_a_moment_and_changes_nothing_but_it(timeles
 
 def test_the_csv_command_writes_the_file(market, tmp_path):
     done = _run(market.settings, market.dataset.path, "--out", tmp_path / "x.csv", "--lang", "de", "--reasons", "ready")
-    assert "90 leads scored" in done.stdout
+    assert "90 of 90 leads scored" in done.stdout
     assert len((tmp_path / "x.csv").read_text().splitlines()) == 91
 
 

@@ -20,6 +20,7 @@ from data.lake import Lake
 from data.lake_merge import TOLD
 from data.lake_write import LakeWriter
 from data.records import CONSENT, EVENT, LEAD, LINK, OUTCOME, RECORDS, SPEND, Column, Columns, filled
+from data.spans import FOREVER
 from data.store.database import Database, Row
 from data.store.rows import LEAD_COLUMNS, call_of, changes, columns_of, each_once, lead_row
 from data.store.texts import DATASET, TRACKER, info_of, put_texts, texts_of
@@ -27,48 +28,58 @@ from data.store.transfer import refuse_filled
 from data.store.write import EVENT_COLUMNS, IDENTIFY_COLUMNS, OUTCOME_COLUMNS, outcome_id
 
 _BATCH = 50_000
+_KNOWN_FROM = {  # by table: a row is known once all of these are past
+    "events": ("occurred_at", "received_at"), "known_links": ("known_from",), "outcomes": ("occurred_at",),
+    "consents": ("given_at",), "spend": ("date",), "leads": ("coalesce(valid_from, created_at)",),
+    "identifies": ("known_from",),
+}  # fmt: skip
 _FILES = ("mapping.toml", "rules.yaml", "content.yaml")
 
 
 # -- store -> folder -----------------------------------------------------------------------------------------------
-def write_folder(db: Database, target: Path) -> bool:
-    """The store as it is now, as a dataset folder; False if the same one is there already."""
+def write_folder(db: Database, target: Path, before: int | None = None) -> bool:
+    """The store as it is now, as a dataset folder; False if the same one is there already.
+
+    before: only rows that were known before this moment (microseconds).
+    """
     with db.reading():
         info = replace(info_of(db), digest="", counts={}, generation=0, latest_arrival=None)
         with LakeWriter(target, info) as writer:
             writer.begin("store")
-            for name, columns in _records(db, info):
+            for name, columns in _records(db, info, FOREVER if before is None else before):
                 writer.add(name, columns)
             return writer.commit({n: t for n, t in texts_of(db).items() if n in _FILES})
 
 
-def _records(db: Database, info: DatasetInfo) -> Iterator[tuple[str, Columns]]:
-    events = _select(db, "events", EVENT_COLUMNS, "event_id")
-    links = _select(db, "known_links", [c.name for c in LINK.columns], "visitor_id", "known_from")
-    outcomes = each_once(_select(db, "outcomes", OUTCOME_COLUMNS, "outcome_id"))
+def _records(db: Database, info: DatasetInfo, before: int) -> Iterator[tuple[str, Columns]]:
+    events = _select(db, "events", EVENT_COLUMNS, before, "event_id")
+    links = _select(db, "known_links", [c.name for c in LINK.columns], before, "visitor_id", "known_from")
+    outcomes = each_once(_select(db, "outcomes", OUTCOME_COLUMNS, before, "outcome_id"))
     yield from _batches("events", events, EVENT.columns)
     yield from _batches("links", changes(links), LINK.columns)
     yield from _batches("outcomes", outcomes, OUTCOME.columns)
     for record in (CONSENT, SPEND):
         names = [c.name for c in record.columns]
-        yield from _batches(record.name, _select(db, record.name, names, names[0]), record.columns)
-    yield from _lead_batches(db, info)
+        yield from _batches(record.name, _select(db, record.name, names, before, names[0]), record.columns)
+    yield from _lead_batches(db, info, before)
 
 
-def _lead_batches(db: Database, info: DatasetInfo) -> Iterator[tuple[str, Columns]]:
+def _lead_batches(db: Database, info: DatasetInfo, before: int) -> Iterator[tuple[str, Columns]]:
     """Whole rows, then those that tell changes."""
     columns = arrow.columns_of(LEAD, info.extra)
-    whole = (lead_row(r, info.extra) for r in _select(db, "leads", (*LEAD_COLUMNS, "extra"), "line"))
-    told = ({**r, TOLD: True} for r in profiles(map(call_of, _select(db, "identifies", IDENTIFY_COLUMNS, "lead_id"))))
+    whole = (lead_row(r, info.extra) for r in _select(db, "leads", (*LEAD_COLUMNS, "extra"), before, "line"))
+    calls = _select(db, "identifies", IDENTIFY_COLUMNS, before, "lead_id")
+    told = ({**r, TOLD: True} for r in profiles(map(call_of, calls)))
     for some in _chunks(chain(whole, told)):
         cells: Columns = {c.name: filled(c.kind, [r.get(c.name) for r in some]) for c in columns}
         yield "leads", {**cells, TOLD: np.array([TOLD in r for r in some])}
 
 
-def _select(db: Database, table: str, names: Sequence[str], *first: str) -> Iterator[Row]:
+def _select(db: Database, table: str, names: Sequence[str], before: int, *first: str) -> Iterator[Row]:
     """In the order of some columns and then of all, so that it does not matter where the database keeps a row."""
     order = [*first, *(f"{name} NULLS FIRST" for name in names if name not in first)]
-    return db.stream(f"SELECT {','.join(names)} FROM {table} ORDER BY {','.join(order)}")
+    known = " AND ".join(f"({text} IS NULL OR {text} < {before})" for text in _KNOWN_FROM[table])
+    return db.stream(f"SELECT {','.join(names)} FROM {table} WHERE {known} ORDER BY {','.join(order)}")
 
 
 def _batches(record: str, rows: Any, columns: Sequence[Column]) -> Iterator[tuple[str, Columns]]:

@@ -13,6 +13,7 @@ from data.store.database import Database
 
 VERSION = 1
 OWN = "store_schema"  # the table that says which version it is
+SCORES = "score"  # how tables of scores begin, which may lie beside a store's
 
 
 def version_of(db: Database) -> int:
@@ -23,7 +24,7 @@ def version_of(db: Database) -> int:
     InputError
         for a database of something else.
     """
-    tables = db.tables()
+    tables = {name for name in db.tables() if not name.startswith(SCORES)}
     if not tables:
         return 0
     if OWN not in tables:

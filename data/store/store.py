@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 
 class Store:
-    """A store behind the interface of `data.dataset.Dataset`."""
+    """A store behind the interface of `data.dataset.Dataset`; with `before` only what was known before that moment."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, url: str, before: int | None = None) -> None:
+        self.url, self._before = url, before
         self.place = place_of(url)
         with connect(url) as db:
             schema.refuse_other(db)
@@ -45,7 +45,7 @@ class Store:
         folder = Path(tempfile.mkdtemp(prefix="leadlift-store-"))
         try:
             with connect(self.url) as db:
-                write_folder(db, folder / "dataset")
+                write_folder(db, folder / "dataset", self._before)
             lake = Lake(folder / "dataset")
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
@@ -59,6 +59,9 @@ class Store:
 
     def people(self, max_events: int = 5_000_000) -> Iterator[People]:
         return self.lake.people(max_events)
+
+    def people_in(self, buckets: Sequence[int], accounts: bool = True) -> People:
+        return self.lake.people_in(buckets, accounts)
 
     def people_of(self, lead_id: str) -> People:
         return self.lake.people_of(lead_id)

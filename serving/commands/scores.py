@@ -1,11 +1,9 @@
-"""`leadlift score` and `rescore`; `serve` is registered with them."""
+"""`leadlift score`; `serve` is registered with it."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,13 +12,12 @@ import typer
 from data.dataset import Dataset, consenting, open_dataset
 from data.errors import InputError, UsageError
 from data.settings import Settings, load_settings
-from serving.arguments import ConfigOption, DatasetArgument, MarketOption, TargetOption, parse_time, settings_for
+from serving.arguments import ConfigOption, MarketOption, TargetOption, parse_time, settings_for
 from serving.commands.serve import serve
-from serving.console import JsonOption, Screen
+from serving.console import JsonOption
 
 if TYPE_CHECKING:
     from serving.desk import Answer, Desk
-    from serving.rescore import Done, Job
     from serving.scorer import Wants
 
 ReasonsOption = Annotated[str, typer.Option(help="Whose reasons: none, ready (sales-ready leads') or all.")]
@@ -29,7 +26,6 @@ LangOption = Annotated[str, typer.Option(help="Language of the reasons: en or de
 
 def register(app: typer.Typer) -> None:
     app.command("score")(score)
-    app.command("rescore")(rescore)
     app.command("serve")(serve)
 
 
@@ -58,7 +54,7 @@ def score(
     opened = consenting(open_dataset(dataset), settings.privacy.require_consent) if dataset else None
     desk = _desk(settings, market or (opened.info.name if opened else None), target or settings.training.target)
     moment = parse_time(as_of, "--as-of") if as_of else None
-    wants = _wants(detail=detail, reasons=reasons, lang=lang)
+    wants = wanted(detail=detail, reasons=reasons, lang=lang)
     if file is not None:
         answer = _score_file(desk, file, wants, moment)
     else:
@@ -125,7 +121,7 @@ def _desk(settings: Settings, market: str | None, target: str) -> Desk:
     return Desk(scorer, settings.serving, api=settings.api)
 
 
-def _wants(**query: str) -> Wants:
+def wanted(**query: str) -> Wants:
     """The same choices as the query parameters of the API; a wrong one is a wrong option here."""
     from serving.desk import wants_of
     from serving.problem import RequestError
@@ -138,64 +134,3 @@ def _wants(**query: str) -> Wants:
 
 def _now() -> int:
     return time.time_ns() // 1000
-
-
-# -- rescore ---------------------------------------------------------------------------------------------------
-def rescore(
-    dataset: DatasetArgument,
-    out: Annotated[Path, typer.Option(help="A folder for sets of Parquet, or a .csv file.")],
-    as_of: Annotated[str | None, typer.Option(help="The moment; default just after the last arrival.")] = None,
-    market: MarketOption = None,
-    target: TargetOption = None,
-    reasons: ReasonsOption = "all",
-    lang: LangOption = "en",
-    config: ConfigOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Score every lead of a dataset at one moment; readers see the old set or the new one, never a mixture."""
-    from serving import rescore as engine
-    from serving.champion import champion
-
-    screen = Screen(as_json)
-    settings = settings_for(dataset, config)
-    opened = consenting(open_dataset(dataset), settings.privacy.require_consent)
-    scorer = champion(settings, market or opened.info.name, target or settings.training.target)
-    job = engine.Job(opened, scorer, _moment(opened, as_of), _wants(reasons=reasons, lang=lang))
-    with screen.progress("profile rows scored", opened.info.counts.get("leads", 0)) as advance:
-        if out.suffix == ".csv":
-            _write_csv(job, out, advance, screen)
-            return
-        done = engine.rescore(job, out, advance, datetime.now(UTC).isoformat(timespec="seconds"))
-    _tell(screen, out, done)
-
-
-def _moment(dataset: Dataset, as_of: str | None) -> int:
-    if as_of is not None:
-        return parse_time(as_of, "--as-of")
-    if dataset.info.latest_arrival is None or not dataset.info.has_times:
-        raise UsageError("--as-of: expected a moment, because this table has no times. It only dates the replies.")
-    return dataset.info.latest_arrival + 1
-
-
-def _write_csv(job: Job, out: Path, advance: Callable[[int], None], screen: Screen) -> None:
-    from serving.rescore import Counts
-    from serving.rescore_columns import write_csv
-
-    counts = Counts()
-    write_csv(out, job.scored(counts, advance))
-    screen.say(f"{counts.scored} leads scored; written to {out}.")
-    screen.next_steps("sort by probability, then by rank_score: the first tenth is where calls pay most")
-    screen.result({"out": str(out), "leads": vars(counts)})
-
-
-def _tell(screen: Screen, out: Path, done: Done) -> None:
-    counts = done.counts
-    word = "was there already" if done.again else "written"
-    later = f", {counts['not_yet_created']} not created yet at that moment" if counts["not_yet_created"] else ""
-    screen.say(f"Run {done.run} {word}: {counts['scored']} of {counts['leads']} leads scored{later}.")
-    screen.say(f"{counts['sales_ready']} are sales-ready.")
-    grades = sorted(counts["grades"].items())
-    screen.table("Grades", ("grade", "leads"), [(g, str(n)) for g, n in grades])
-    screen.say(f"{out / 'current.json'} names the set to read: {done.path}/part-*.parquet")
-    screen.next_steps("leadlift score --lead-id ID --dataset DATASET      one of them with its reasons")
-    screen.result({"run": done.run, "path": str(done.path), "again": done.again, "leads": counts})

@@ -1,0 +1,110 @@
+"""`leadlift rescore`."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from data.dataset import Dataset, consenting, open_dataset
+from data.errors import UsageError
+from data.settings import Settings
+from serving.arguments import ConfigOption, DatasetArgument, MarketOption, TargetOption, parse_time, settings_for
+from serving.commands.scores import LangOption, ReasonsOption, wanted
+from serving.console import JsonOption, Screen
+
+if TYPE_CHECKING:
+    from serving.rescore import Done
+    from serving.rescore_targets import Target
+
+
+def register(app: typer.Typer) -> None:
+    app.command("rescore")(rescore)
+
+
+def rescore(
+    dataset: DatasetArgument,
+    out: Annotated[str, typer.Option(help="A folder for sets of Parquet, a .csv file, or a store's URL.")],
+    as_of: Annotated[str | None, typer.Option(help="The moment; default just after the last arrival.")] = None,
+    market: MarketOption = None,
+    target: TargetOption = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes; the bytes are the same whatever their number.")] = 1,
+    reasons: ReasonsOption = "all",
+    lang: LangOption = "en",
+    keep: Annotated[int, typer.Option(min=1, help="How many sets stay, the new one counted.")] = 14,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Score every lead of a dataset at one moment; readers see the old set or the new one, never a mixture.
+
+    A run that was killed goes on where it was; one that is done is left as it is.
+    """
+    from serving import rescore as engine
+    from serving.champion import champion
+
+    screen = Screen(as_json)
+    settings = settings_for(dataset, config)
+    moment = None if as_of is None else parse_time(as_of, "--as-of")
+    opened = consenting(open_dataset(dataset, moment), settings.privacy.require_consent)
+    scorer = champion(settings, market or opened.info.name, target or settings.training.target)
+    job = engine.Job(opened, scorer, _moment(opened, moment), wanted(reasons=reasons, lang=lang))
+    goal = _goal(out, settings, scorer.market or "", scorer.target)
+    with screen.progress("profile rows scored", opened.info.counts.get("leads", 0)) as advance:
+        how = engine.How(
+            workers=workers, keep=keep, step=settings.rescore.history_step, reject_limit=settings.data.reject_limit,
+            advance=advance, waiting=lambda: screen.say(f"{out}: another rescore is at work there; waiting for it."),
+            finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )  # fmt: skip
+        done = engine.rescore(job, goal, how)
+    _tell(screen, goal, done)
+
+
+def _moment(dataset: Dataset, moment: int | None) -> int:
+    if moment is not None:
+        return moment
+    if dataset.info.latest_arrival is None or not dataset.info.has_times:
+        raise UsageError("--as-of: expected a moment, because this table has no times. It only dates the replies.")
+    return dataset.info.latest_arrival + 1
+
+
+def _goal(out: str, settings: Settings, market: str, target: str) -> Target:
+    """The target; what goes to a server is made in the home, in a folder for each server."""
+    from serving.rescore_targets import target_of
+    from training.registry import place
+
+    name = hashlib.sha256(out.encode()).hexdigest()[:12]
+    return target_of(out, place(settings.home, market, target) / f"scores-{name}")
+
+
+# -- telling ---------------------------------------------------------------------------------------------------
+def _tell(screen: Screen, target: Target, done: Done) -> None:
+    leads = done.leads
+    word = "was there already" if done.again else "written"
+    parts = {"not created yet at that moment": leads["not_yet_created"], "in quarantine": leads["quarantined"]}
+    more = "".join(f", {n} {what}" for what, n in parts.items() if n)
+    screen.say(f"Run {done.run} {word}: {leads['scored']} of {leads['leads']} leads scored{more}.")
+    screen.say(f"{leads['sales_ready']} are sales-ready.")
+    if leads["quarantined"]:
+        screen.say(f"{done.path / 'quarantine.jsonl'} says why, lead by lead.")
+    screen.table("Grades", ("grade", "leads"), [(g, str(n)) for g, n in sorted(leads["grades"].items())])
+    _tell_moves(screen, done)
+    if done.current:
+        screen.say(target.told(done.run))
+    else:
+        screen.say(f"{target.shown} has the scores of a run that was published later; nothing was changed.")
+    screen.next_steps("leadlift score --lead-id ID --dataset DATASET      one of them with its reasons")
+    about = {"run": done.run, "path": str(done.path), "out": target.shown, "again": done.again}
+    screen.result({**about, "current": done.current, "leads": leads, "moves": done.moves})
+
+
+def _tell_moves(screen: Screen, done: Done) -> None:
+    moves = done.moves
+    if moves is None:
+        return
+    screen.say(
+        f"Since the set before: {moves['better']} leads have a better grade, {moves['worse']} a worse one; "
+        f"{moves['newly_ready']} are newly sales-ready, {moves['no_longer_ready']} no longer; the probability of "
+        f"{moves['moved']} moved; {moves['new']} are new, {moves['gone']} gone."
+    )
