@@ -6,6 +6,7 @@
     |   |-- RejectLimitError   exit 1   too many bad rows; nothing was changed
     |   `-- BundleError        exit 1   a model bundle that is broken or was altered
     |-- StoreError             exit 1   a store's database that does not answer now; nothing was changed
+    |-- CrmError               exit 1   a CRM that takes no more now; what it accepted is remembered
     |-- UsageError             exit 2   a wrong option or argument
     |   `-- SettingsError      exit 2   a wrong or unknown setting
     `-- Verdict                exit 3   the work was done and the answer is no
@@ -50,6 +51,17 @@ class BundleError(InputError):
 
 class StoreError(LeadliftError):
     """A store's database does not answer, not in time, or broke off: the same may work in a moment."""
+
+
+class CrmError(LeadliftError):
+    """A CRM takes no more now: the token, a limit, its set-up, or it is out of reach. The next run goes on.
+
+    code: the reason in one word, which the leads left over are marked with.
+    """
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class UsageError(LeadliftError):

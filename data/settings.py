@@ -20,7 +20,7 @@ from data.errors import SettingsError
 from data.redact import without_passwords
 
 PREFIX = "LEADLIFT_"
-SECRETS = ("EMAIL_HASH_KEY",)
+SECRETS = ("EMAIL_HASH_KEY", "SALESFORCE_TOKEN", "HUBSPOT_TOKEN")
 OWN_NAMES = ("HOME", *SECRETS)
 # How dataset.toml names what these settings also name; there in durations such as "30d".
 DATASET_NAMES = {
@@ -146,6 +146,30 @@ class MonitorSettings(_Section):
     max_model_age_days: int = Field(120, ge=1)
 
 
+class WritebackSettings(_Section):
+    """What CRMs are told, and where they are. Their tokens are in the environment alone.
+
+    fields: keys of the reply (in the environment with commas between). min_move: a probability that moved by no more
+    since the CRM accepted it is no change. salesforce_id, hubspot_id: the CRM's field that holds our lead_id; `Id` and
+    `hs_object_id` where lead_id is the CRM's own id.
+    """
+
+    fields: tuple[str, ...] = (
+        "probability", "expected_value", "points", "grade", "stage", "sales_ready", "agreement", "interest_1",
+        "interest_2", "reason_1", "reason_2", "reason_3", "data_quality", "model_version", "scored_at",
+    )  # fmt: skip
+    min_move: float = Field(0.01, ge=0, le=1)
+    salesforce_url: str | None = Field(None, min_length=1)
+    salesforce_id: str = Field("Leadlift_Lead_Id__c", min_length=1)
+    hubspot_url: str = Field("https://api.hubapi.com", min_length=1)
+    hubspot_id: str = Field("leadlift_lead_id", min_length=1)
+
+    @field_validator("fields", mode="before")
+    @classmethod
+    def _listed(cls, given: Any) -> Any:
+        return tuple(t.strip() for t in given.split(",") if t.strip()) if isinstance(given, str) else given
+
+
 class MlflowSettings(_Section):
     """Where runs are recorded; null = MLFLOW_TRACKING_URI, else an SQLite file in the home."""
 
@@ -170,6 +194,7 @@ class Settings(BaseSettings):
     privacy: PrivacySettings = PrivacySettings()
     mlflow: MlflowSettings = MlflowSettings()
     monitor: MonitorSettings = MonitorSettings()
+    writeback: WritebackSettings = WritebackSettings()
 
     @classmethod
     def settings_customise_sources(

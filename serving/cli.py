@@ -46,6 +46,7 @@ def build_app() -> typer.Typer:
         rules,
         scores,
         store,
+        writeback,
     )
 
     app = typer.Typer(
@@ -71,6 +72,7 @@ def build_app() -> typer.Typer:
         openapi,
         store,
         monitor,
+        writeback,
     ):
         module.register(app)
     return app

@@ -30,7 +30,10 @@ from features.catalog import CONTEXT, families_for
 from features.golden import DIGESTS
 from serving.cli import main
 from serving.known import of_people
+from serving.writeback_http import Http
 from tests import postgres as postgres_server
+from tests.crm_scores import Customer, customer
+from tests.crm_server import CrmServer, crm_server
 from training import registry
 from training.bundle import Bundle, canary_text, make_bundle
 from training.calibration import Isotonic, Sigmoid, Spread, to_json
@@ -331,3 +334,36 @@ def track(tmp_path: Path) -> Callable[..., Tracked]:
         return Tracked(report=report, path=target, **rows)
 
     return run
+
+
+# -- CRMs ------------------------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def crms() -> Iterator[CrmServer]:
+    """CRMs on this machine."""
+    with crm_server() as crm:
+        yield crm
+
+
+@pytest.fixture(params=["salesforce", "hubspot"])
+def either(crms: CrmServer, tmp_path: Path, request: pytest.FixtureRequest) -> Customer:
+    """A customer of Salesforce, and one of HubSpot, with nine leads' scores."""
+    return customer(request.param, crms, tmp_path, request)
+
+
+@pytest.fixture
+def salesforce(crms: CrmServer, tmp_path: Path, request: pytest.FixtureRequest) -> Customer:
+    return customer("salesforce", crms, tmp_path / "salesforce", request)
+
+
+@pytest.fixture
+def hubspot(crms: CrmServer, tmp_path: Path, request: pytest.FixtureRequest) -> Customer:
+    return customer("hubspot", crms, tmp_path / "hubspot", request)
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds that a write-back waited; nobody waits really."""
+    waited: list[float] = []
+    made = Http.__init__
+    monkeypatch.setattr(Http, "__init__", lambda self, *words: made(self, *words, sleep=waited.append))
+    return waited
