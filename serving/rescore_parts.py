@@ -9,10 +9,11 @@ Bytes depend on the bucket alone, never on the group it was read with or the pro
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from shutil import rmtree
@@ -32,8 +33,9 @@ from serving.known import Known, of_people
 from serving.rescore_columns import SCHEMA, to_arrow
 
 if TYPE_CHECKING:
-    from serving.rescore import Job
+    from serving.rescore_job import Job
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 LEDGER, NEW = "ledger.jsonl", "ledger.new"
 
 
@@ -115,9 +117,18 @@ def _bucket_of(lead_id: str | None, count: int, buckets: Sequence[int]) -> int:
 
 
 def _read(job: Job, buckets: Sequence[int]) -> People:
-    try:
+    with reading(job):
         return job.dataset.people_in(buckets, accounts=job.scorer.feature_set.context)
+
+
+@contextmanager
+def reading(job: Job) -> Iterator[None]:
+    """What is wrong with the dataset is told as that; no room to write is another matter."""
+    try:
+        yield
     except (OSError, pa.ArrowException) as bad:
+        if getattr(bad, "errno", None) in NO_ROOM:
+            raise
         raise InputError.of(
             where=job.dataset.place, expected="a dataset that can be read", got=" ".join(str(bad).split()),
             remedy="See to that file, or import the data again; finished parts are kept.",

@@ -9,11 +9,9 @@ OUT/history/         the history rows of every publication there ever was, one P
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +63,8 @@ def publish(claim: Claim, run: str, as_of: int, keep: int) -> None:
     (claim.work / CURRENT).write_text(json.dumps(pointer, indent=1), encoding="utf-8")
     claim.put(CURRENT, claim.out / CURRENT)
     settle(claim)
+    for unfinished in claim.work.iterdir():  # runs that were killed or refused, which this one takes the place of
+        shutil.rmtree(unfinished)
 
 
 def _place(claim: Claim, run: str) -> None:
@@ -92,22 +92,22 @@ def settle(claim: Claim) -> None:
     if pointer is None:
         return
     _record(claim, pointer)
-    for folder in sorted(f for f in claim.out.iterdir() if _RUN.fullmatch(f.name) and f.name not in pointer["sets"]):
+    placed = (f for f in claim.out.iterdir() if _RUN.fullmatch(f.name) and (f / MANIFEST).exists())
+    for folder in sorted(f for f in placed if f.name not in pointer["sets"]):
         folder.rename(claim.work / f"gone-{folder.name}")
     for gone in claim.work.glob("gone-*"):
         shutil.rmtree(gone)
 
 
 def _record(claim: Claim, pointer: dict[str, Any]) -> None:
-    """History rows beside the sets, so that they stay when the set goes: the same file under a second name."""
+    """A copy of the history rows beside the sets, which stays when the set goes."""
     rows, record = claim.out / pointer["run"] / HISTORY, claim.out / RECORD
     kept = record / f"{pointer['number']:06d}-{pointer['run']}.parquet"
     if kept.exists() or not rows.exists():
         return
     record.mkdir(exist_ok=True)
-    with suppress(FileExistsError):
-        os.link(rows, kept)
-    sync(record)
+    shutil.copyfile(rows, claim.work / kept.name)
+    claim.put(kept.name, kept)
 
 
 # -- reading ---------------------------------------------------------------------------------------------------

@@ -17,12 +17,12 @@ from data.dataset import Consenting, Dataset, bucket_groups, consenting
 from data.errors import LeadliftError, UsageError
 from data.lake_arrange import arrange
 from serving.champion import scorer_of
-from serving.rescore_parts import Part, write_parts
+from serving.rescore_parts import Part, reading, write_parts
 from serving.scorer import Wants
 from training.bundle import Bundle
 
 if TYPE_CHECKING:
-    from serving.rescore import Job
+    from serving.rescore_job import Job
 
 GROUP_EVENTS = 500_000  # read at once by each process; its memory, not the bytes, depends on it
 FEW_GROUPS = 2  # as many are read from the lake itself
@@ -69,7 +69,8 @@ class Plan:
         if len(self.groups) > FEW_GROUPS:
             self.events.mkdir(exist_ok=True)
             lake = job.dataset.lake
-            arranged = arrange(lake, self.groups, self.events, range(number, len(lake.event_chunks), workers))
+            with reading(job):
+                arranged = arrange(lake, self.groups, self.events, range(number, len(lake.event_chunks), workers))
             job = replace(job, dataset=consenting(arranged, isinstance(job.dataset, Consenting)))
         yield None
         for group in self.groups[number::workers]:
@@ -94,7 +95,7 @@ class Portable:
         return Portable(lake, dict(job.scorer.bundle.files), job.as_of, job.wants)
 
     def job(self) -> Job:
-        from serving.rescore import Job
+        from serving.rescore_job import Job
 
         return Job(self.dataset, scorer_of(Bundle(self.files)), self.as_of, self.wants)
 

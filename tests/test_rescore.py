@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
+from data.dataset import open_dataset
 from data.errors import InputError, UsageError, Verdict
-from data.records import MICROS
+from data.records import MICROS, NULL_TIME
 from data.settings import Settings
 from serving.champion import champion
 from serving.cli import build_app
@@ -208,10 +210,33 @@ def test_a_model_without_an_answer_puts_the_lead_aside_and_no_score_at_all_is_an
     assert not _tree(tmp_path / "none")
 
 
-def test_a_dataset_that_cannot_be_read_is_one_error(job, tmp_path, monkeypatch):
-    monkeypatch.setattr(type(job.dataset), "people_in", lambda *_, **__: pq.read_table(tmp_path / "events.parquet"))
-    with pytest.raises(InputError, match="can be read"):
-        rescore(job, tmp_path / "out")
+@pytest.mark.parametrize("group", [1, 500_000])
+def test_a_dataset_that_cannot_be_read_is_one_error(job, tmp_path, monkeypatch, group):
+    monkeypatch.setattr("serving.rescore_workers.GROUP_EVENTS", group)
+    shutil.copytree(job.dataset.path, tmp_path / "data")
+    broken = replace(job, dataset=open_dataset(tmp_path / "data"))
+    part = next((tmp_path / "data" / "events").rglob("*.parquet"))
+    for damage in (lambda: part.write_bytes(part.read_bytes()[:-40]), part.unlink):
+        damage()
+        with pytest.raises(InputError, match="expected a dataset that can be read"):
+            rescore(broken, tmp_path / "out")
+
+
+def test_a_lead_with_a_broken_row_is_put_aside(job, tmp_path, monkeypatch):
+    read = type(job.dataset).people_in
+
+    def broken(self: Any, buckets: Any, accounts: bool = True) -> Any:
+        people = read(self, buckets, accounts)
+        if "lead-0004" in people.lead_ids:
+            theirs = np.flatnonzero(people.events["lead"] == people.lead_ids.index("lead-0004"))
+            people.events["occurred_at"][theirs[0]] = NULL_TIME
+        return people
+
+    monkeypatch.setattr(type(job.dataset), "people_in", broken)
+    done = rescore(job, tmp_path)
+    assert (done.leads["scored"], done.leads["quarantined"]) == (89, 1)
+    line = json.loads((done.path / "quarantine.jsonl").read_text())
+    assert line == {"lead_id": "lead-0004", "reason": "event_without_time"}
 
 
 def test_a_run_whose_parts_are_gone_is_done_anew(job, tmp_path):

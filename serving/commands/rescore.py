@@ -10,6 +10,7 @@ import typer
 
 from data.dataset import Dataset, consenting, open_dataset
 from data.errors import UsageError
+from data.redact import without_password
 from data.settings import Settings
 from serving.arguments import ConfigOption, DatasetArgument, MarketOption, TargetOption, parse_time, settings_for
 from serving.commands.scores import LangOption, ReasonsOption, wanted
@@ -74,7 +75,7 @@ def _goal(out: str, settings: Settings, market: str, target: str) -> Target:
     from serving.rescore_targets import target_of
     from training.registry import place
 
-    name = hashlib.sha256(out.encode()).hexdigest()[:12]
+    name = hashlib.sha256(without_password(out).encode()).hexdigest()[:12]
     return target_of(out, place(settings.home, market, target) / f"scores-{name}")
 
 
