@@ -17,7 +17,7 @@ from serving.commands.scores import LangOption, ReasonsOption, wanted
 from serving.console import JsonOption, Screen
 
 if TYPE_CHECKING:
-    from serving.rescore import Done
+    from serving.rescore import Done, Job
     from serving.rescore_targets import Target
 
 
@@ -51,7 +51,7 @@ def rescore(
     opened = consenting(open_dataset(dataset, moment), settings.privacy.require_consent)
     scorer = champion(settings, market or opened.info.name, target or settings.training.target)
     job = engine.Job(opened, scorer, _moment(opened, moment), wanted(reasons=reasons, lang=lang))
-    goal = _goal(out, settings, scorer.market or "", scorer.target)
+    goal = goal_of(out, settings, scorer.market or "", scorer.target)
     with screen.progress("profile rows scored", opened.info.counts.get("leads", 0)) as advance:
         how = engine.How(
             workers=workers, keep=keep, step=settings.rescore.history_step, reject_limit=settings.data.reject_limit,
@@ -59,6 +59,7 @@ def rescore(
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )  # fmt: skip
         done = engine.rescore(job, goal, how)
+    _note(screen, settings, job, goal, out)
     _tell(screen, goal, done)
 
 
@@ -70,13 +71,24 @@ def _moment(dataset: Dataset, moment: int | None) -> int:
     return dataset.info.latest_arrival + 1
 
 
-def _goal(out: str, settings: Settings, market: str, target: str) -> Target:
+def goal_of(out: str, settings: Settings, market: str, target: str) -> Target:
     """The target; what goes to a server is made in the home, in a folder for each server."""
     from serving.rescore_targets import target_of
     from training.registry import place
 
     name = hashlib.sha256(without_password(out).encode()).hexdigest()[:12]
     return target_of(out, place(settings.home, market, target) / f"scores-{name}")
+
+
+def _note(screen: Screen, settings: Settings, job: Job, goal: Target, out: str) -> None:
+    """Where the scores are, for `leadlift status`. A home that takes nothing is no reason to fail."""
+    from serving.status import note_scores
+    from training.registry import place
+
+    try:
+        note_scores(place(settings.home, job.scorer.market or "", job.scorer.target), goal.folder, out)
+    except OSError as bad:
+        screen.say(f"The home takes no note of --out ({bad.strerror}); leadlift status has to be told it.")
 
 
 # -- telling ---------------------------------------------------------------------------------------------------
