@@ -19,9 +19,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from data.errors import InputError, LeadliftError, RejectLimitError
+from data.lake_manifest import sha256_of
 from serving.rescore_claim import Claim, claimed
 from serving.rescore_columns import SCHEMA
-from serving.rescore_history import Before, compare
+from serving.rescore_history import HISTORY, Before, compare
 from serving.rescore_job import Candidate, Done, How, Job
 from serving.rescore_parts import NO_ROOM, Counts, Part, enter, in_order, resumed
 from serving.rescore_sets import (
@@ -74,13 +75,14 @@ def _run(job: Job, target: Target, claim: Claim, how: How) -> Done:
     moves = moved if before else None
     said = how.gate(Candidate(job, folder, counts, before, moves))
     _write_quarantine(folder, parts)
-    target.render(folder, parts)
+    others = [HISTORY, QUARANTINE, *target.render(folder, parts)]
     in_order(folder, parts)
     manifest = {
         "run": job.run, **job.inputs(), "finished_at": how.finished_at, "leads": asdict(counts),
         "moves": asdict(moves) if moves else None, "history": {"step": how.step, "rows": moved.recorded},
         "before": before.name if before else None, "gate": dict(said), "columns": SCHEMA.names,
         "parts": [{"file": p.file, "rows": p.counts.scored, "sha256": p.sha256} for p in parts],
+        "files": [{"file": name, "sha256": sha256_of(folder / name)} for name in others],
     }  # fmt: skip
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     target.put(claim, job.run, parts, how.keep)

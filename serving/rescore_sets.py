@@ -42,7 +42,7 @@ def manifest_of(folder: Path) -> dict[str, Any] | None:
     """The manifest of a set that is there whole, else None."""
     try:
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        whole = all((folder / p["file"]).exists() for p in manifest["parts"])
+        whole = all((folder / p["file"]).exists() for p in (*manifest["parts"], *manifest["files"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return manifest if whole else None

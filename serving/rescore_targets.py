@@ -51,8 +51,9 @@ class Target:
                 remedy="Choose another.",
             )  # fmt: skip
 
-    def render(self, folder: Path, parts: Sequence[Part]) -> None:
-        """Add what else a set holds, before it is published."""
+    def render(self, folder: Path, parts: Sequence[Part]) -> Sequence[str]:
+        """Add what else a set holds, before it is published; the names of these files."""
+        return ()
 
     def put(self, claim: Claim, run: str, parts: Sequence[Part], keep: int) -> None:
         """Publish the finished set of the work folder elsewhere; a second time it changes nothing."""
@@ -105,7 +106,7 @@ class Sqlite(Target):
     def told(self, run: str) -> str:
         return f"{self.shown} names the set to read: {self.folder / run / SCORES_DB}, table scores"
 
-    def render(self, folder: Path, parts: Sequence[Part]) -> None:
+    def render(self, folder: Path, parts: Sequence[Part]) -> Sequence[str]:
         columns = ",".join(f"{f.name} {SQLITE_TYPES.get(f.type, 'TEXT')}" for f in SCHEMA)
         with connect(url_of(folder / SCORES_DB), create=True) as db:
             db.run("PRAGMA journal_mode = DELETE")  # one file, which readers open without writing beside it
@@ -113,6 +114,7 @@ class Sqlite(Target):
                 db.run(f"CREATE TABLE scores ({columns}, PRIMARY KEY (lead_id)) WITHOUT ROWID")
                 for part in parts:
                     db.add("scores", SCHEMA.names, _rows(read_part(folder, part)))
+        return [SCORES_DB]
 
 
 def target_of(out: str, workshop: Path) -> Target:

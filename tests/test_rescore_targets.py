@@ -142,7 +142,7 @@ def test_killed_or_stopped_on_its_way_to_postgresql_it_is_published_once(
     monkeypatch.setattr("serving.rescore_claim.BEAT", 0.02)
     monkeypatch.setattr("serving.rescore_claim.PATIENCE", 0.15)
     url = postgres("crash")
-    for number, step in enumerate(range(0, 80, 8)):
+    for number, step in enumerate(range(0, 80, 16)):
         night = replace(job, as_of=job.as_of + number * MICROS, wants=Wants("none"))
         work = partial(rescore, night, target_of(url, tmp_path / "work"))
         child = stopped_at(step, work, tmp_path)
@@ -156,7 +156,7 @@ def test_killed_or_stopped_on_its_way_to_postgresql_it_is_published_once(
         assert {r["as_of"] for r in _shown(url)} == set(_moments(again))
     with connect(url) as db:
         runs = [r for (r,) in db.rows("SELECT run FROM score_sets ORDER BY number")]
-    assert len(runs) == len(set(runs)) == 20
+    assert len(runs) == len(set(runs)) == 10
 
 
 def _moments(job: Job) -> list[datetime]:
