@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,7 +19,15 @@ from serving.console import JsonOption, Screen
 
 if TYPE_CHECKING:
     from serving.rescore import Done, Job
+    from serving.rescore_job import Engine
     from serving.rescore_targets import Target
+
+
+class By(StrEnum):
+    """Who makes the parts."""
+
+    local = "local"
+    spark = "spark"
 
 
 def register(app: typer.Typer) -> None:
@@ -31,7 +40,8 @@ def rescore(
     as_of: Annotated[str | None, typer.Option(help="The moment; default just after the last arrival.")] = None,
     market: MarketOption = None,
     target: TargetOption = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes; the bytes are the same whatever their number.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Processes, or tasks of Spark; they change no byte.")] = 1,
+    engine: Annotated[By, typer.Option(help="local, or spark: [rescore] spark_master, else this machine.")] = By.local,
     reasons: ReasonsOption = "all",
     lang: LangOption = "en",
     keep: Annotated[int, typer.Option(min=1, help="How many sets stay, the new one counted.")] = 14,
@@ -42,23 +52,24 @@ def rescore(
 
     A run that was killed goes on where it was; one that is done is left as it is.
     """
-    from serving import rescore as engine
+    from serving import rescore as runs
     from serving.champion import champion
 
     screen = Screen(as_json)
     settings = settings_for(dataset, config)
+    made = None if engine is By.local else _spark(settings)
     moment = None if as_of is None else parse_time(as_of, "--as-of")
     opened = consenting(open_dataset(dataset, moment), settings.privacy.require_consent)
     scorer = champion(settings, market or opened.info.name, target or settings.training.target)
-    job = engine.Job(opened, scorer, _moment(opened, moment), wanted(reasons=reasons, lang=lang))
+    job = runs.Job(opened, scorer, _moment(opened, moment), wanted(reasons=reasons, lang=lang))
     goal = goal_of(out, settings, scorer.market or "", scorer.target)
     with screen.progress("profile rows scored", opened.info.counts.get("leads", 0)) as advance:
-        how = engine.How(
-            workers=workers, keep=keep, step=settings.rescore.history_step, reject_limit=settings.data.reject_limit,
+        how = runs.How(
+            engine=made, workers=workers, keep=keep, step=settings.rescore.history_step, reject_limit=settings.data.reject_limit,
             advance=advance, waiting=lambda: screen.say(f"{out}: another rescore is at work there; waiting for it."),
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )  # fmt: skip
-        done = engine.rescore(job, goal, how)
+        done = runs.rescore(job, goal, how)
     _note(screen, settings, job, goal, out)
     _tell(screen, goal, done)
 
@@ -69,6 +80,18 @@ def _moment(dataset: Dataset, moment: int | None) -> int:
     if dataset.info.latest_arrival is None or not dataset.info.has_times:
         raise UsageError("--as-of: expected a moment, because this table has no times. It only dates the replies.")
     return dataset.info.latest_arrival + 1
+
+
+def _spark(settings: Settings) -> Engine:
+    try:
+        from serving.rescore_spark import spark_engine
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] not in ("pyspark", "py4j"):
+            raise
+        raise UsageError(
+            "--engine spark: expected pyspark, got none. Install Leadlift with the extra spark: pip install -e '.[spark]'."
+        ) from None
+    return spark_engine(settings.rescore.spark_master)
 
 
 def goal_of(out: str, settings: Settings, market: str, target: str) -> Target:

@@ -1,0 +1,219 @@
+"""Rescoring by Spark: the bytes of the local engine, its errors in one line, resumed like it; DataFrames give the same."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from data.dataset import open_dataset
+from data.errors import InputError, UsageError
+from data.lake_tables import Tables
+from serving.champion import champion
+from serving.rescore import How, Job, Target, read_current, rescore
+from serving.rescore_columns import SCHEMA
+from serving.scorer import Wants
+from tests.conftest import Leadlift, Market
+
+FRAMES = ("leads", "events", "links", "outcomes")
+
+
+@pytest.fixture(scope="module")
+def spark() -> Iterator[Any]:
+    """One session for all."""
+    try:
+        from serving.rescore_spark import session, spark_engine
+
+        spark_engine()
+    except (ModuleNotFoundError, UsageError) as missing:
+        lacks = f"install pyspark (the extra spark) and a headless Java runtime, 17 or later: {missing}"
+        pytest.fail(lacks) if "spark" in os.environ.get("REQUIRED_TESTS", "") else pytest.skip(lacks)
+    with session("local[2]") as running:
+        yield running
+
+
+@pytest.fixture
+def job(market: Market) -> Job:
+    return Job(market.dataset, champion(market.settings, market.name), market.as_of, Wants())
+
+
+def _tree(folder: Path) -> dict[str, str]:
+    files = sorted(f for f in folder.rglob("*") if f.is_file())
+    return {str(f.relative_to(folder)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
+
+
+def _by_spark(job: Job, out: Path, **how: Any) -> None:
+    from serving.rescore_spark import spark_engine
+
+    rescore(job, Target(out), How(engine=spark_engine(), workers=2, **how))
+
+
+# -- bucket numbers --------------------------------------------------------------------------------------------
+@pytest.mark.spark
+@pytest.mark.parametrize("events", [500_000, 1])
+def test_the_bytes_are_those_of_the_local_engine(
+    spark: Any, job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, events: int
+) -> None:
+    """Also where events are arranged first, because there are many groups."""
+    rescore(job, Target(tmp_path / "local"))
+    monkeypatch.setattr("serving.rescore_workers.GROUP_EVENTS", events)
+    monkeypatch.chdir(tmp_path)
+    _by_spark(job, Path("spark"))
+    assert _tree(tmp_path / "spark") == _tree(tmp_path / "local")
+
+
+@pytest.mark.spark
+def test_it_goes_on_where_a_run_was_killed(
+    spark: Any, job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.rescore_workers.GROUP_EVENTS", 1)
+    seen: list[int] = []
+
+    def die(rows: int) -> None:
+        seen.append(rows)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        _by_spark(job, tmp_path / "spark", advance=die)
+    made: list[Any] = []
+    read = type(job.dataset).people_in
+    monkeypatch.setattr(type(job.dataset), "people_in", lambda s, b, **k: made.append(list(b)) or read(s, b, **k))
+    rescore(job, Target(tmp_path / "spark"))
+    assert len(made) == 1
+    rescore(job, Target(tmp_path / "local"))
+    assert _tree(tmp_path / "spark") == _tree(tmp_path / "local")
+
+
+@pytest.mark.spark
+def test_what_a_task_cannot_read_is_the_local_engines_error(spark: Any, job: Job, tmp_path: Path) -> None:
+    shutil.copytree(Path(job.dataset.place), tmp_path / "dataset")
+    broken = replace(job, dataset=open_dataset(tmp_path / "dataset"))
+    (file, *_) = (tmp_path / "dataset" / "leads").rglob("*.parquet")
+    file.write_bytes(b"PAR1")
+    said = []
+    for engine in (_by_spark, lambda job, out: rescore(job, Target(out))):
+        with pytest.raises(InputError) as error:
+            engine(broken, tmp_path / "scores")
+        said.append(str(error.value))
+    assert said[0] == said[1]
+    assert "\n" not in said[0]
+
+
+@pytest.mark.spark
+def test_the_command_takes_it_and_says_one_object(spark: Any, market: Market, tmp_path: Path) -> None:
+    shutil.copytree(market.settings.home, tmp_path / "home")
+    leadlift = Leadlift(tmp_path / "home", {})
+    words = ("rescore", market.dataset.place, "--as-of", "2026-09-22", "--workers", "2")
+    assert leadlift(*words, "--out", str(tmp_path / "spark"), "--engine", "spark")[0] == 0
+    assert leadlift(*words, "--out", str(tmp_path / "local"))[0] == 0
+    spark_set, local = (read_current(tmp_path / n) for n in ("spark", "local"))
+    assert spark_set.equals(local)
+
+
+@pytest.mark.parametrize(("lacks", "told"), [("pyspark", "extra spark"), ("java", "Java 17")])
+def test_what_is_missing_is_a_usage_error(
+    market: Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lacks: str, told: str
+) -> None:
+    if lacks == "pyspark":
+        monkeypatch.delitem(sys.modules, "serving.rescore_spark", raising=False)
+        monkeypatch.setitem(sys.modules, "pyspark", None)
+        monkeypatch.setitem(sys.modules, "py4j.protocol", None)
+    else:
+        pytest.importorskip("pyspark")
+    words = ("rescore", market.dataset.place, "--out", str(tmp_path / "scores"), "--engine", "spark")
+    environment = {"JAVA_HOME": str(tmp_path)} if lacks == "java" else {}
+    code, _, said = Leadlift(market.settings.home, environment)(*words)
+    assert (code, said.count("\n")) == (2, 1)
+    assert told in said
+    assert not (tmp_path / "scores").exists()
+
+
+# -- DataFrames ------------------------------------------------------------------------------------------------
+def _tables(market: Market) -> dict[str, pa.Table]:
+    return {name: market.dataset.lake.table(name) for name in FRAMES}
+
+
+def _scored(spark: Any, job: Job, tables: dict[str, pa.Table]) -> pa.Table:
+    from serving.rescore_spark import score_frames
+
+    frames = {name: spark.createDataFrame(table) for name, table in tables.items()}
+    assert job.scorer.bundle is not None
+    return score_frames(frames, job.scorer.bundle, job.as_of, buckets=5).toArrow()
+
+
+def _same(found: pa.Table, expected: pa.Table) -> bool:
+    def ordered(table: pa.Table) -> pa.Table:
+        return table.select(SCHEMA.names).cast(SCHEMA).sort_by("lead_id").combine_chunks()
+
+    return bool(ordered(found).equals(ordered(expected)))
+
+
+@pytest.mark.spark
+def test_frames_are_scored_as_a_folder_with_the_same_records(
+    spark: Any, market: Market, job: Job, tmp_path: Path
+) -> None:
+    rescore(job, Target(tmp_path))
+    found = _scored(spark, job, _tables(market))
+    assert found.column("quarantine").null_count == len(found) == 90
+    assert _same(found, read_current(tmp_path))
+
+
+@pytest.mark.spark
+def test_merged_leads_and_shared_visitors_count_in_every_group_that_wants_them(
+    spark: Any, market: Market, job: Job, tmp_path: Path
+) -> None:
+    """A chain of merges, and a visitor of two leads: their events are needed in several groups."""
+    tables = _tables(market)
+    links, ids = tables["links"], sorted(tables["leads"].column("lead_id").unique().to_pylist())
+    told = [(ids[i], ids[i + 1], "merge") for i in range(10, 20)] + [(f"v{i}", ids[80 - i], "form") for i in range(40)]
+    gone, into, kind = zip(*told, strict=True)
+    moment = [links.column("known_from")[0].as_py()] * len(told)
+    tables["links"] = pa.concat_tables(
+        [links, pa.Table.from_arrays([pa.array(c) for c in (gone, into, moment, kind)], names=links.column_names).cast(links.schema)]
+    )  # fmt: skip
+    before = _scored(spark, job, _tables(market))
+    found = _scored(spark, job, tables)
+    rescore(replace(job, dataset=Tables(market.dataset.info, tables, "tables")), Target(tmp_path))
+    assert _same(found, read_current(tmp_path))
+    assert not _same(found, before)
+
+
+@pytest.mark.spark
+def test_a_bad_lead_has_a_reason_and_costs_the_others_nothing(spark: Any, market: Market, job: Job) -> None:
+    tables = _tables(market)
+    whole, leads = _scored(spark, job, tables), tables["leads"]
+    ids = leads.column("lead_id").to_pylist()
+    named = ids.index("lead-0011")
+    without = pa.array([None if i == named else lead for i, lead in enumerate(ids)])
+    schema = leads.schema.set(0, pa.field("lead_id", pa.string()))
+    tables["leads"] = leads.set_column(0, "lead_id", without).cast(schema)
+    found = _scored(spark, job, tables)
+    bad = found.filter(pc.is_valid(found.column("quarantine"))).select(["lead_id", "quarantine"]).to_pylist()
+    assert bad == [{"lead_id": None, "quarantine": "lead_id_missing"}]
+    kept = pc.is_null(found.column("quarantine"))
+    assert _same(found.filter(kept), whole.filter(pc.not_equal(whole.column("lead_id"), "lead-0011")))
+
+
+@pytest.mark.spark
+def test_frames_of_other_columns_are_refused_by_name(spark: Any, market: Market, job: Job) -> None:
+    tables = _tables(market)
+    moments = tables["events"].schema.get_field_index("occurred_at")
+    numbers = pa.array(np.arange(len(tables["events"])))
+    for wrong, name in (
+        ({"visits": tables["events"]}, "visits"),
+        ({"events": tables["events"].set_column(moments, "occurred_at", numbers)}, "events.occurred_at"),
+        ({"leads": tables["leads"].drop_columns("lead_id")}, "leads.lead_id"),
+    ):
+        with pytest.raises(InputError, match=name):
+            _scored(spark, job, tables | wrong)
