@@ -1,7 +1,7 @@
 """Scores of records that come as one Arrow table: what each task of Spark does where records exist only there.
 
-The table has a row for each record; `record` names it, and its columns are called `<record>.<column>`. Times are int64
-microseconds. All that counts for one lead must be in one table.
+The table has a row for each record; `record` names it, and its columns are called `<record>_<number>`, because Spark takes
+not every name. Times are int64 microseconds. All that counts for one lead must be in one table.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Question:
 
 def record_columns(name: str, extra: tuple[ExtraColumn, ...]) -> tuple[tuple[str, Column], ...]:
     """The columns of a record under the names they have in such a table."""
-    return tuple((f"{name}.{c.name}", c) for c in arrow.columns_of(ASKED_FOR[name], extra))
+    return tuple((f"{name}_{i}", c) for i, c in enumerate(arrow.columns_of(ASKED_FOR[name], extra)))
 
 
 def score_table(question: Question, table: pa.Table) -> pa.Table:

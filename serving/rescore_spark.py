@@ -211,9 +211,13 @@ def score_frames(
     whole = reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), placed)
     absent = [(n, c) for name in ASKED_FOR if name not in rows for n, c in record_columns(name, extra)]
     whole = whole.withColumns({n: functions.lit(None).cast(_TYPES[c.kind]) for n, c in absent})
+
+    def scored(table: pa.Table) -> pa.Table:  # Spark looks at these hints
+        return score_table(question, table)
+
     with warnings.catch_warnings():  # of pandas, which takes no part in this
         warnings.simplefilter("ignore", FutureWarning)
-        return whole.groupBy("bucket").applyInArrow(partial(score_table, question), _DDL)
+        return whole.groupBy("bucket").applyInArrow(scored, _DDL)
 
 
 _TYPES = {
@@ -240,7 +244,7 @@ def _flat(name: str, frame: DataFrame, extra: tuple[ExtraColumn, ...]) -> DataFr
                 where=f"score_frames, {name}.{column.name}", got=kind or "no such column",
                 expected="timestamp" if column.kind == "time" else _TYPES[column.kind], remedy="Cast or rename it.",
             )  # fmt: skip
-        values = functions.lit(None) if kind is None else frame[_quoted(column.name)]
+        values = functions.lit(None) if kind is None else frame["`" + column.name.replace("`", "``") + "`"]
         values = functions.unix_micros(values) if kind is not None and column.kind == "time" else values
         chosen.append(values.cast(_TYPES[column.kind]).alias(flat))
     return frame.select(chosen)
@@ -256,11 +260,7 @@ def _merges(rows: Mapping[str, DataFrame]) -> tuple[tuple[str, str, int], ...]:
 
 
 def _of(name: str, column: str) -> Column:
-    return functions.col(_quoted(f"{name}.{column}"))
-
-
-def _quoted(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"
+    return functions.col(next(flat for flat, c in record_columns(name, ()) if c.name == column))
 
 
 def _placed(rows: Mapping[str, DataFrame], merges: Sequence[tuple[str, str, int]], buckets: int) -> list[DataFrame]:
