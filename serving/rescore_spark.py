@@ -77,7 +77,7 @@ def session(master: str) -> Iterator[SparkSession]:
 
 
 def _started(master: str) -> SparkSession:
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # else any python3 that executors find
     chosen = {
         "spark.master": master, "spark.app.name": "leadlift", "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
@@ -85,13 +85,23 @@ def _started(master: str) -> SparkSession:
         "spark.executorEnv.PYTHONPATH": str(Path(__file__).resolve().parent.parent),  # a checkout that is not installed
     }  # fmt: skip
     if master.startswith("local"):
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
         chosen |= {
             "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1",
             "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",  # it hands out numbers: a quick start
         }  # fmt: skip
-    started = SparkSession.builder.config(map=chosen).getOrCreate()
+    with _without_pandas():
+        started = SparkSession.builder.config(map=chosen).getOrCreate()
     started.sparkContext.setLogLevel("ERROR")
     return started
+
+
+@contextmanager
+def _without_pandas() -> Iterator[None]:
+    """Spark warns of the version of pandas, which takes no part in this."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
 
 
 # -- bucket numbers --------------------------------------------------------------------------------------------
@@ -218,8 +228,7 @@ def score_frames(
     def scored(table: pa.Table) -> pa.Table:  # Spark looks at these hints
         return score_table(question, table)
 
-    with warnings.catch_warnings():  # of pandas, which takes no part in this
-        warnings.simplefilter("ignore", FutureWarning)
+    with _without_pandas():
         return whole.groupBy("bucket").applyInArrow(scored, _DDL)
 
 
