@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import errno
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -79,7 +80,7 @@ def _run(job: Job, target: Target, claim: Claim, how: How) -> Done:
     in_order(folder, parts)
     manifest = {
         "run": job.run, **job.inputs(), "finished_at": how.finished_at, "leads": asdict(counts),
-        "moves": asdict(moves) if moves else None, "history": {"step": how.step, "rows": moved.recorded},
+        "quarantine": _reasons(parts), "moves": asdict(moves) if moves else None, "history": {"step": how.step, "rows": moved.recorded},
         "before": before.name if before else None, "gate": dict(said), "columns": SCHEMA.names,
         "parts": [{"file": p.file, "rows": p.counts.scored, "sha256": p.sha256} for p in parts],
         "files": [{"file": name, "sha256": sha256_of(folder / name)} for name in others],
@@ -127,8 +128,13 @@ def _refuse_none(job: Job, counts: Counts, parts: Sequence[Part]) -> None:
 
 
 def _reason(parts: Sequence[Part]) -> str:
-    reasons = [r.reason for p in parts for r in p.refused]
-    return max(sorted(set(reasons)), key=reasons.count)
+    reasons = _reasons(parts)
+    return max(reasons, key=lambda reason: reasons[reason])
+
+
+def _reasons(parts: Sequence[Part]) -> dict[str, int]:
+    """How many leads are in quarantine, by reason."""
+    return dict(sorted(Counter(r.reason for p in parts for r in p.refused).items()))
 
 
 def _write_quarantine(folder: Path, parts: Sequence[Part]) -> None:

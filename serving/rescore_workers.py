@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
@@ -154,7 +154,8 @@ def _work(portable: Portable, plan: Plan, number: int, workers: int, other: Conn
     except (BrokenPipeError, EOFError):
         return
     except Exception as bad:
-        other.send(bad)
+        with suppress(BrokenPipeError):
+            other.send(bad)
 
 
 def _heard(running: Running) -> Iterator[Part]:
@@ -168,7 +169,8 @@ def _heard(running: Running) -> Iterator[Part]:
                 arranged += 1
                 if arranged == len(running):
                     for other in running:
-                        other.send(None)
+                        with suppress(BrokenPipeError):  # a dead one is told of by what it does not say
+                            other.send(None)
             elif said == OVER:
                 talking.remove(connection)
             elif isinstance(said, Part):

@@ -185,6 +185,8 @@ def test_a_bad_lead_is_put_aside_with_a_reason_and_stops_nobody(job, tmp_path, m
     leads = done.leads
     assert leads["leads"] == leads["scored"] + leads["quarantined"] + leads["not_yet_created"] == 90
     assert leads["quarantined"] == 2
+    manifest = json.loads((done.path / "manifest.json").read_text())
+    assert manifest["quarantine"] == {"scoring_failed:ZeroDivisionError": 2}
     others = read_current(tmp_path / "whole").filter(
         pc.invert(pc.is_in(pc.field("lead_id"), pa.array(["lead-0007", "=cmd|1"])))
     )
