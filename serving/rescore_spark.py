@@ -92,7 +92,7 @@ def _started(master: str) -> SparkSession:
         }  # fmt: skip
     with _without_pandas():
         started = SparkSession.builder.config(map=chosen).getOrCreate()
-    started.sparkContext.setLogLevel("ERROR")
+    started.sparkContext.setLogLevel("FATAL")  # what goes wrong is raised, and told in one line
     return started
 
 
@@ -112,10 +112,12 @@ def _parts(master: str | None, job: Job, buckets: Sequence[int], folder: Path, w
     with _clear(), session(master or f"local[{workers}]") as spark:
         context = spark.sparkContext
         sent = context.broadcast((Portable.of(job), plan))
-        if plan.arranges:
-            list(_run(context, partial(_arrange, sent, workers), workers, workers))
-        yield from _run(context, partial(_write, sent), len(plan.groups), workers)
-        sent.destroy()
+        try:
+            if plan.arranges:
+                list(_run(context, partial(_arrange, sent, workers), workers, workers))
+            yield from _run(context, partial(_write, sent), len(plan.groups), workers)
+        finally:
+            sent.destroy()
     rmtree(plan.events, ignore_errors=True)
 
 

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pytest
 
 from data.dataset import open_dataset
-from data.errors import InputError, UsageError
+from data.errors import InputError, LeadliftError, UsageError
 from data.lake_tables import Tables
 from serving.champion import champion
 from serving.rescore import How, Job, Target, read_current, rescore
@@ -110,6 +110,16 @@ def test_what_a_task_cannot_read_is_the_local_engines_error(spark: Any, job: Job
         said.append(str(error.value))
     assert said[0] == said[1]
     assert "\n" not in said[0]
+
+
+@pytest.mark.spark
+def test_a_task_that_dies_is_told_in_one_line(spark: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    from serving.rescore_spark import _clear, _run
+
+    with pytest.raises(LeadliftError, match="finished parts are kept") as error, _clear():
+        list(_run(spark.sparkContext, lambda numbers: os._exit(9), 2, 2))
+    assert "\n" not in str(error.value)
+    assert "Traceback" not in capfd.readouterr().err
 
 
 @pytest.mark.spark
