@@ -27,7 +27,7 @@ bench: $(INSTALLED)  ## slow campaigns and figures; ONLY=models runs one part
 
 lock: $(INSTALLED)  ## the hash lock anew, from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
-		--python-version 3.11 --extra notebooks --extra postgres --extra tune --extra dev pyproject.toml -o requirements.lock
+		--python-version 3.11 --extra notebooks --extra postgres --extra spark --extra tune --extra dev pyproject.toml -o requirements.lock
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

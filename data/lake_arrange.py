@@ -39,7 +39,7 @@ class Arranged(Lake):
 
 
 def arrange(lake: Lake, groups: Sequence[Sequence[int]], folder: Path, steps: Iterable[int]) -> Arranged:
-    """Put the events of some chunks where the lake that is returned reads them; it may be read when all steps are done.
+    """Put the events of some chunks where `Arranged` reads them, which it returns; to be read when all steps are done.
 
     groups: buckets (ascending) of people who are read together. steps: numbers of chunks, below `lake.event_chunks`.
     """

@@ -105,9 +105,13 @@ class GateSettings(_Section):
 
 
 class RescoreSettings(_Section):
-    """Scoring all leads. history_step: how far a probability moves before history gets a row."""
+    """Scoring all leads. history_step: how far a probability moves before history gets a row.
+
+    spark_master: where `--engine spark` runs, such as `yarn` or `spark://host:7077`; null = this machine.
+    """
 
     history_step: float = Field(0.05, ge=0, le=1)
+    spark_master: str | None = Field(None, min_length=1)
 
 
 class ServingSettings(_Section):

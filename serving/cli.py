@@ -45,6 +45,7 @@ def build_app() -> typer.Typer:
         rescore,
         rules,
         scores,
+        status,
         store,
         writeback,
     )
@@ -73,6 +74,7 @@ def build_app() -> typer.Typer:
         store,
         monitor,
         writeback,
+        status,
     ):
         module.register(app)
     return app

@@ -1,7 +1,7 @@
 """All leads of a dataset scored at one moment, exactly once in effect, whatever kills the process that does it.
 
     claim      one process at a time (rescore_claim); what an earlier attempt finished is taken over by hash
-    parts      bucket by bucket (rescore_parts), by several processes where asked (rescore_workers)
+    parts      bucket by bucket (rescore_parts), by several processes (rescore_workers) or by Spark (rescore_spark)
     compare    with the set published before: history rows and moves (rescore_history)
     gate       may say no: then nothing is published, and the finished set waits for another attempt
     publish    the set takes the place of the old one (rescore_sets, rescore_targets)
@@ -99,7 +99,7 @@ def _parts(job: Job, folder: Path, how: How) -> list[Part]:
         how.advance(part.profile_rows)
     finished = {p.bucket for p in parts}
     missing = [b for b in range(job.dataset.info.buckets) if b not in finished]
-    for part in parts_of(job, missing, folder, how.workers):
+    for part in (how.engine or parts_of)(job, missing, folder, how.workers):
         enter(folder, part)
         parts.append(part)
         how.advance(part.profile_rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from data.dataset import Consenting, Dataset
 from serving.rescore_claim import Waiting
 from serving.rescore_history import Moves
-from serving.rescore_parts import Counts
+from serving.rescore_parts import Counts, Part
 from serving.scorer import Scorer, Wants
 
 FORMAT = 2
@@ -66,6 +66,9 @@ class Candidate:
     moves: Moves | None
 
 
+Engine = Callable[[Job, Sequence[int], Path, int], Iterator[Part]]
+"""Writes the parts of buckets of a job into a folder by so many workers, and tells each as it is finished."""
+
 Gate = Callable[[Candidate], Mapping[str, Any]]
 """Raises a Verdict where a candidate is not to be published; what it returns is kept in the manifest as `gate`."""
 
@@ -74,11 +77,13 @@ Gate = Callable[[Candidate], Mapping[str, Any]]
 class How:
     """How a run is done; none of it changes a score.
 
-    workers: processes. keep: how many sets stay. step: how far a probability moves before history gets a row.
-    reject_limit: share of leads in quarantine above which (and above 1,000 of them) the run stops. waiting: called
-    once where another process has to finish first. finished_at: a text that is only noted.
+    engine: who makes the parts, None = this machine. workers: processes. keep: how many sets stay. step: how far a
+    probability moves before history gets a row. reject_limit: share of leads in quarantine above which (and above
+    1,000 of them) the run stops. waiting: called once where another process has to finish first. finished_at: a text
+    that is only noted.
     """
 
+    engine: Engine | None = None
     workers: int = 1
     keep: int = 14
     step: float = 0.05

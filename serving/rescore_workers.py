@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from copy import copy
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from data.dataset import Consenting, Dataset, bucket_groups, consenting
 from data.errors import LeadliftError, UsageError
-from data.lake_arrange import arrange
+from data.lake_arrange import Arranged, arrange
 from serving.champion import scorer_of
 from serving.rescore_parts import Part, reading, write_parts
 from serving.scorer import Wants
@@ -37,7 +38,7 @@ def parts_of(job: Job, buckets: Sequence[int], folder: Path, workers: int) -> It
     LeadliftError
         what a worker raised, or that one was killed.
     """
-    plan = Plan(bucket_groups(job.dataset.info, buckets, GROUP_EVENTS, least=workers), folder)
+    plan = Plan.of(job, buckets, folder, workers)
     workers = min(workers, len(plan.groups))
     if workers > 1:
         with _started(job, plan, workers) as running:
@@ -59,19 +60,38 @@ class Plan:
     groups: Sequence[Sequence[int]]
     folder: Path
 
+    @staticmethod
+    def of(job: Job, buckets: Sequence[int], folder: Path, workers: int) -> Plan:
+        return Plan(bucket_groups(job.dataset.info, buckets, GROUP_EVENTS, least=workers), folder)
+
     @property
     def events(self) -> Path:
         """Where arranged events lie while the parts are made."""
         return self.folder / "events"
 
+    @property
+    def arranges(self) -> bool:
+        return len(self.groups) > FEW_GROUPS
+
+    def arrange(self, job: Job, number: int, workers: int) -> None:
+        """One worker's share of the events; nothing is read before all shares are done."""
+        self.events.mkdir(exist_ok=True)
+        lake = job.dataset.lake
+        with reading(job):
+            arrange(lake, self.groups, self.events, range(number, len(lake.event_chunks), workers))
+
+    def arranged(self, job: Job) -> Job:
+        """The job that reads what is arranged, where anything is."""
+        if not self.arranges:
+            return job
+        lake = Arranged(job.dataset.lake, self.groups, self.events)
+        return replace(job, dataset=consenting(lake, isinstance(job.dataset, Consenting)))
+
     def share(self, job: Job, number: int = 0, workers: int = 1) -> Iterator[Part | None]:
         """What one worker does: None when its share of the events is arranged, then, once all are, its parts."""
-        if len(self.groups) > FEW_GROUPS:
-            self.events.mkdir(exist_ok=True)
-            lake = job.dataset.lake
-            with reading(job):
-                arranged = arrange(lake, self.groups, self.events, range(number, len(lake.event_chunks), workers))
-            job = replace(job, dataset=consenting(arranged, isinstance(job.dataset, Consenting)))
+        if self.arranges:
+            self.arrange(job, number, workers)
+        job = self.arranged(job)
         yield None
         for group in self.groups[number::workers]:
             yield from write_parts(job, group, self.folder)
@@ -91,8 +111,10 @@ class Portable:
         """Raises UsageError for a job without a model."""
         if job.scorer.bundle is None:
             raise UsageError("--workers: expected a model for more than one process, got points alone. Use 1.")
-        lake = consenting(job.dataset.lake, isinstance(job.dataset, Consenting))
-        return Portable(lake, dict(job.scorer.bundle.files), job.as_of, job.wants)
+        lake = copy(job.dataset.lake)
+        lake.path = lake.path.resolve()  # the other process may stand elsewhere
+        dataset = consenting(lake, isinstance(job.dataset, Consenting))
+        return Portable(dataset, dict(job.scorer.bundle.files), job.as_of, job.wants)
 
     def job(self) -> Job:
         from serving.rescore_job import Job

@@ -24,7 +24,7 @@ import pyarrow as pa
 
 from data.errors import CrmError, InputError
 from data.files import sync
-from serving.rescore import CURRENT, MANIFEST, read_current
+from serving.rescore_sets import CURRENT, MANIFEST, read_current
 from serving.writeback_fields import Group, Item, NoteJob, Outcome, groups, in_pieces, moved
 from serving.writeback_state import SENT, State
 

@@ -34,7 +34,14 @@ def publish(folder: Path, leads: Mapping[str, float | None], run: str = "first",
     pq.write_table(pa.Table.from_pylist(rows, SCHEMA), place / "part-00000.parquet")
     digest = hashlib.sha256((place / "part-00000.parquet").read_bytes()).hexdigest()
     parts = [{"file": "part-00000.parquet", "rows": len(rows), "sha256": digest}]
-    manifest = {"run": run, "market": "crm", "target": "converted", "leads": {"scored": len(rows)}, "parts": parts}
+    manifest = {
+        "run": run,
+        "market": "crm",
+        "target": "converted",
+        "leads": {"scored": len(rows)},
+        "parts": parts,
+        "files": [],
+    }
     (place / "manifest.json").write_text(json.dumps(manifest))
     (folder / "current.json").write_text(json.dumps({"run": run, "manifest": f"{run}/manifest.json"}))
     return folder

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 import yaml
 
-from data.settings import PREFIX, Settings, load_settings
-from serving.cli import build_app
+from data.settings import PREFIX
 from serving.routes import ROUTES
+from tests.command_line import parsed, settings_of
 
 ROOT = Path(__file__).parent.parent
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
@@ -41,23 +40,6 @@ def _all(name: str) -> list[str]:
 
 def _image_environment() -> dict[str, str]:
     return dict(word.split("=", 1) for rest in _all("ENV") for word in shlex.split(rest))
-
-
-def _command(words: list[str]) -> dict[str, Any]:
-    """What the command line makes of a command, not run; a wrong name, option or value is an error."""
-    group: Any = typer.main.get_command(build_app())
-    params: dict[str, Any] = group.commands[words[0]].make_context(words[0], list(words[1:])).params
-    return params
-
-
-def _settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, environment: dict[str, str]) -> Settings:
-    """What the settings make of an environment; a name they do not know is a SettingsError."""
-    monkeypatch.chdir(tmp_path)
-    for name in [n for n in os.environ if n.startswith(PREFIX)]:
-        monkeypatch.delenv(name)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, re.sub(r"\$\{\w+:\?[^}]*\}", "hush", value))
-    return load_settings()
 
 
 # -- Containerfile -------------------------------------------------------------------------------------------------
@@ -98,7 +80,7 @@ def test_it_runs_as_nobody_in_particular_with_its_home_on_a_volume() -> None:
 def test_its_health_is_asked_on_the_port_it_serves() -> None:
     words = json.loads(_all("ENTRYPOINT")[0]) + json.loads(_all("CMD")[0])
     assert words[0] == "leadlift"
-    given = _command(words[1:])
+    given = parsed(words[1:])
     assert (given["host"], given["port"]) == ("0.0.0.0", PORT)
     assert _all("EXPOSE") == [str(PORT)]
     assert f"http://127.0.0.1:{PORT}/livez" in _all("HEALTHCHECK")[0]
@@ -107,7 +89,7 @@ def test_its_health_is_asked_on_the_port_it_serves() -> None:
 
 def test_the_image_sets_what_the_settings_know(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ours = {n: v for n, v in _image_environment().items() if n.startswith(PREFIX)}
-    assert _settings(monkeypatch, tmp_path, ours).home == Path("/var/lib/leadlift")
+    assert settings_of(monkeypatch, tmp_path, ours).home == Path("/var/lib/leadlift")
 
 
 # -- compose.yaml --------------------------------------------------------------------------------------------------
@@ -124,14 +106,14 @@ def test_images_name_no_registry() -> None:
 
 
 def test_the_services_command_is_one_of_ours() -> None:
-    given = _command(SERVICES["service"]["command"])
+    given = parsed(SERVICES["service"]["command"])
     assert (given["host"], given["port"]) == ("0.0.0.0", PORT)
     with pytest.raises(Exception, match="No such option"):
-        _command([*SERVICES["service"]["command"], "--prot", "1"])
+        parsed([*SERVICES["service"]["command"], "--prot", "1"])
 
 
 def test_the_service_is_told_what_the_settings_know(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    found = _settings(monkeypatch, tmp_path, SERVICES["service"]["environment"])
+    found = settings_of(monkeypatch, tmp_path, SERVICES["service"]["environment"])
     postgres = SERVICES["postgres"]["environment"]
     assert (
         found.serving.store == f"postgresql://{postgres['POSTGRES_USER']}:hush@postgres:5432/{postgres['POSTGRES_DB']}"

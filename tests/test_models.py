@@ -76,6 +76,9 @@ def test_lines_and_forests_of_a_blend_become_one_of_each_and_say_the_same() -> N
     assert size_of(together) == (SETTINGS["rounds"] + 7, 20, 6)
     assert np.allclose(together.raw(ROWS.values), apart, rtol=0, atol=1e-12)
     assert sorted(together.files()) == ["blend.json", "linear.json", "model.txt"]
+    for some, named in (([0, 1], "linear.json"), ([2, 3], "model.txt")):
+        alone = Recipe("blend", {"parts": [parts[i] for i in some], "weights": [0.5, 0.5]}).fit(ROWS)
+        assert sorted(alone.files()) == ["blend.json", named]
 
 
 def test_the_files_give_the_same_model_back(model: Predictor) -> None:

@@ -195,6 +195,7 @@ def test_a_bad_lead_is_put_aside_with_a_reason_and_stops_nobody(job, tmp_path, m
 
 
 def test_a_model_without_an_answer_puts_the_lead_aside_and_no_score_at_all_is_an_error(job, tmp_path, monkeypatch):
+    job = replace(job, wants=Wants("none"))  # with reasons a prediction comes another way
     predict = type(job.scorer.bundle).predict
 
     def some(self: Any, table: Any, points: Any = None) -> Any:

@@ -15,7 +15,7 @@ from data.leaks import OURS, leak_reason
 from data.settings import load_settings
 from serving.champion import champion
 from serving.reply import KEYS
-from serving.rescore import Job, read_current, rescore
+from serving.rescore import Job, Target, read_current, rescore
 from serving.scorer import Wants
 from serving.writeback_fields import hubspot_name, salesforce_name
 from serving.writeback_salesforce import Salesforce
@@ -237,10 +237,10 @@ def test_without_send_files_hold_what_is_news_and_nothing_is_asked(either):
 
 def test_what_rescore_publishes_is_what_is_read(market, tmp_path):
     job = Job(market.dataset, champion(market.settings, market.name), market.as_of, Wants())
-    done = rescore(job, tmp_path / "scores")
+    done = rescore(job, Target(tmp_path / "scores"))
     told = run(tmp_path / "home", tmp_path / "scores", "--for", "csv")
     rows = {row["lead_id"]: row for row in _rows(told["files"][0])}
-    assert len(rows) == done.counts["scored"] == told["changed"]
+    assert len(rows) == done.leads["scored"] == told["changed"]
     for row in read_current(tmp_path / "scores").to_pylist():
         found = rows[safe_cell(row["lead_id"])]
         assert float(found["leadlift_probability"]) == pytest.approx(row["probability"], abs=5e-5)

@@ -19,7 +19,7 @@ def blended(models: Sequence[Predictor], weights: Sequence[float]) -> BlendModel
     pairs = list(zip(models, weights, strict=True))
     lines = [(m, w) for m, w in pairs if isinstance(m, LinearModel)]
     forests = [(m, w) for m, w in pairs if isinstance(m, TreeModel)]
-    parts = [_one_line(lines)] * bool(lines) + [_one_forest(forests)] * bool(forests)
+    parts = ([_one_line(lines)] if lines else []) + ([_one_forest(forests)] if forests else [])
     return BlendModel(tuple(m for m, _ in parts), tuple(w for _, w in parts))
 
 

@@ -91,6 +91,19 @@ def dataset_toml(url: str) -> str | None:
         return texts_of(db).get(DATASET)
 
 
+def last_arrival(url: str) -> tuple[int | None, dict[str, int]]:
+    """When the latest event or identify call came (microseconds, null: none did), and rows by table."""
+    counted = ("events", "identifies", "leads", "outcomes")
+    with connect(url) as db:
+        schema.refuse_other(db)
+        came = "(SELECT max(coalesce(received_at, occurred_at)) FROM events), (SELECT max(known_from) FROM identifies)"
+        ((*counts, event, call),) = db.rows(
+            f"SELECT {','.join(f'(SELECT count(*) FROM {name})' for name in counted)}, {came}"
+        )
+    moments = [moment for moment in (event, call) if moment is not None]
+    return max(moments, default=None), {n: c for n, c in zip(counted, counts, strict=True) if c}
+
+
 def make(url: str, info: DatasetInfo, mapping: TrackerMapping | None = None) -> tuple[int, int]:
     """Make a store, or bring it to the version of this program; the versions before and after.
 

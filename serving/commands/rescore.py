@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,8 +19,16 @@ from serving.commands.scores import LangOption, ReasonsOption, wanted
 from serving.console import JsonOption, Screen
 
 if TYPE_CHECKING:
-    from serving.rescore import Done
+    from serving.rescore import Done, Job
+    from serving.rescore_job import Engine
     from serving.rescore_targets import Target
+
+
+class By(StrEnum):
+    """Who makes the parts."""
+
+    local = "local"
+    spark = "spark"
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +41,8 @@ def rescore(
     as_of: Annotated[str | None, typer.Option(help="The moment; default just after the last arrival.")] = None,
     market: MarketOption = None,
     target: TargetOption = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes; the bytes are the same whatever their number.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Processes, or tasks of Spark; they change no byte.")] = 1,
+    engine: Annotated[By, typer.Option(help="local, or spark: [rescore] spark_master, else this machine.")] = By.local,
     reasons: ReasonsOption = "all",
     lang: LangOption = "en",
     keep: Annotated[int, typer.Option(min=1, help="How many sets stay, the new one counted.")] = 14,
@@ -48,30 +58,32 @@ def rescore(
     A run that was killed goes on where it was; one that is done is left as it is. What looks like a broken feed is held
     back: exit 3, and the old set stays.
     """
-    from serving import rescore as engine
+    from serving import rescore as runs
     from serving.champion import champion
     from serving.rescore_review import Review
 
     screen = Screen(as_json)
     refuse_blank(accept_change)
     settings = settings_for(dataset, config)
+    made = None if engine is By.local else _spark(settings)
     moment = None if as_of is None else parse_time(as_of, "--as-of")
     opened = consenting(open_dataset(dataset, moment), settings.privacy.require_consent)
     scorer = champion(settings, market or opened.info.name, target or settings.training.target)
-    job = engine.Job(opened, scorer, _moment(opened, moment), wanted(reasons=reasons, lang=lang))
-    goal = _goal(out, settings, scorer.market or "", scorer.target)
+    job = runs.Job(opened, scorer, _moment(opened, moment), wanted(reasons=reasons, lang=lang))
+    goal = goal_of(out, settings, scorer.market or "", scorer.target)
     rows = opened.info.counts.get("leads", 0) * (1 + changes)  # read once more to tell changes
     with screen.progress("profile rows scored", rows) as advance:
         review = Review(settings, accept_change, changes, advance)
-        how = engine.How(
-            workers=workers, keep=keep, step=settings.rescore.history_step, reject_limit=settings.data.reject_limit,
+        how = runs.How(
+            engine=made, workers=workers, keep=keep, step=settings.rescore.history_step, reject_limit=settings.data.reject_limit,
             gate=review, advance=advance, waiting=lambda: screen.say(f"{out}: another rescore is at work there; waiting for it."),
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )  # fmt: skip
-        done = engine.rescore(job, goal, how)
+        done = runs.rescore(job, goal, how)
     told = review.keep(done.path)
     if changes and told is None:
         screen.say("This set was published without --changes; the next one can tell what moved since.")
+    _note(screen, settings, job, goal, out)
     _tell(screen, goal, done, told)
 
 
@@ -83,13 +95,36 @@ def _moment(dataset: Dataset, moment: int | None) -> int:
     return dataset.info.latest_arrival + 1
 
 
-def _goal(out: str, settings: Settings, market: str, target: str) -> Target:
+def _spark(settings: Settings) -> Engine:
+    try:
+        from serving.rescore_spark import spark_engine
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] not in ("pyspark", "py4j"):
+            raise
+        raise UsageError(
+            "--engine spark: expected pyspark, got none. Install Leadlift with the extra spark: pip install -e '.[spark]'."
+        ) from None
+    return spark_engine(settings.rescore.spark_master)
+
+
+def goal_of(out: str, settings: Settings, market: str, target: str) -> Target:
     """The target; what goes to a server is made in the home, in a folder for each server."""
     from serving.rescore_targets import target_of
     from training.registry import place
 
     name = hashlib.sha256(without_password(out).encode()).hexdigest()[:12]
     return target_of(out, place(settings.home, market, target) / f"scores-{name}")
+
+
+def _note(screen: Screen, settings: Settings, job: Job, goal: Target, out: str) -> None:
+    """Where the scores are, for `leadlift status`. A home that takes nothing is no reason to fail."""
+    from serving.status import note_scores
+    from training.registry import place
+
+    try:
+        note_scores(place(settings.home, job.scorer.market or "", job.scorer.target), goal.folder, out)
+    except OSError as bad:
+        screen.say(f"The home takes no note of --out ({bad.strerror}); leadlift status has to be told it.")
 
 
 # -- telling ---------------------------------------------------------------------------------------------------
