@@ -7,7 +7,7 @@ import re
 import signal
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ def running(folder: Path) -> Iterator[Callable[[str], str]]:
 
             yield fresh
     finally:
-        os.kill(server.get_pid(), signal.SIGQUIT)  # at once: nothing of it is needed
+        with suppress(ProcessLookupError):
+            os.kill(server.get_pid(), signal.SIGQUIT)  # at once: nothing of it is needed
         server.get_postmaster_info().process.wait(10)
         server.cleanup()
