@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -43,15 +43,29 @@ class Reasons:
     """The reasons of n rows.
 
     family int64 (n, 3): position in the feature set's families, -1 = none; contribution float64 (n, 3), 0 where none;
-    others, base, calibration float64 (n,); texts: three lists of n texts or None.
+    others, base, calibration float64 (n,), the first and the last worked out when first asked for: only details tell
+    them. sums float64 (n, families); texts: three lists of n texts or None.
     """
 
     family: I64
     contribution: F64
-    others: F64
+    sums: F64
     base: F64
-    calibration: F64
+    prediction: Prediction
     texts: tuple[list[str | None], ...]
+
+    @cached_property
+    def others(self) -> F64:
+        """What all families add that are not shown."""
+        rest = self.sums.copy()
+        rows, slots = (self.family >= 0).nonzero()
+        rest[rows, self.family[rows, slots]] = 0.0
+        return _row_sums(rest)
+
+    @cached_property
+    def calibration(self) -> F64:
+        """What calibrating moved."""
+        return logit(self.prediction.probability) - self.prediction.rank_score
 
     def entries(self, row: int, families: Sequence[Family], lang: Lang) -> list[dict[str, Any]]:
         """`reasons[]` of one reply: {family, text, contribution}, the shown ones first."""
@@ -72,15 +86,12 @@ def reasons_of(words: Words, table: FeatureTable, explanation: Explanation, pred
     feature_set = words.feature_set
     sums = family_sums(explanation.contributions, feature_set.family_of, len(feature_set.families))
     family, contribution = _strongest(sums)
-    rest = sums.copy()
-    rows, slots = (family >= 0).nonzero()
-    rest[rows, family[rows, slots]] = 0.0
     return Reasons(
         family=family,
         contribution=contribution,
-        others=_row_sums(rest),
+        sums=sums,
         base=explanation.base,
-        calibration=logit(prediction.probability) - prediction.rank_score,
+        prediction=prediction,
         texts=texts_of(words, table, explanation.contributions, family),
     )
 

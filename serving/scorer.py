@@ -252,7 +252,7 @@ class _Verdict:
         if scorer.bundle is None:
             rates = np.array([scorer.rules.expected_rate.get(g, np.nan) for g in GRADES])
             rate = clip(rates[points.grade_code])
-            no_value = ExpectedValue(unknown, unknown, unknown)
+            no_value = ExpectedValue(unknown, lambda: (unknown, unknown))
             return _Verdict(scorer.rules.standings(points, rate), rate, unknown, unknown, no_value)
         table = build_features(moment.leads, moment.journeys, scorer.feature_set)
         if explained:

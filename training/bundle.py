@@ -15,7 +15,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -57,11 +57,25 @@ class Prediction:
 
 @dataclass(frozen=True)
 class ExpectedValue:
-    """Per row, in major units rounded to the minor one: what to expect, and its 90 % bounds. NaN = not known."""
+    """Per row, in major units rounded to the minor one: what to expect, and its 90 % bounds. NaN = not known.
+
+    bounds: works out the low and the high ones, which only details tell.
+    """
 
     value: F64
-    low: F64
-    high: F64
+    bounds: Callable[[], tuple[F64, F64]] = field(repr=False)
+
+    @cached_property
+    def _bounds(self) -> tuple[F64, F64]:
+        return self.bounds()
+
+    @property
+    def low(self) -> F64:
+        return self._bounds[0]
+
+    @property
+    def high(self) -> F64:
+        return self._bounds[1]
 
 
 @dataclass(frozen=True)
@@ -183,13 +197,19 @@ class Bundle:
         The bounds join those of the probability and of the value in quadrature of their logarithms: both are errors of
         the means, of different refits.
         """
-        known = self.value.of(self.feature_set.columns, self._values(table))
+        mid, minor = said.probability * self.value.of(self.feature_set.columns, self._values(table)), self._minor
         sure = calibration.Z90 * (np.nan if self.value.log_sd is None else self.value.log_sd)
-        mid = said.probability * known
-        below, above = np.log(said.probability / said.low), np.log(said.high / said.probability)
-        bounds = (mid, mid * np.exp(-np.hypot(below, sure)), mid * np.exp(np.hypot(above, sure)))
-        minor = minor_units(self.currency)
-        return ExpectedValue(*(b.round() / minor for b in bounds))
+
+        def bounds() -> tuple[F64, F64]:
+            below, above = np.log(said.probability / said.low), np.log(said.high / said.probability)
+            low, high = mid * np.exp(-np.hypot(below, sure)), mid * np.exp(np.hypot(above, sure))
+            return low.round() / minor, high.round() / minor
+
+        return ExpectedValue(mid.round() / minor, bounds)
+
+    @cached_property
+    def _minor(self) -> int:
+        return minor_units(self.currency)
 
     @cached_property
     def value(self) -> value.Value:

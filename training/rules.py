@@ -183,7 +183,7 @@ def _among(grades: tuple[str, ...]) -> Mask:
 def score_points(rules: Rules, moment: Moment) -> PointsTable:
     """The points of n (lead, as_of) pairs. Row i depends on row i of the moment alone; integers are exact."""
     points, fit = entry_points(rules, moment), len(rules.file.fit)
-    return graded(rules, points[:, :fit].sum(axis=1), points[:, fit:].sum(axis=1))
+    return graded(rules, np.add.reduce(points[:, :fit], axis=1), np.add.reduce(points[:, fit:], axis=1))
 
 
 def entry_points(rules: Rules, moment: Moment) -> I64:
