@@ -85,4 +85,5 @@ def started(words: list[str], env: dict[str, str], log: Path, cwd: Path | None =
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=20) == 0
+            # A signal that comes while it is ending already ends it at once.
+            assert process.wait(timeout=60) in (0, -signal.SIGTERM)

@@ -133,6 +133,15 @@ def booster(recipe: Recipe, rows: Rows) -> lightgbm.Booster:
     return lgb.train(booster_parameters(recipe), data, num_boost_round=int(recipe.settings.get("rounds", 200)))
 
 
+def raw_of(booster: lightgbm.Booster, values: F64, rounds: int | None = None) -> F64:
+    """Log-odds of rows, (n,), by the first `rounds` trees, None = all.
+
+    On one thread: their number is the library's, not the call's, and what another thread fits meanwhile has room for one.
+    """
+    raw: F64 = booster.predict(values, num_iteration=rounds, raw_score=True, num_threads=1)
+    return raw
+
+
 def _fit_lightgbm(recipe: Recipe, rows: Rows) -> TreeModel:
     return TreeModel(booster(recipe, rows).model_to_string())
 
@@ -154,7 +163,7 @@ def rounds_and_predictions(
     rounds = int(boosters.best_iteration)
     raw = np.full(len(rows), np.nan)
     for (_, held_out), booster in zip(folds, boosters.boosters, strict=True):
-        raw[held_out] = booster.predict(rows.values[held_out], num_iteration=rounds, raw_score=True)
+        raw[held_out] = raw_of(booster, rows.values[held_out], rounds)
     advance()
     return rounds, raw
 

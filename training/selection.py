@@ -22,7 +22,7 @@ from training.ablation import some_leads
 from training.assemble import Table
 from training.calibration import clip, expit
 from training.evaluate import losses
-from training.models import Recipe, Rows, booster
+from training.models import Recipe, Rows, booster, raw_of
 from training.parallel import in_parallel
 from training.splits import by_lead
 
@@ -124,7 +124,7 @@ def _asked(
 
     def one(recipe: Recipe, at: int, train: I64, held_out: I64) -> F64:
         model = booster(recipe, part.take(train))
-        raw[at, held_out] = model.predict(part.values[held_out], raw_score=True)
+        raw[at, held_out] = raw_of(model, part.values[held_out])
         gain: F64 = model.feature_importance("gain")
         return gain
 
