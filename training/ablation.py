@@ -88,8 +88,7 @@ def _held_out(recipe: Recipe, rows: Rows, columns: I64, folds: list[tuple[I64, I
     """-log p(label) of each row by what never saw its lead; without columns, by the base rate."""
     if not len(columns):
         return _base(rows, folds)
-    names = tuple(rows.columns[i] for i in columns.tolist())
-    part = Rows(names, np.ascontiguousarray(rows.values[:, columns]), rows.label, rows.weight, rows.hashes)
+    part = rows.with_columns(columns)
     p = np.empty(len(rows))
     for train, held_out in folds:
         p[held_out] = clip(expit(recipe.fit(part.take(train)).raw(part.values[held_out])))

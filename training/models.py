@@ -53,6 +53,11 @@ class Rows:
         own = (self.values[rows], self.label[rows], self.weight[rows], self.hashes[rows])
         return Rows(self.columns, *own, part_of=(self, rows))
 
+    def with_columns(self, columns: I64) -> Rows:
+        """All rows with some of the columns, by position."""
+        names = tuple(self.columns[i] for i in columns.tolist())
+        return Rows(names, np.ascontiguousarray(self.values[:, columns]), self.label, self.weight, self.hashes)
+
     @property
     def design(self) -> Design:
         """The columns of the logistic regression; parts share the standardisation of the whole, which knows no label."""

@@ -119,8 +119,7 @@ def _asked(
 ) -> tuple[F64, F64]:
     """Gain of some columns over folds and recipes (k,), and -log p(label) of all rows (n,) by the mean of the recipes'
     models that never saw their lead."""
-    names = tuple(rows.columns[i] for i in columns.tolist())
-    part = Rows(names, np.ascontiguousarray(rows.values[:, columns]), rows.label, rows.weight, rows.hashes)
+    part = rows.with_columns(columns)
 
     def one(recipe: Recipe, at: int, train: I64, held_out: I64) -> F64:
         model = booster(recipe, part.take(train))
