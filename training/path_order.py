@@ -34,9 +34,9 @@ from features.encode import Encoded
 from features.journeys import NO_SESSION, SESSION_GAP, Journeys
 from features.onehot import numbers_in
 from training.calibration import Z95
-from training.content_paths import refuse_without_times
 from training.rules_rows import encoder
 from training.snapshots import Conversions, Policy, conversions_of, is_open, labels_of
+from training.trails import refuse_without_times
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
