@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from training.removal import MOST_STATES, RARER, Chain, chain_of, removal, removal_rows
 from training.trails import Trails
 
-
 WALKS, MOST = 200_000, 400
 
 
@@ -45,8 +44,6 @@ def test_the_chain_agrees_with_walks(seed: int) -> None:
     for state in range(len(made)):
         left = walked(made, seed + 1, without=state)
         assert abs(found.chance * (1 - found.effect[state]) - left) < noise
-
-
 
 
 @st.composite
@@ -113,4 +110,6 @@ def trails_of_steps() -> Trails:
     unknown, step = np.full(n, np.nan), np.arange(n, dtype=np.int32) // 2
     label = (np.arange(n) % 2 == 0).astype(np.float64)
     none, channel = np.zeros(n, dtype=np.bool_), np.zeros(n, dtype=np.int32)
-    return Trails(names, np.arange(n), step, np.ones(n), label, none, unknown, unknown, np.ones(n), channel, unknown, unknown)
+    return Trails(
+        names, np.arange(n), step, np.ones(n), label, none, unknown, unknown, np.ones(n), channel, unknown, unknown
+    )

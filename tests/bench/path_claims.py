@@ -62,7 +62,7 @@ def claims(seed: int) -> Claims:
         first, effects = path_rows(trails, 2)[0], effect_rows(trails)
         flagged = any(r.claimed and r.content == POPULAR for r in effects)
         at = {name: walked(none, name) for name in LANDMARKS}
-        rows = {name: path_rows(t, 2) for name, t in at.items()}
+        rows = {name: path_rows(t) for name, t in at.items()}
         return Claims(
             first.path == PLANTED, flagged, float(any(r.claimed for r in rows["7"])),
             float(any(r.claimed for r in effect_rows(at["7"]))), tuple(held(r) for r in rows.values()),
