@@ -83,7 +83,8 @@ def test_long_paths_seem_to_put_off_where_they_are_cut_at_a_purchase_drawn_by_lo
     assert unfair < 0.92
 
 
-trails = planted[0]
+def test_attribution_gives_away_the_conversions_of_all_who_saw_something(planted: list[Trails]) -> None:
+    trails = planted[0]
     rows, with_path = attribution_rows(trails), trails.label[trails.length > 0].sum()
     for rule in RULES:
         assert sum(getattr(r, rule) for r in rows) == pytest.approx(with_path)
