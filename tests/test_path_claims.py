@@ -80,7 +80,7 @@ def test_long_paths_seem_to_put_off_where_they_are_cut_at_a_purchase_drawn_by_lo
     cut = replace(trails, label=label, person=trails.person[kept], step=trails.step[kept], age=trails.age[kept])
     fair, unfair = (label[t.length >= 5].mean() / label.mean() for t in (trails, cut))
     assert fair == pytest.approx(1, abs=0.06)
-    assert unfair < 0.92
+    assert unfair < 0.95
 
 
 def test_attribution_gives_away_the_conversions_of_all_who_saw_something(planted: list[Trails]) -> None:

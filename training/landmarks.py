@@ -26,8 +26,8 @@ I64 = NDArray[np.int64]
 MAX_STEPS = 5
 AT_CONVERSION = ("conversion", "converted", "purchase", "won", "cut")
 WHY_NOT = (
-    "Paths cut at the conversion compare what buyers saw in their short time with what others saw in all of theirs: with no "
-    "effect at all they show lifts of 0.85 to 0.90."
+    "Paths cut at the conversion compare what buyers saw in their short time with what others saw in all of theirs: even "
+    "where purchases are drawn by lot, long paths then show lifts below 1."
 )
 
 
