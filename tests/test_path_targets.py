@@ -18,7 +18,8 @@ from data.spans import FOREVER
 from features.beside import Beside
 from features.build import moment_at
 from features.channels import CHANNELS
-from training.activation import ALL_CHANNELS, activation_rows
+from training import path_targets
+from training.activation import ALL_CHANNELS, ActivationTally, activation_rows, rows_of
 from training.content_paths import content_paths, path_report, source_rows
 from training.landmarks import Landmark
 from training.rules import MQL, Rules, score_points
@@ -214,3 +215,23 @@ def test_what_is_said_of_leads_is_averaged_over_who_is_known(small: Dataset) -> 
     assert {round(r.points) for r in report.rows} == {40}
     assert {r.probability for r in report.rows if r.probability == r.probability} == {0.25}
     assert all(r.document()["probability"] in (None, 0.25) for r in report.rows)
+
+
+@pytest.mark.parametrize("target", ["won", "lead"])
+def test_people_read_in_many_groups_give_what_they_give_at_once(
+    market: tuple[Dataset, int], target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset, end = market
+    told: list[ActivationTally] = []
+
+    def found() -> dict[str, object]:
+        told.append(ActivationTally(POLICY, end))
+        also = [told[-1]] if target == "lead" else []
+        asked = Asked(target, POLICY, end, Landmark("visit"), "content")
+        return path_report(trails_of(dataset, asked, also), asked, support=5).document()
+
+    at_once = found()
+    monkeypatch.setattr(path_targets, "MAX_EVENTS", 5000)
+    assert found() == at_once
+    if target == "lead":
+        assert rows_of(told[0].found()) == rows_of(told[1].found()) != ()

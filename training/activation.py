@@ -98,27 +98,37 @@ def activation_rows(
         for a table without times, or where visitors may not be counted (see `path_targets.crowds_of`).
     """
     refuse_without_times(dataset)
-    return rows_of(activations(dataset, policy, now, by), least)
-
-
-def activations(dataset: Dataset, policy: Policy, now: int, by: By = "content") -> Activations:
-    """The activation point of every lead that came by a visit."""
-    names, parts, reached = Names(), [], []
+    tally = ActivationTally(policy, now, by)
     for crowd in crowds_of(dataset, LEAD, policy, now):
-        codes = names.codes(crowd.encoded.vocabulary, by)
-        rows, journeys = _until_leads(crowd, policy, now)
+        tally(crowd)
+    return rows_of(tally.found(), least)
+
+
+class ActivationTally:
+    """The activation point of every lead that came by a visit, of crowds of visitors told one by one."""
+
+    def __init__(self, policy: Policy, now: int, by: By = "content") -> None:
+        self._policy, self._now, self._by, self._names = policy, now, by, Names()
+        self._parts: list[Activations] = []
+        self._reached: list[I64] = []
+
+    def __call__(self, crowd: Crowd) -> None:
+        codes = self._names.codes(crowd.encoded.vocabulary, self._by)
+        rows, journeys = _until_leads(crowd, self._policy, self._now)
         channel = pick(journeys.session_channel, journeys.first_session).astype(np.int64) + 1
         content = codes.take(journeys.content).astype(np.int64)
-        reached.append(_reached(journeys, content, channel, len(names.all)))
+        self._reached.append(_reached(journeys, content, channel, len(self._names.all)))
         if crowd.leads is not None:
-            parts.append(_points(crowd, rows, journeys, content, channel, policy, now))
-    columns: dict[str, Any] = {
-        f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Activations)[1:-1]
-    }
-    total = np.zeros((len(names.all), _WIDTH), dtype=np.int64)
-    for table in reached:
-        total[: len(table)] += table
-    return Activations(names.all, **columns, reached=total)
+            self._parts.append(_points(crowd, rows, journeys, content, channel, self._policy, self._now))
+
+    def found(self) -> Activations:
+        """Everything told so far."""
+        names = [f.name for f in fields(Activations)[1:-1]]
+        columns: dict[str, Any] = {n: np.concatenate([getattr(p, n) for p in self._parts]) for n in names}
+        total = np.zeros((len(self._names.all), _WIDTH), dtype=np.int64)
+        for table in self._reached:
+            total[: len(table)] += table
+        return Activations(self._names.all, **columns, reached=total)
 
 
 def _until_leads(crowd: Crowd, policy: Policy, now: int) -> tuple[I64, Journeys]:

@@ -12,8 +12,10 @@ many devices. Leads that came without a visit before are no visitors; they are c
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -21,9 +23,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from data import arrow
-from data.dataset import Consenting, Dataset, People, bucket_groups
+from data.dataset import Consenting, Dataset, People, bucket_groups, consenting
 from data.errors import InputError, UsageError
 from data.lake import Lake
+from data.lake_arrange import arrange
 from data.records import EVENT_TYPES, NULL_TIME, RECORDS, WEB_TYPES
 from data.spans import FOREVER
 from features.arrays import filled, rows_where
@@ -124,11 +127,20 @@ def crowds_of(
 
 
 def _people(dataset: Dataset, accounts: bool) -> Iterator[People]:
-    """All leads in groups of whole buckets; who shares an account takes another look at everything."""
-    for buckets in bucket_groups(dataset.info, range(dataset.info.buckets), MAX_EVENTS):
-        people = dataset.people_in(buckets, accounts)
-        if len(people):
-            yield people
+    """All leads in groups of whole buckets; who shares an account takes another look at everything.
+
+    Where there are several groups, events are arranged for them first: else each would cost a look at all of them.
+    """
+    groups = bucket_groups(dataset.info, range(dataset.info.buckets), MAX_EVENTS)
+    with tempfile.TemporaryDirectory(prefix="leadlift-paths-") as folder:
+        if len(groups) > 1:
+            lake = dataset.lake
+            arranged = arrange(lake, groups, Path(folder), range(len(lake.event_chunks)))
+            dataset = consenting(arranged, isinstance(dataset, Consenting))
+        for buckets in groups:
+            people = dataset.people_in(buckets, accounts)
+            if len(people):
+                yield people
 
 
 def _refuse_consent(dataset: Dataset) -> None:

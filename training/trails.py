@@ -8,7 +8,7 @@ All analyses of content start from one Trails: paths, effects, chains, attributi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Literal
 
@@ -155,8 +155,10 @@ def refuse_without_times(dataset: Dataset) -> None:
 
 
 # -- one walk over a dataset -----------------------------------------------------------------------------------------
-def trails_of(dataset: Dataset, asked: Asked) -> Trails:
+def trails_of(dataset: Dataset, asked: Asked, also: Sequence[Callable[[Crowd], None]] = ()) -> Trails:
     """The trails of everybody whose landmark has matured; steps are numbered in the order of their names.
+
+    also: told of each group of people on the way, for analyses of their own that would read everything once more.
 
     Raises
     ------
@@ -167,7 +169,7 @@ def trails_of(dataset: Dataset, asked: Asked) -> Trails:
     """
     refuse_without_times(dataset)
     names = Names()
-    parts = list(_parts(dataset, asked, names))
+    parts = list(_parts(dataset, asked, names, also))
     counts = sum((p.counts for p in parts), Counts())
     if not any(len(p) for p in parts):
         raise Verdict(
@@ -189,10 +191,12 @@ def joined(parts: Sequence[Trails], names: tuple[str, ...], counts: Counts) -> T
     return Trails(tuple(names[i] for i in order), person, step, **columns, counts=counts)
 
 
-def _parts(dataset: Dataset, asked: Asked, names: Names) -> Iterator[Trails]:
+def _parts(dataset: Dataset, asked: Asked, names: Names, also: Sequence[Callable[[Crowd], None]]) -> Iterator[Trails]:
     for crowd in crowds_of(
         dataset, asked.target, asked.policy, asked.now, asked.rules, accounts=asked.said is not None
     ):
+        for tell in also:
+            tell(crowd)
         yield _part(crowd, asked, names)
 
 

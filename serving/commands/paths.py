@@ -18,10 +18,10 @@ from serving.arguments import ConfigOption, DatasetArgument, parse_time, setting
 from serving.console import JsonOption, Screen
 
 if TYPE_CHECKING:
-    from training.activation import ActivationRow
+    from training.activation import ActivationRow, ActivationTally
     from training.content_effect import EffectRow
     from training.content_paths import PathReport
-    from training.path_order import OrderReport
+    from training.path_order import LookTally, OrderReport
     from training.trails import Asked, Trails
 
 BY = ("content", "type", "topic", "stage")
@@ -59,6 +59,8 @@ def paths(
 ) -> None:
     """Content paths with people, conversions, rate with its 95 % interval and lift; everybody is in the denominator."""
     from training import content_paths, trails
+    from training.activation import ActivationTally
+    from training.path_targets import LEAD
 
     screen = Screen(as_json)
     if by not in BY:
@@ -66,12 +68,14 @@ def paths(
     settings = settings_for(dataset, config)
     opened = consenting(open_dataset(dataset), settings.privacy.require_consent)
     asked = _asked(opened, settings, target, landmark, by, as_of, scores)
-    found = trails.trails_of(opened, asked)
+    order, activation = _order_tally(opened, asked), ActivationTally(asked.policy, asked.now)
+    also = activation if asked.target == LEAD else order.crowd if order else None
+    found = trails.trails_of(opened, asked, [also] if also else [])
     report = content_paths.path_report(found, asked, steps, support)
     _show(screen, report, top)
-    more = _contents(screen, found, support, top) | _order(screen, opened, asked, support)
-    if asked.target == "lead":
-        more |= _activation(screen, opened, asked, top)
+    more = _contents(screen, found, support, top) | _order(screen, order, support)
+    if asked.target == LEAD:
+        more |= _activation(screen, activation, top)
     if csv_file is not None:
         _write_csv(csv_file, report)
         screen.say(f"{len(report.rows)} paths written to {csv_file}")
@@ -169,14 +173,21 @@ def _ratio(value: float) -> str:
     return f"{value:.2f}" if value == value else "-"
 
 
-def _order(screen: Screen, dataset: Dataset, asked: Asked, support: int) -> dict[str, Any]:
-    """Which order of types matters, for targets that outcomes tell."""
-    from training.path_order import path_order
+def _order_tally(dataset: Dataset, asked: Asked) -> LookTally | None:
+    """Which order of types matters is asked where outcomes tell; None for other targets."""
+    from training.path_order import LookTally
     from training.path_targets import OUTCOME
 
-    if asked.target not in OUTCOME:
+    outcome = OUTCOME.get(asked.target)
+    return LookTally(dataset, asked.policy, outcome, asked.now) if outcome else None
+
+
+def _order(screen: Screen, tally: LookTally | None, support: int) -> dict[str, Any]:
+    from training.path_order import order_report
+
+    if tally is None:
         return {"order": None}
-    order = path_order(dataset, asked.policy, OUTCOME[asked.target], asked.now, support)
+    order = order_report(tally.looks(), tally.types, support)
     _show_order(screen, order)
     return {"order": order.document()}
 
@@ -193,11 +204,11 @@ def _show_order(screen: Screen, order: OrderReport) -> None:
     screen.table(title, ("order", "leads", "in order", "otherwise", "ratio", "95 % interval"), rows)
 
 
-def _activation(screen: Screen, dataset: Dataset, asked: Asked, top: int) -> dict[str, Any]:
+def _activation(screen: Screen, tally: ActivationTally, top: int) -> dict[str, Any]:
     """Where visitors became leads."""
-    from training.activation import ALL_CHANNELS, activation_rows
+    from training.activation import ALL_CHANNELS, rows_of
 
-    rows = activation_rows(dataset, asked.policy, asked.now)
+    rows = rows_of(tally.found())
     _show_activation(screen, [r for r in rows if r.channel == ALL_CHANNELS][:top])
     return {"activation": [r.document() for r in rows]}
 
