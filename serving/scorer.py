@@ -125,7 +125,7 @@ class Scorer:
     def said(self, moment: Moment) -> tuple[F64, PointsTable]:
         """Probability, (n,), and points of n moments: what `score` says of them, without the reply around it."""
         points = score_points(self.rules, moment)
-        return _Verdict.of(self, moment, points).probability, points
+        return _Verdict.of(self, moment, points, explained=False).probability, points
 
     # -- reasons -----------------------------------------------------------------------------------------------
     def _reasons(self, verdict: _Verdict, points: PointsTable, asked: Mask, lang: Lang) -> Reasons | None:

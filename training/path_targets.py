@@ -13,8 +13,11 @@ many devices. Leads that came without a visit before are no visitors; they are c
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +36,7 @@ from features.arrays import filled, rows_where
 from features.beside import Beside
 from features.build import FeatureSet, moment_at
 from features.encode import Encoded
+from training.parallel import in_parallel
 from training.rules import MQL, Rules, score_points
 from training.rules_rows import encoder, standings
 from training.snapshots import Conversions, Policy, conversions_of, is_open
@@ -44,7 +48,7 @@ Said = Callable[[People, I64, I64], tuple[F64, F64]]
 
 WON, LEAD, TARGET_MQL = "won", "lead", "mql"
 OUTCOME = {WON: "converted", "converted": "converted", "accepted": "accepted", "cancelled": "cancelled"}
-MAX_EVENTS = 5_000_000  # read at once
+MAX_EVENTS = 1_000_000  # read at once
 _WEB = np.array([t in WEB_TYPES for t in EVENT_TYPES])
 TARGETS = (LEAD, TARGET_MQL, "accepted", WON, "cancelled")
 
@@ -99,9 +103,11 @@ class Crowd:
 
 
 def crowds_of(
-    dataset: Dataset, target: str, policy: Policy, now: int, rules: Rules | None = None, accounts: bool = False
-) -> Iterator[Crowd]:
-    """Everybody who is asked about, group by group; accounts: with who shares an account, for who is to be scored.
+    dataset: Dataset, target: str, policy: Policy, now: int, rules: Rules | None = None, accounts: bool = False,
+    threads: int = 1,
+) -> Iterator[Crowd]:  # fmt: skip
+    """Everybody who is asked about, group by group; accounts: with who shares an account, for who is to be scored;
+    threads: that read.
 
     Raises
     ------
@@ -111,10 +117,10 @@ def crowds_of(
     blank = encoder(dataset, context=False)
     if target == LEAD:
         _refuse_consent(dataset)
-        yield from (_visitors_of(people, blank, now) for people in _people(dataset, False))
+        yield from (_visitors_of(people, blank, now) for people in _people(dataset, False, threads))
         yield from _strangers(dataset.lake, blank, now)
         return
-    for people in _people(dataset, accounts):
+    for people in _people(dataset, accounts, threads):
         start = np.where(people.created_at == NULL_TIME, FOREVER, people.created_at + policy.first_look)
         encoded, beside = blank.encode(people.events), Beside.of(people)
         if target == TARGET_MQL:
@@ -126,21 +132,36 @@ def crowds_of(
             yield Crowd(start, encoded, beside, conversions_of(people.outcomes, OUTCOME[target], now), people)
 
 
-def _people(dataset: Dataset, accounts: bool) -> Iterator[People]:
-    """All leads in groups of whole buckets; who shares an account takes another look at everything.
+def _people(dataset: Dataset, accounts: bool, threads: int) -> Iterator[People]:
+    """All leads in groups of whole buckets, the next ones being read meanwhile; who shares an account takes another look
+    at everything.
 
     Where there are several groups, events are arranged for them first: else each would cost a look at all of them.
     """
     groups = bucket_groups(dataset.info, range(dataset.info.buckets), MAX_EVENTS)
     with tempfile.TemporaryDirectory(prefix="leadlift-paths-") as folder:
         if len(groups) > 1:
-            lake = dataset.lake
-            arranged = arrange(lake, groups, Path(folder), range(len(lake.event_chunks)))
+            arranged = _arranged(dataset.lake, groups, Path(folder), threads)
             dataset = consenting(arranged, isinstance(dataset, Consenting))
-        for buckets in groups:
-            people = dataset.people_in(buckets, accounts)
-            if len(people):
-                yield people
+        reads = [partial(dataset.people_in, buckets, accounts) for buckets in groups]
+        yield from (people for people in _ahead(reads, threads) if len(people))
+
+
+def _arranged(lake: Lake, groups: Sequence[Sequence[int]], folder: Path, threads: int) -> Lake:
+    chunks = len(lake.event_chunks)
+    shares = [partial(arrange, lake, groups, folder, range(i, chunks, threads)) for i in range(threads)]
+    return in_parallel(shares, threads)[0]
+
+
+def _ahead(reads: Sequence[Callable[[], People]], threads: int) -> Iterator[People]:
+    """What each of these reads gives, in order; at most `threads` are under way or waiting to be taken."""
+    with ThreadPoolExecutor(threads) as pool:
+        begun = deque(pool.submit(read) for read in reads[:threads])
+        for number in range(len(reads)):
+            people = begun.popleft().result()
+            if number + threads < len(reads):
+                begun.append(pool.submit(reads[number + threads]))
+            yield people
 
 
 def _refuse_consent(dataset: Dataset) -> None:

@@ -40,7 +40,7 @@ By = Literal["content", "type", "topic", "stage"]
 class Asked:
     """What is asked of a dataset at the moment `now` (us). rules: the points in force, for the target mql.
 
-    said: gives probability and points of (lead_ids, moments); None where nobody can.
+    said: gives probability and points of leads at moments; None where nobody can. threads: that read.
     """
 
     target: str
@@ -50,6 +50,7 @@ class Asked:
     by: By = "content"
     rules: Rules | None = None
     said: Said | None = None
+    threads: int = 1
 
 
 @dataclass(frozen=True)
@@ -193,7 +194,13 @@ def joined(parts: Sequence[Trails], names: tuple[str, ...], counts: Counts) -> T
 
 def _parts(dataset: Dataset, asked: Asked, names: Names, also: Sequence[Callable[[Crowd], None]]) -> Iterator[Trails]:
     for crowd in crowds_of(
-        dataset, asked.target, asked.policy, asked.now, asked.rules, accounts=asked.said is not None
+        dataset,
+        asked.target,
+        asked.policy,
+        asked.now,
+        asked.rules,
+        accounts=asked.said is not None,
+        threads=asked.threads,
     ):
         for tell in also:
             tell(crowd)

@@ -104,7 +104,7 @@ def _asked(
     if target == TARGET_MQL:
         rules, _ = rules_in_force(None, dataset, settings.home, dataset.info.name)
     said = said_by(settings, dataset.info.name, target, scores)
-    return Asked(target, policy_of(settings.snapshots), now, when, by, rules, said)  # type: ignore[arg-type]
+    return Asked(target, policy_of(settings.snapshots), now, when, by, rules, said, settings.training.threads)  # type: ignore[arg-type]
 
 
 # -- on the screen ---------------------------------------------------------------------------------------------------
