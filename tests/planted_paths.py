@@ -6,14 +6,13 @@ right after a case study; nothing else counts, however popular it is. Without on
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from data.dataset import Dataset, DatasetInfo, People, open_dataset
-from data.lake import Lake
+from data.dataset import Consenting, Dataset, DatasetInfo, People, open_dataset
 from data.records import DAY, Coded
 from data.simulate.market import Market
 from data.simulate.write import write_market
@@ -28,43 +27,18 @@ POPULAR = "home"  # a page that many see and that does nothing
 
 
 @dataclass(frozen=True)
-class Lot:
-    """The dataset of a market with other outcomes; seed: of the draw."""
+class Lot(Consenting):
+    """The dataset of a small market, read at once, with other outcomes and no consent asked for; seed: of the draw."""
 
-    dataset: Dataset
     end: int
     seed: int
     planted: bool
-
-    @property
-    def info(self) -> DatasetInfo:
-        return self.dataset.info
-
-    @property
-    def place(self) -> str:
-        return self.dataset.place
-
-    @property
-    def lake(self) -> Lake:
-        return self.dataset.lake
 
     def people(self, max_events: int = 5_000_000) -> Iterator[People]:
         yield self.people_in(range(self.info.buckets))
 
     def people_in(self, buckets: Sequence[int], accounts: bool = True) -> People:
         return self._drawn(self.dataset.people_in(buckets, accounts))
-
-    def people_of(self, lead_id: str) -> People:
-        raise NotImplementedError
-
-    def urls(self) -> Mapping[str, int]:
-        return self.dataset.urls()
-
-    def rules_text(self) -> str | None:
-        return self.dataset.rules_text()
-
-    def content_text(self) -> str | None:
-        return self.dataset.content_text()
 
     def _drawn(self, people: People) -> People:
         """Who buys, and when: the waiting time at a rate that may rise once."""
