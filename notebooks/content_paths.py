@@ -26,15 +26,18 @@ def _():
     from data.simulate.write import write_market
     from features.beside import Beside
     from features.build import journeys_at
+    from features.channels import CHANNELS
     from serving.arguments import settings_for
-    from training import content_paths, figures, path_order
+    from training import content_effect, content_paths, figures, path_order, removal, trails
+    from training.landmarks import Landmark
     from training.rules_rows import encoder
     from training.run import moment_of
     from training.snapshots import policy_of
 
     return (
-        Beside, DAY, DatasetInfo, Market, Path, consenting, content_paths, encoder, figures, joined, journeys_at, mo,
-        moment_of, np, open_dataset, os, path_order, pd, policy_of, settings_for, tempfile, write_market,
+        CHANNELS, Beside, DAY, DatasetInfo, Landmark, Market, Path, consenting, content_effect, content_paths, encoder, figures,
+        joined, journeys_at, mo, moment_of, np, open_dataset, os, path_order, pd, policy_of, removal, settings_for,
+        tempfile, trails, write_market,
     )  # fmt: skip
 
 
@@ -70,7 +73,7 @@ def _(mo):
 @app.cell
 def _(
     Beside, DAY, content_paths, dataset, encoder, figures, joined, journeys_at, landmark, mo, now, np, pd, policy, steps,
-    support,
+    support, trails,
 ):  # fmt: skip
     people = joined(list(dataset.people()))
     encoded = encoder(dataset, False).encode(people.events)
@@ -87,9 +90,10 @@ def _(
     by_lot = {}
     for _name, (_as_of, _open, _bought) in cuts.items():
         _journeys = journeys_at(encoded, old[_open], _as_of[_open], Beside.of(people))
-        _paths = content_paths.paths_of(_journeys, "type", steps)
-        _taken = [content_paths.Taken(p, float(y)) for p, y in zip(_paths, _bought[_open], strict=True)]
-        by_lot[_name] = content_paths.path_rows(_taken, draws * support)
+        _names = trails.Names()
+        _codes = _names.codes(encoded.vocabulary, "type")
+        _walked = trails.trails_at(_journeys, _codes, _bought[_open].astype(float), _names.all)
+        by_lot[_name] = content_paths.path_rows(_walked, steps, draws * support)
     trap = pd.DataFrame({
         n: {
             "paths": len(rows), "seem to sell": sum(r.lift_low > 1 for r in rows),
@@ -109,39 +113,59 @@ def _(
 
 
 @app.cell
-def _(content_paths, dataset, figures, landmark, mo, now, pd, policy, steps, support):
-    report = content_paths.content_paths(dataset, policy, "converted", now, landmark, "type", steps, support)
+def _(Landmark, content_paths, dataset, figures, landmark, mo, now, pd, policy, steps, support, trails):
+    asked = trails.Asked("won", policy, now, Landmark("day", landmark), "type")
+    walked = trails.trails_of(dataset, asked)
+    report = content_paths.path_report(walked, asked, steps, support)
     mo.stop(not report.rows, mo.md(f"No path has {support} leads yet."))
     table = pd.DataFrame([vars(r) | {"path": r.text} for r in report.rows]).set_index("path").round(3)
     mo.vstack([
         mo.md(f"""
     ## What converts
 
-    Real purchases again. Of {report.leads:,} leads, {report.conversions:,} bought within {report.horizon_days} days
+    Real purchases again. Of {report.people:,} leads, {report.conversions:,} bought within {report.horizon_days} days
     after day {landmark}: {report.rate:.1%}. The best path comes first, by the lower end of its interval. Trust a lift
     whose interval lies above 1, and test it before you rebuild the site: people who are about to buy read the prices;
     sending others there does not make them buy.
     """),
         table, figures.paths_figure({"all channels": [r.document() for r in report.rows]}),
         mo.md(f"""
-    {report.below_support:,} leads took rarer paths, {report.censored:,} are too new to tell, {report.closed_before:,}
-    bought or were lost before day {landmark}.
+    {report.below_support:,} leads took rarer paths, {report.counts.censored:,} are too new to tell,
+    {report.counts.closed_before:,} bought or were lost before day {landmark}.
     """),
     ])  # fmt: skip
-    return report, table
+    return report, table, walked
 
 
 @app.cell
-def _(content_paths, dataset, figures, landmark, mo, now, pd, policy, steps, support):
-    taken, _, _ = content_paths.taken_at_landmark(dataset, policy, "converted", now, landmark, "type", steps)
+def _(content_effect, mo, pd, removal, support, walked):
+    lost = pd.DataFrame([r.document() for r in removal.removal_rows(walked)]).set_index("content")
+    effects = pd.DataFrame([r.document() for r in content_effect.effect_rows(walked, support)]).set_index("content")
+    effects = effects.join(lost["effect"].rename("pass through")).drop(columns="note").round(3)
+    mo.vstack([
+        mo.md("""
+    ## Which pages go with it?
+
+    Who sees much sees every page, and buys: so the plain rates flatter popular pages. *ratio* holds all other pages, views,
+    days, time and channel equal. *pass through* is the share of purchases whose path leads through the page, in a chain
+    of steps: large for popular pages, whatever they do. Associated with, not caused by.
+    """),
+        effects,
+    ])  # fmt: skip
+    return (effects,)
+
+
+@app.cell
+def _(CHANNELS, content_paths, figures, mo, np, pd, report, steps, support, walked):
     by_channel = {}
-    for _channel in sorted({t.channel for t in taken if t.channel}):
-        _mine = [t for t in taken if t.channel == _channel]
-        if _rows := content_paths.path_rows(_mine, support):
-            by_channel[_channel] = (_mine, _rows)
+    for _source in report.sources:
+        _code = CHANNELS.index(_source.channel) if _source.channel in CHANNELS else -1
+        _mine = walked.take(np.flatnonzero(walked.channel == _code))
+        if _rows := content_paths.path_rows(_mine, steps, support):
+            by_channel[_source.channel] = (_mine, _rows)
     mo.stop(not by_channel, mo.md(f"No path has {support} leads of one channel yet."))
     channels = pd.DataFrame([
-        {"path": r.text, "channel": c, "rate in channel": sum(t.label for t in mine) / len(mine)}
+        {"path": r.text, "channel": c, "rate in channel": mine.conversions / len(mine)}
         | {k: v for k, v in vars(r).items() if k != "path"}
         for c, (mine, rows) in by_channel.items() for r in rows
     ]).set_index(["path", "channel"]).sort_index().round(3)  # fmt: skip
@@ -154,7 +178,7 @@ def _(content_paths, dataset, figures, landmark, mo, now, pd, policy, steps, sup
     """),
         channels, figures.paths_figure({c: [r.document() for r in rows] for c, (_, rows) in by_channel.items()}),
     ])  # fmt: skip
-    return by_channel, channels, taken
+    return by_channel, channels
 
 
 @app.cell

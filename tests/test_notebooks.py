@@ -76,13 +76,14 @@ def test_the_paths_notebook_shows_that_paths_cut_at_the_purchase_invent_lift(sho
 
     report, table = found["report"], found["table"]
     assert list(table.index) == [r.text for r in report.rows]
-    assert table["leads"].sum() + report.below_support == report.leads
+    assert table["people"].sum() + report.below_support == report.people
     assert (table["low"] <= table["rate"]).all()
     assert (table["rate"] <= table["high"]).all()
     assert table["low"].is_monotonic_decreasing
     assert table["lift_low"].iloc[0] > 1
 
-    assert len(found["taken"]) == report.leads
+    assert len(found["walked"]) == report.people
+    assert found["effects"]["pass through"].between(0, 1).all()
     assert len(found["by_channel"]) > 1
-    of_all = found["channels"].groupby(level="path")["leads"].sum()
-    assert (of_all <= table["leads"].reindex(of_all.index)).all()
+    of_all = found["channels"].groupby(level="path")["people"].sum()
+    assert (of_all <= table["people"].reindex(of_all.index)).all()

@@ -285,8 +285,8 @@ def test_another_target_has_its_own_model(run: Any, dataset: Path) -> None:
 def test_paths_are_printed_with_everybody_in_the_denominator(run: Any, dataset: Path, tmp_path: Path) -> None:
     code, found, said = run("paths", str(dataset), "--support", "10", "--csv", str(tmp_path / "paths.csv"))
     assert code == 0
-    assert sum(r["leads"] for r in found["rows"]) + found["below_support"] == found["leads"]
-    assert found["leads"] + found["censored"] + found["closed_before"] == len(_created(dataset))
+    assert sum(r["people"] for r in found["rows"]) + found["below_support"] == found["people"]
+    assert found["people"] + found["censored"] + found["closed_before"] == len(_created(dataset))
     assert "95 % interval" in said
     assert found["order"]["looks"] >= found["order"]["leads"] > 0
     assert "Order " in said

@@ -1,47 +1,47 @@
 """Which content paths convert.
 
-A landmark keeps the comparison fair: the path is what a lead saw up to day k after it became a lead (all anonymous
-visits before included), of the leads still open at that moment; the conversions are those in the `horizon` after it.
-Paths cut at the conversion for converters and at the last visit for the others would not be comparable. Leads that
-did not convert are in every denominator. An association, not a cause.
+A landmark keeps the comparison fair (see `landmarks`): the path is what a person saw up to it, of the people who had
+not converted by then; the conversions are those in the horizon after it. Everybody stands on exactly one path, so
+people and conversions of all paths add up. Who did not convert is in every denominator. An association, not a cause.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.dataset import Dataset
-from data.errors import InputError, Verdict
-from data.records import DAY, Coded
-from features.arrays import pick
-from features.beside import Beside
-from features.build import journeys_at
+from features.arrays import rows_where
 from features.channels import CHANNELS
-from features.journeys import Journeys
-from training.calibration import Z95
-from training.rules_rows import encoder
-from training.snapshots import Policy, conversions_of, is_open, labels_of
+from training.intervals import LEVEL, discoveries, exact_p, lift, means, medians, rate, wilson
+from training.landmarks import DAY_7, Landmark
+from training.path_targets import known_target
+from training.rules import Rules
+from training.snapshots import Policy
+from training.trails import Asked, By, Counts, Trails, trails_of
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
-By = Literal["content", "type", "topic", "stage"]
 NO_PATH = "(no page view)"
-MAX_STEPS, USUAL_STEPS = 5, 3
+NO_CHANNEL = "(no visit)"
+ASSOCIATED = "associated with, not caused by"
+USUAL_STEPS = 3
 
 
 @dataclass(frozen=True)
-class PathRow:
-    """One content path: people who took it, how many converted, the rate with its Wilson 95 % interval, and lift:
-    the rate over the rate of all leads, with the interval of the rate divided by it."""
+class Group:
+    """Some people and what became of them; intervals are 95 %.
 
-    path: tuple[str, ...]
-    leads: int
+    rate: conversions over people, Wilson. lift: rate over that of all, NaN where nobody converts; p: exact, for a lift of
+    1; q: p with all groups in mind; claimed: q at most LEVEL. cancelled: people who converted and took it back within the
+    window, not among the conversions; cancelled_share: of all who converted, NaN where nobody did. dwell_seconds and
+    days_to_convert: medians, NaN = not known; probability (mean) and points (mean): NaN where nobody scored them.
+    """
+
+    people: int
     conversions: int
     rate: float
     low: float
@@ -49,148 +49,160 @@ class PathRow:
     lift: float
     lift_low: float
     lift_high: float
+    p: float
+    q: float
+    claimed: bool
+    cancelled: int
+    cancelled_share: float
+    cancelled_low: float
+    cancelled_high: float
+    dwell_seconds: float
+    days_to_convert: float
+    probability: float
+    points: float
+
+
+@dataclass(frozen=True)
+class PathRow(Group):
+    """One content path."""
+
+    path: tuple[str, ...]
 
     @property
     def text(self) -> str:
         return " > ".join(self.path)
 
     def document(self) -> dict[str, Any]:
-        return {**vars(self), "path": list(self.path)}
+        return plain({"path": list(self.path), **{k: v for k, v in vars(self).items() if k != "path"}})
+
+
+@dataclass(frozen=True)
+class SourceRow(Group):
+    """People by the channel of their first visit."""
+
+    channel: str
+
+    def document(self) -> dict[str, Any]:
+        return plain({"channel": self.channel, **{k: v for k, v in vars(self).items() if k != "channel"}})
 
 
 @dataclass(frozen=True)
 class PathReport:
-    """Paths by lower bound of the rate, and the counts they add up to: `leads` = all rows before the support limit."""
+    """Paths by lower bound of the rate, and the counts they add up to: `people` = everybody before the support limit."""
 
     rows: tuple[PathRow, ...]
-    leads: int
+    sources: tuple[SourceRow, ...]
+    target: str
+    landmark: str
+    horizon_days: int
+    people: int
     conversions: int
     rate: float
     below_support: int
-    censored: int
-    closed_before: int
-    landmark_days: int
-    horizon_days: int
+    counts: Counts
+    note: str = ASSOCIATED
+
+    @property
+    def claimed(self) -> tuple[PathRow, ...]:
+        return tuple(r for r in self.rows if r.claimed)
+
+    def document(self) -> dict[str, Any]:
+        lists = {name: [r.document() for r in getattr(self, name)] for name in ("rows", "sources")}
+        return plain({**{k: v for k, v in vars(self).items() if k != "counts"}, **vars(self.counts), **lists})
 
 
-@dataclass(frozen=True)
-class Taken:
-    """One lead at its landmark: the path it had taken, whether it converted afterwards (1 or 0), and the channel of its
-    first session, None without one."""
-
-    path: tuple[str, ...]
-    label: float
-    channel: str | None = None
+def plain(document: dict[str, Any]) -> dict[str, Any]:
+    """For JSON: what is not known, and what has no end, is null."""
+    return {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in document.items()}
 
 
 def content_paths(
-    dataset: Dataset, policy: Policy, target: str, now: int, landmark_days: int = 7, by: By = "content",
-    steps: int = USUAL_STEPS, support: int = 30,
+    dataset: Dataset, policy: Policy, target: str, now: int, landmark: Landmark = DAY_7, by: By = "content",
+    steps: int = USUAL_STEPS, support: int = 30, rules: Rules | None = None,
 ) -> PathReport:  # fmt: skip
-    """The report for one dataset: each lead stands on exactly one path, the last `steps` steps (1-5) it took.
+    """The report for one dataset; the path is the last `steps` steps (1-5) before the landmark, by default day 7.
+
+    rules: the points in force, for the target mql.
 
     Raises
     ------
-    InputError
-        for a table without times: it has no paths.
-    Verdict
-        where no lead has matured yet.
+    InputError, UsageError, Verdict
+        see `trails.trails_of` and `path_targets.known_target`.
     """
-    refuse_without_times(dataset)
-    taken, censored, before = taken_at_landmark(dataset, policy, target, now, landmark_days, by, steps)
-    if not taken:
-        raise Verdict(f"paths: no lead has matured {landmark_days} + {policy.horizon_days} days after it came. Wait, or "
-                      "shorten --landmark.")  # fmt: skip
-    return _report(taken, support, censored, before, landmark_days, policy.horizon_days)
+    asked = Asked(known_target(target), policy, now, landmark, by, rules)
+    return path_report(trails_of(dataset, asked), asked, steps, support)
 
 
-def refuse_without_times(dataset: Dataset) -> None:
-    """A table without times has no paths: an InputError."""
-    if not dataset.info.has_times:
-        raise InputError.of(
-            where=dataset.place, expected="events with times", got="a table without times",
-            remedy="Paths need a tracker's events: leadlift import.",
-        )  # fmt: skip
-
-
-def taken_at_landmark(
-    dataset: Dataset, policy: Policy, target: str, now: int, landmark_days: int = 7, by: By = "content",
-    steps: int = USUAL_STEPS,
-) -> tuple[list[Taken], int, int]:  # fmt: skip
-    """The leads that matured, how many are censored, how many were won or lost before their landmark."""
-    taken, censored, before = [], 0, 0
-    for rows, late, early in _groups(dataset, policy, target, now, landmark_days, by, steps):
-        taken += rows
-        censored, before = censored + late, before + early
-    return taken, censored, before
-
-
-def _groups(
-    dataset: Dataset, policy: Policy, target: str, now: int, landmark_days: int, by: By, steps: int
-) -> Iterator[tuple[list[Taken], int, int]]:
-    """`taken_at_landmark` per group of leads."""
-    blank = encoder(dataset, context=False)
-    for people in dataset.people():
-        landmark = people.created_at + policy.first_look + landmark_days * DAY
-        conversions = conversions_of(people.outcomes, target, now)
-        lead = np.arange(len(people), dtype=np.int64)
-        here = people.created_at < now
-        open_ = here & is_open(people, conversions, lead, landmark)
-        mature = landmark + policy.maturity <= now
-        rows = np.flatnonzero(open_ & mature)
-        journeys = journeys_at(blank.encode(people.events), lead[rows], landmark[rows], Beside.of(people))
-        label, _ = labels_of(conversions, lead[rows], landmark[rows], policy)
-        paths = paths_of(journeys, by, steps)
-        channel = Coded(pick(journeys.session_channel, journeys.first_session), CHANNELS).texts()
-        taken = [Taken(p, y, c) for p, y, c in zip(paths, label.tolist(), channel, strict=True)]
-        yield taken, int((open_ & ~mature).sum()), int((here & ~open_).sum())
-
-
-def paths_of(journeys: Journeys, by: By = "content", steps: int = USUAL_STEPS) -> list[tuple[str, ...]]:
-    """The content path of each segment: names in order, repeats in a row merged, the last `steps` of them."""
-    segment, content = journeys.pages.path
-    names = [_name(journeys, c, by) for c in range(len(journeys.vocabulary.contents))]
-    paths: list[list[str]] = [[] for _ in range(len(journeys))]
-    for s, c in zip(segment.tolist(), content.tolist(), strict=True):
-        name = names[c]
-        if name is not None and (not paths[s] or paths[s][-1] != name):
-            paths[s].append(name)
-    return [tuple(p[-steps:]) or (NO_PATH,) for p in paths]
-
-
-def _name(journeys: Journeys, content: int, by: By) -> str | None:
-    item = journeys.vocabulary.contents[content]
-    return {"content": item.content_id, "type": item.type, "topic": item.topic, "stage": item.stage}[by]
-
-
-def _report(
-    taken: Sequence[Taken], support: int, censored: int, before: int, landmark_days: int, horizon_days: int
-) -> PathReport:
-    total = sum(t.label == 1 for t in taken)
-    rows = path_rows(taken, support)
-    shown = sum(r.leads for r in rows)
+def path_report(trails: Trails, asked: Asked, steps: int = USUAL_STEPS, support: int = 30) -> PathReport:
+    """The report on trails."""
+    rows = path_rows(trails, steps, support)
+    shown = sum(r.people for r in rows)
     return PathReport(
-        rows, len(taken), total, total / len(taken), len(taken) - shown, censored, before, landmark_days, horizon_days
+        rows, source_rows(trails), asked.target, asked.landmark.text, asked.policy.horizon_days, len(trails),
+        trails.conversions, trails.conversions / len(trails), len(trails) - shown, trails.counts,
+    )  # fmt: skip
+
+
+def path_rows(trails: Trails, steps: int = USUAL_STEPS, support: int = 30) -> tuple[PathRow, ...]:
+    """The paths of at least `support` of these people, by lower bound of the rate; lift is over the rate of them all."""
+    table = last_steps(trails, steps)
+    group, first = _distinct_rows(table)
+    found, kept = _groups(trails, group, len(first), support)
+    names = (*trails.names, "")
+    paths = [tuple(names[c] for c in table[first[i]].tolist() if c >= 0) or (NO_PATH,) for i in kept.tolist()]
+    return tuple(
+        sorted((PathRow(**g, path=p) for g, p in zip(found, paths, strict=True)), key=lambda r: (-r.low, r.path))
     )
 
 
-def path_rows(taken: Sequence[Taken], support: int = 30) -> tuple[PathRow, ...]:
-    """The paths of at least `support` of these leads, by lower bound of the rate; lift is over the rate of them all."""
-    leads = Counter(t.path for t in taken)
-    won = Counter(t.path for t in taken if t.label == 1)
-    rows = [_row(path, n, won[path], won.total() / len(taken)) for path, n in leads.items() if n >= support]
-    return tuple(sorted(rows, key=lambda r: (-r.low, r.path)))
+def source_rows(trails: Trails, support: int = 5) -> tuple[SourceRow, ...]:
+    """People by the channel of their first visit, by lower bound of the rate; fewer than `support` have no row."""
+    found, kept = _groups(trails, trails.channel.astype(np.int64) + 1, len(CHANNELS) + 1, support)
+    channels = [(NO_CHANNEL, *CHANNELS)[i] for i in kept.tolist()]
+    rows = (SourceRow(**g, channel=c) for g, c in zip(found, channels, strict=True))
+    return tuple(sorted(rows, key=lambda r: (-r.low, r.channel)))
 
 
-def _row(path: tuple[str, ...], leads: int, conversions: int, base: float) -> PathRow:
-    low, high = wilson(conversions, leads)
-    rate = conversions / leads
-    lift = [v / base if base > 0 else float("nan") for v in (rate, low, high)]
-    return PathRow(path, leads, conversions, rate, low, high, *lift)
+def last_steps(trails: Trails, steps: int) -> NDArray[np.int32]:
+    """The last `steps` step codes of each person, (n, steps), -1 in front where there are fewer."""
+    end = np.cumsum(trails.length)
+    table = np.full((len(trails), steps), -1, dtype=np.int32)
+    place = steps - (end[trails.person] - np.arange(len(trails.person)))
+    kept = rows_where(place >= 0)
+    table[trails.person[kept], place[kept]] = trails.step[kept]
+    return table
 
 
-def wilson(hits: float, n: float, z: float = Z95) -> tuple[float, float]:
-    """Wilson's score interval for a rate of `hits` in `n` > 0 (Wilson 1927), 95 % by default."""
-    centre = (hits + z * z / 2) / (n + z * z)
-    half = z / (n + z * z) * float(np.sqrt(hits * (n - hits) / n + z * z / 4))
-    return max(0.0, centre - half), min(1.0, centre + half)
+def _distinct_rows(table: NDArray[np.int32]) -> tuple[I64, I64]:
+    """Number of each row's distinct row, and a row of each; numbers stay small, however many columns there are."""
+    group, width = np.zeros(len(table), dtype=np.int64), int(table.max(initial=-1)) + 2
+    for column in table.T:
+        _, group = np.unique(group * width + column + 1, return_inverse=True)
+    _, first = np.unique(group, return_index=True)
+    return group.astype(np.int64), first.astype(np.int64)
+
+
+def _groups(trails: Trails, group: I64, n: int, support: int) -> tuple[list[dict[str, Any]], I64]:
+    """The fields of `Group` of each group of at least `support` people, and which groups these are."""
+    size = np.bincount(group, minlength=n)
+    kept = rows_where(size >= max(support, 1))
+    hits, gone = (np.bincount(group, w, n)[kept].astype(np.int64) for w in (trails.label, trails.cancelled))
+    size = size[kept]
+    p = exact_p(hits, size, trails.conversions, len(trails))
+    q = discoveries(p)
+    averages = [f(group, v, n)[kept] for f, v in (
+        (medians, trails.dwell), (medians, trails.days), (means, trails.probability), (means, trails.points),
+    )]  # fmt: skip
+    columns = (
+        size, hits, rate(hits, size), *wilson(hits, size), *lift(hits, size, trails.conversions, len(trails)), p, q,
+        q <= LEVEL, gone, *_share(gone, hits + gone), *averages,
+    )  # fmt: skip
+    names = [f.name for f in fields(Group)]
+    rows = zip(*(c.tolist() for c in columns), strict=True)
+    return [dict(zip(names, row, strict=True)) for row in rows], kept
+
+
+def _share(part: I64, whole: I64) -> tuple[F64, F64, F64]:
+    """A share and its interval; NaN where there is no whole."""
+    low, high = (np.where(whole > 0, bound, np.nan) for bound in wilson(part, whole))
+    return rate(part, whole), low, high

@@ -18,8 +18,8 @@ from data.errors import Verdict
 from training.assemble import Frame, Question, frame_of
 from training.calendar import day
 from training.calibration import Z90
-from training.content_paths import wilson
 from training.evaluate import Interval
+from training.intervals import wilson
 from training.rules import MQL, SALES_READY, Rules
 from training.rules_file import GRADES
 from training.rules_rows import points_of, standings
@@ -152,7 +152,7 @@ class Past:
         hits = len(np.unique(lead[hit[among]]))
         if min(hits, leads - hits) < FEW:
             size = min(size, _one_fate(weight, lead))
-        low, high = wilson(p * size, size, Z90)
+        low, high = (float(end) for end in wilson(p * size, size, Z90))
         return Interval(p, min(low, p), max(high, p))
 
 

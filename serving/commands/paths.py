@@ -1,26 +1,34 @@
-"""`leadlift paths`: which content paths convert."""
+"""`leadlift paths`: which content paths lead to leads and to customers, and how sure that is."""
 
 from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from data.dataset import consenting, open_dataset
+from data.dataset import Dataset, consenting, open_dataset
 from data.errors import UsageError
 from data.files import replace_text, safe_cell
+from data.settings import Settings
 from serving.arguments import ConfigOption, DatasetArgument, parse_time, settings_for
 from serving.console import JsonOption, Screen
 
 if TYPE_CHECKING:
+    from training.activation import ActivationRow, ActivationTally
+    from training.content_effect import EffectRow
     from training.content_paths import PathReport
-    from training.path_order import OrderReport
+    from training.path_order import LookTally, OrderReport
+    from training.trails import Asked, Trails
 
-TARGETS = {"won": "converted", "converted": "converted", "accepted": "accepted"}
 BY = ("content", "type", "topic", "stage")
+CSV_NAMES = (
+    "people", "conversions", "rate", "low", "high", "lift", "lift_low", "lift_high", "q", "claimed", "cancelled",
+    "cancelled_share", "dwell_seconds", "days_to_convert", "probability", "points",
+)  # fmt: skip
 
 
 def register(app: typer.Typer) -> None:
@@ -29,56 +37,159 @@ def register(app: typer.Typer) -> None:
 
 def paths(
     dataset: DatasetArgument,
-    target: Annotated[str, typer.Option(help="won (net of cancellations) or accepted.")] = "won",
-    landmark: Annotated[int, typer.Option(min=0, help="Days after the lead came at which its path is taken.")] = 7,
+    target: Annotated[
+        str, typer.Option(help="lead (of visitors), mql, accepted, won (net of cancellations) or cancelled.")
+    ] = "won",
+    landmark: Annotated[
+        str, typer.Option(help="When the path is taken: visit, days such as 7, 30 or 90, or step:1 to step:5.")
+    ] = "7",
     by: Annotated[str, typer.Option(help="content, type, topic or stage.")] = "type",
     steps: Annotated[int, typer.Option(min=1, max=5, help="Last steps of a path that count.")] = 3,
-    support: Annotated[int, typer.Option(min=5, help="Fewest leads on a path shown.")] = 30,
+    support: Annotated[int, typer.Option(min=5, help="Fewest people on a path shown.")] = 30,
     top: Annotated[int, typer.Option(min=1, help="Rows printed; the CSV has all.")] = 15,
     as_of: Annotated[
         str | None, typer.Option(help="As if it were this moment; default just after the last arrival.")
+    ] = None,
+    scores: Annotated[
+        Path | None, typer.Option(help="A published rescoring for probability and points; default the champion's.")
     ] = None,
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Write all rows to this file.")] = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Content paths with leads, conversions, rate with its 95 % interval and lift; all leads are in the denominator."""
-    from training import content_paths, path_order
-    from training.run import moment_of
-    from training.snapshots import policy_of
+    """Content paths with people, conversions, rate with its 95 % interval and lift; everybody is in the denominator."""
+    from training import content_paths, trails
+    from training.activation import ActivationTally
+    from training.path_targets import LEAD
 
     screen = Screen(as_json)
-    if target not in TARGETS:
-        raise UsageError(f"--target: expected one of {', '.join(TARGETS)}, got {target!r}.")
     if by not in BY:
         raise UsageError(f"--by: expected one of {', '.join(BY)}, got {by!r}.")
     settings = settings_for(dataset, config)
     opened = consenting(open_dataset(dataset), settings.privacy.require_consent)
-    now = moment_of(opened, parse_time(as_of, "--as-of") if as_of else None)
-    policy = policy_of(settings.snapshots)
-    report = content_paths.content_paths(opened, policy, TARGETS[target], now, landmark, by, steps, support)  # type: ignore[arg-type]
-    order = path_order.path_order(opened, policy, TARGETS[target], now, support)
+    asked = _asked(opened, settings, target, landmark, by, as_of, scores)
+    order, activation = _order_tally(opened, asked), ActivationTally(asked.policy, asked.now)
+    also = activation if asked.target == LEAD else order.crowd if order else None
+    found = trails.trails_of(opened, asked, [also] if also else [])
+    report = content_paths.path_report(found, asked, steps, support)
     _show(screen, report, top)
-    _show_order(screen, order)
+    more = _contents(screen, found, support, top) | _order(screen, order, support)
+    if asked.target == LEAD:
+        more |= _activation(screen, activation, top)
     if csv_file is not None:
         _write_csv(csv_file, report)
         screen.say(f"{len(report.rows)} paths written to {csv_file}")
-    screen.result({**vars(report), "target": target, "by": by, "rows": [r.document() for r in report.rows],
-                   "order": order.document()})  # fmt: skip
+    screen.result({**report.document(), "by": by, **more})
     screen.next_steps(
         f"leadlift paths {dataset} --by content --csv paths.csv",
         "a rate is associated with a path, not caused by it: test before you rebuild",
     )
 
 
+def _asked(
+    dataset: Dataset, settings: Settings, target: str, landmark: str, by: str, as_of: str | None, scores: Path | None
+) -> Asked:
+    from serving.path_scores import said_by
+    from training.landmarks import Landmark
+    from training.path_targets import TARGET_MQL, known_target
+    from training.rules_rows import rules_in_force
+    from training.run import moment_of
+    from training.snapshots import policy_of
+    from training.trails import Asked, refuse_without_times
+
+    target, when = known_target(target), Landmark.parse(landmark)
+    refuse_without_times(dataset)
+    now = moment_of(dataset, parse_time(as_of, "--as-of") if as_of else None)
+    rules = None
+    if target == TARGET_MQL:
+        rules, _ = rules_in_force(None, dataset, settings.home, dataset.info.name)
+    said = said_by(settings, dataset.info.name, target, scores)
+    return Asked(target, policy_of(settings.snapshots), now, when, by, rules, said, settings.training.threads)  # type: ignore[arg-type]
+
+
+# -- on the screen ---------------------------------------------------------------------------------------------------
 def _show(screen: Screen, report: PathReport, top: int) -> None:
-    title = (f"Content paths up to day {report.landmark_days}, conversions in the {report.horizon_days} days after; "
-             f"all leads: {report.conversions:,} of {report.leads:,} = {report.rate:.1%}")  # fmt: skip
-    rows = [[r.text, f"{r.leads:,}", f"{r.conversions:,}", f"{r.rate:.1%}", f"{r.low:.1%} to {r.high:.1%}",
-             f"{r.lift:.2f}", f"{r.lift_low:.2f} to {r.lift_high:.2f}"] for r in report.rows[:top]]  # fmt: skip
-    screen.table(title, ("path", "leads", "converted", "rate", "95 % interval", "lift", "95 % interval"), rows)
-    screen.say(f"{report.below_support:,} leads on rarer paths, {report.censored:,} not matured yet, "
-               f"{report.closed_before:,} won or lost before day {report.landmark_days}.")  # fmt: skip
+    who = "visitors" if report.target == "lead" else "leads"
+    title = (f"Content paths up to {report.landmark}, target {report.target} in the {report.horizon_days} days after; "
+             f"all {who}: {report.conversions:,} of {report.people:,} = {report.rate:.1%}")  # fmt: skip
+    rows = [[r.text, f"{r.people:,}", f"{r.conversions:,}", f"{r.rate:.1%}", f"{r.low:.1%} to {r.high:.1%}",
+             f"{r.lift:.2f}", f"{r.lift_low:.2f} to {r.lift_high:.2f}", "yes" if r.claimed else "no",
+             _days(r.days_to_convert), _share(r.probability)] for r in report.rows[:top]]  # fmt: skip
+    names = (
+        "path",
+        who,
+        "converted",
+        "rate",
+        "95 % interval",
+        "lift",
+        "95 % interval",
+        "claimed",
+        "days",
+        "probability",
+    )
+    screen.table(title, names, rows)
+    counts = report.counts
+    screen.say(f"{report.below_support:,} {who} on rarer paths, {counts.censored:,} not matured yet, "
+               f"{counts.closed_before:,} converted or lost before {report.landmark}, {counts.not_reached:,} never "
+               f"got there. {len(report.claimed)} of {len(report.rows)} paths claimed at a false-discovery rate of "
+               "5 %.")  # fmt: skip
+    if report.target == "won":
+        rows = [[r.channel, f"{r.people:,}", f"{r.rate:.1%}", f"{r.low:.1%} to {r.high:.1%}", f"{r.cancelled:,}",
+                 _share(r.cancelled_share)] for r in report.sources]  # fmt: skip
+        screen.table("By source", ("channel", who, "won", "95 % interval", "cancelled", "of who bought"), rows)
+
+
+def _share(value: float) -> str:
+    return f"{value:.1%}" if value == value else "-"
+
+
+def _days(value: float) -> str:
+    return f"{value:.0f}" if value == value else "-"
+
+
+def _contents(screen: Screen, found: Trails, support: int, top: int) -> dict[str, Any]:
+    """Effects, removal and attribution of contents, shown and as they are in the document."""
+    from training.content_attribution import attribution_rows
+    from training.content_effect import effect_rows
+    from training.removal import removal_rows
+
+    effects, removals, written = effect_rows(found, support), removal_rows(found), attribution_rows(found)
+    _show_effects(screen, effects[:top], {r.content: r.effect for r in removals})
+    lists = {"effects": effects, "removal": removals, "attribution": written}
+    return {name: [r.document() for r in rows] for name, rows in lists.items()}
+
+
+def _show_effects(screen: Screen, effects: Sequence[EffectRow], removal: dict[str, float]) -> None:
+    rows = [[r.content, f"{r.people_with:,}", f"{r.rate_with:.1%}", f"{r.rate_without:.1%}", _ratio(r.ratio),
+             f"{_ratio(r.ratio_low)} to {_ratio(r.ratio_high)}", "yes" if r.claimed else "no",
+             f"{removal.get(r.content, 0.0):.1%}"] for r in effects]  # fmt: skip
+    screen.table(
+        "Contents; the ratio holds other contents, views, days, time and channel equal; associated with, not caused by",
+        ("content", "saw it", "rate with", "without", "ratio", "95 % interval", "claimed", "pass through"), rows,
+    )  # fmt: skip
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.2f}" if value == value else "-"
+
+
+def _order_tally(dataset: Dataset, asked: Asked) -> LookTally | None:
+    """Which order of types matters is asked where outcomes tell; None for other targets."""
+    from training.path_order import LookTally
+    from training.path_targets import OUTCOME
+
+    outcome = OUTCOME.get(asked.target)
+    return LookTally(dataset, asked.policy, outcome, asked.now) if outcome else None
+
+
+def _order(screen: Screen, tally: LookTally | None, support: int) -> dict[str, Any]:
+    from training.path_order import order_report
+
+    if tally is None:
+        return {"order": None}
+    order = order_report(tally.looks(), tally.types, support)
+    _show_order(screen, order)
+    return {"order": order.document()}
 
 
 def _show_order(screen: Screen, order: OrderReport) -> None:
@@ -93,12 +204,29 @@ def _show_order(screen: Screen, order: OrderReport) -> None:
     screen.table(title, ("order", "leads", "in order", "otherwise", "ratio", "95 % interval"), rows)
 
 
+def _activation(screen: Screen, tally: ActivationTally, top: int) -> dict[str, Any]:
+    """Where visitors became leads."""
+    from training.activation import ALL_CHANNELS, rows_of
+
+    rows = rows_of(tally.found())
+    _show_activation(screen, [r for r in rows if r.channel == ALL_CHANNELS][:top])
+    return {"activation": [r.document() for r in rows]}
+
+
+def _show_activation(screen: Screen, rows: Sequence[ActivationRow]) -> None:
+    cells = [[r.content, r.action, f"{r.leads:,} of {r.visitors:,}", f"{r.rate:.1%}", f"{r.low:.1%} to {r.high:.1%}",
+              _share(r.accepted_rate), _share(r.won_rate), f"{_share(r.won_low)} to {_share(r.won_high)}"]
+             for r in rows]  # fmt: skip
+    names = ("content", "action", "became leads", "rate", "95 % interval", "accepted", "won", "95 % interval")
+    screen.table("Where visitors became leads, and what became of these (--json has every channel)", names, cells)
+
+
 def _write_csv(file: Path, report: PathReport) -> None:
-    """All rows; cells that a spreadsheet would run are defused."""
-    names = ("path", "leads", "conversions", "rate", "low", "high", "lift", "lift_low", "lift_high")
+    """All rows; cells that a spreadsheet would run are defused, what is not known is empty."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(names)
+    writer.writerow(("path", *CSV_NAMES))
     for row in report.rows:
-        writer.writerow([safe_cell(row.text), *(getattr(row, n) for n in names[1:])])
+        document = row.document()
+        writer.writerow([safe_cell(row.text), *(document[n] for n in CSV_NAMES)])
     replace_text(file, out.getvalue())

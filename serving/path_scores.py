@@ -1,0 +1,77 @@
+"""What is said of people on a path: probability and points, from a published rescoring or the champion at the landmark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from data.dataset import People
+from data.errors import InputError
+from data.settings import Settings
+from features.beside import Beside
+from features.build import BLOCK, moment_at
+from serving.champion import load_scorer
+from serving.rescore_sets import read_current
+from serving.scorer import Scorer
+from training.path_targets import OUTCOME, Said
+
+F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
+
+
+def said_by(settings: Settings, market: str, target: str, scores: Path | None) -> Said | None:
+    """Who says it: the published set at `scores`, else the champion of the target; None where there is neither.
+
+    Raises
+    ------
+    InputError
+        where nothing was published there, or for another target.
+    """
+    outcome = OUTCOME.get(target)
+    if scores is not None:
+        return _published(read_current(scores), outcome or target, scores)
+    if outcome not in ("converted", "accepted"):
+        return None
+    scorer = load_scorer(settings, market, outcome)
+    return _asked(scorer) if scorer.bundle is not None else None
+
+
+def _published(table: pa.Table, target: str, scores: Path) -> Said:
+    """Probability and points as they were published, whenever that was; NaN of leads that are not in it."""
+    targets = pc.unique(table.column("target")).to_pylist()
+    if targets not in ([], [target]):
+        raise InputError.of(
+            where=str(scores), expected=f"scores for {target}", got=f"scores for {', '.join(map(str, targets))}",
+            remedy="Choose another --target or rescore for this one.",
+        )  # fmt: skip
+    ids = table.column("lead_id").combine_chunks()
+    columns = [np.append(table.column(n).cast(pa.float64()).to_numpy(), np.nan) for n in ("probability", "points")]
+
+    def said(people: People, lead: I64, as_of: I64) -> tuple[F64, F64]:
+        wanted = pa.array([people.lead_ids[i] for i in lead.tolist()], pa.string())
+        row = pc.index_in(wanted, value_set=ids).fill_null(len(ids)).to_numpy(zero_copy_only=False)
+        return columns[0][row], columns[1][row]
+
+    return said
+
+
+def _asked(scorer: Scorer) -> Said:
+    """What the scorer says of each lead at its landmark, block by block."""
+
+    def said(people: People, lead: I64, as_of: I64) -> tuple[F64, F64]:
+        features, beside = scorer.feature_set, Beside.of(people)
+        beside = beside if features.context else beside.bare()
+        encoded, created = features.encode(people.events), people.created_at[lead]
+        probability, points = np.empty(len(lead)), np.empty(len(lead))
+        for start in range(0, len(lead), BLOCK):
+            rows = slice(start, start + BLOCK)
+            moment = moment_at(people.leads, encoded, lead[rows], created[rows], as_of[rows], beside)
+            probability[rows], table = scorer.said(moment)
+            points[rows] = table.total
+        return probability, points
+
+    return said
