@@ -8,7 +8,7 @@ Null is null on disk; in memory it is -1, NULL_TIME or NaN as `data.records` say
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -38,14 +38,14 @@ def schema_of(columns: Sequence[Column]) -> pa.Schema:
     return pa.schema([pa.field(c.name, TYPES[c.kind], nullable=not c.required) for c in columns])
 
 
-def shared_texts(columns: Sequence[Column]) -> list[str]:
-    """The text columns read as dictionaries."""
-    return [c.name for c in columns if c.kind in ("text", "code") and c.name not in MANY_VALUED]
+def shared_texts(columns: Sequence[Column], plain: Collection[str] = MANY_VALUED) -> list[str]:
+    """The text columns read as dictionaries: all but the plain ones."""
+    return [c.name for c in columns if c.kind in ("text", "code") and c.name not in plain]
 
 
-def empty(columns: Sequence[Column]) -> pa.Table:
+def empty(columns: Sequence[Column], plain: Collection[str] = MANY_VALUED) -> pa.Table:
     """No rows, typed as records are read."""
-    shared = shared_texts(columns)
+    shared = shared_texts(columns, plain)
     kinds = {c.name: pa.dictionary(pa.int32(), pa.string()) if c.name in shared else TYPES[c.kind] for c in columns}
     return pa.schema([pa.field(c.name, kinds[c.name], nullable=not c.required) for c in columns]).empty_table()
 

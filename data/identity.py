@@ -38,11 +38,14 @@ def assign(
     order = np.lexsort((link_lead, link_known_from, link_visitor))
     by_visitor, by_time = link_visitor[order], link_known_from[order]
     first = np.searchsorted(by_visitor, visitor, side="left")
-    last = np.searchsorted(by_visitor, visitor, side="right")
-    chosen = _latest_at_or_before(by_visitor, by_time, visitor, occurred_at)
-    chosen = np.maximum(chosen, first)
-    linked = (last > first) & (visitor >= 0)
-    chosen = np.minimum(chosen, len(order) - 1)
+    count = np.searchsorted(by_visitor, visitor, side="right") - first
+    chosen = np.minimum(first, len(order) - 1)
+    several = np.flatnonzero(count > 1)  # most visitors have one link: nothing to look for
+    if len(several):
+        of = np.flatnonzero(np.append(by_visitor[1:] == by_visitor[:-1], False) | np.append(False, by_visitor[1:] == by_visitor[:-1]))
+        latest = _latest_at_or_before(by_visitor[of], by_time[of], visitor[several], occurred_at[several])
+        chosen[several] = np.maximum(of[np.maximum(latest, 0)], first[several])
+    linked = (count > 0) & (visitor >= 0)
     lead = np.where(linked, link_lead[order][chosen], -1)
     return lead.astype(np.int64), np.where(linked, by_time[chosen], NULL_TIME).astype(np.int64)
 
