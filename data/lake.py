@@ -22,7 +22,7 @@ from data import arrow, lake_manifest
 from data.accounts import Accounts
 from data.dataset import DatasetInfo, People, bucket_groups
 from data.errors import InputError
-from data.identity import assign
+from data.identity import Links
 from data.lake_parts import read_parts
 from data.lake_write import LakeWriter, write_lake
 from data.merges import handed_on, merges_into, with_merged
@@ -273,9 +273,8 @@ class Lake:
 class _Links:
     """The links of the visitors of some leads, all their other leads included: these decide with them."""
 
-    def __init__(self, visitors: pa.Array, visitor: I64, rank: I64, known_from: I64, lead_of_rank: I64) -> None:
-        self.visitors = visitors
-        self._visitor, self._rank, self._known_from, self._lead_of_rank = visitor, rank, known_from, lead_of_rank
+    def __init__(self, visitors: pa.Array, links: Links, lead_of_rank: I64) -> None:
+        self.visitors, self._links, self._lead_of_rank = visitors, links, lead_of_rank
 
     @staticmethod
     def of(table: pa.Table, lead_ids: pa.Array) -> _Links:
@@ -285,14 +284,13 @@ class _Links:
         # Leads are numbered in the order of their ids, so that a tie in time is decided alike in every group.
         ids = pc.unique(table.column("lead_id").combine_chunks())
         ids = ids.take(pc.sort_indices(ids))
-        return _Links(
-            visitors, _numbers_of(table.column("visitor_id"), visitors), _numbers_of(table.column("lead_id"), ids),
-            arrow.micros(table.column("known_from")), _numbers_of(pa.chunked_array([ids]), lead_ids),
-        )  # fmt: skip
+        visitor, rank = _numbers_of(table.column("visitor_id"), visitors), _numbers_of(table.column("lead_id"), ids)
+        links = Links.of(visitor, rank, arrow.micros(table.column("known_from")))
+        return _Links(visitors, links, _numbers_of(pa.chunked_array([ids]), lead_ids))
 
     def assign(self, visitor: I64, occurred_at: I64) -> tuple[I64, I64]:
         """Lead number (-1 = none of ours) and since when that is known, for each event."""
-        rank, since = assign(visitor, occurred_at, self._visitor, self._rank, self._known_from)
+        rank, since = self._links.assign(visitor, occurred_at)
         return np.append(self._lead_of_rank, -1)[rank], since
 
 

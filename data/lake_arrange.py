@@ -10,7 +10,7 @@ some groups of people they are looked at once, whatever the number of groups:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +21,7 @@ import pyarrow.feather
 from numpy.typing import NDArray
 
 from data import arrow
-from data.identity import assign
+from data.identity import Links
 from data.lake import Lake
 from data.merges import merges_into
 from data.records import NULL_TIME, Columns
@@ -139,35 +139,30 @@ class _Owners:
 
 @dataclass(frozen=True)
 class _Links:
-    """All links, by visitor and time; leads that nobody wants have the number -1."""
+    """All links; leads that nobody wants have the number -1."""
 
     ids: pa.Array
     visitors: pa.Array
-    visitor: I64
-    known_from: I64
-    rank: I64
-    lead_of_rank: I64
+    links: Links
 
     @staticmethod
     def of(lake: Lake, ids: pa.Array) -> _Links:
-        links = lake.links
-        visitors = pc.unique(links.column("visitor_id").combine_chunks())
-        leads = pc.unique(links.column("lead_id").combine_chunks())
+        table = lake.links
+        visitors = pc.unique(table.column("visitor_id").combine_chunks())
+        leads = pc.unique(table.column("lead_id").combine_chunks())
         leads = leads.take(pc.sort_indices(leads))  # a tie in time is decided by the ids
-        visitor, rank = _places(links.column("visitor_id"), visitors), _places(links.column("lead_id"), leads)
-        known_from = arrow.micros(links.column("known_from"))
-        order = np.lexsort((rank, known_from, visitor))
-        return _Links(ids, visitors, visitor[order], known_from[order], rank[order], _places(leads, ids))
+        visitor, rank = _places(table.column("visitor_id"), visitors), _places(table.column("lead_id"), leads)
+        links = Links.of(visitor, rank, arrow.micros(table.column("known_from")))
+        lead = np.append(_places(leads, ids), -1)
+        return _Links(ids, visitors, replace(links, lead=lead[links.lead], first_lead=lead[links.first_lead]))
 
     def join(self, events: pa.Table) -> tuple[pa.Table, I64]:
         """Events with the number of their lead and since when that is known; and that number, -1 = nobody's."""
-        said = _numbers(events.column("lead_id"), self.ids)
-        named = events.column("lead_id").is_valid().to_numpy()
-        visitor = np.where(named, -1, _numbers(events.column("visitor_id"), self.visitors))
-        at = arrow.micros(events.column("occurred_at"))
-        rank, since = assign(visitor, at, self.visitor, self.rank, self.known_from)
-        lead = np.where(named, said, np.append(self.lead_of_rank, -1)[rank])
-        return _joined(events, lead, np.where(named, NULL_TIME, since)), lead
+        said, named = _numbers(events.column("lead_id"), self.ids), events.column("lead_id").is_valid().to_numpy()
+        visitor = _numbers(events.column("visitor_id"), self.visitors)
+        lead, known_from = self.links.assign(visitor, arrow.micros(events.column("occurred_at")))
+        lead = np.where(named, said, lead)
+        return _joined(events, lead, np.where(named, NULL_TIME, known_from)), lead
 
 
 def _numbers(texts: pa.ChunkedArray, values: pa.Array) -> I64:

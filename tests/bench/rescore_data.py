@@ -19,8 +19,7 @@ def many(market: Path, folder: Path, leads: int, events: int) -> Lake:
     """A lake of so many leads, and of all their events `events`, taken evenly."""
     lake = Lake(market)
     records = {name: _columns(lake, name) for name in RECORDS if lake.info.counts.get(name)}
-    own = len(records["leads"]["created_at"])
-    copies = -(-leads // own)
+    copies = -(-leads // len(_texts(records["leads"]["lead_id"]).values))
     there = len(records["events"]["occurred_at"])
     some = np.linspace(0, there - 1, min(-(-events // copies), there)).astype(np.int64)
     records["events"] = take(records["events"], some)
@@ -39,5 +38,10 @@ def _columns(lake: Lake, name: str) -> Columns:
 
 def _own(column: object, copy: int) -> Coded:
     """Texts of one copy: nobody else's."""
+    texts = _texts(column)
+    return Coded(texts.codes, tuple(f"{value}-{copy}" for value in texts.values))
+
+
+def _texts(column: object) -> Coded:
     assert isinstance(column, Coded)
-    return Coded(column.codes, tuple(f"{value}-{copy}" for value in column.values))
+    return column
