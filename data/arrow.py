@@ -8,7 +8,8 @@ Null is null on disk; in memory it is -1, NULL_TIME or NaN as `data.records` say
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import overload
 
 import numpy as np
 import pyarrow as pa
@@ -130,6 +131,26 @@ def micros(array: pa.ChunkedArray) -> NDArray[np.int64]:
     return _numpy(pc.fill_null(array.cast(pa.int64()), NULL_TIME)).astype(np.int64)
 
 
+class Texts(Sequence[str]):
+    """Texts as Arrow keeps them: of nearly as many values as rows, few are ever asked for."""
+
+    def __init__(self, array: pa.StringArray) -> None:
+        self._array = array
+
+    def __len__(self) -> int:
+        return len(self._array)
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[str]: ...
+    def __getitem__(self, at: int | slice) -> str | Sequence[str]:
+        return Texts(self._array[at]) if isinstance(at, slice) else str(self._array[at])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._array.to_pylist())
+
+
 def coded(array: pa.ChunkedArray) -> Coded:
     """Strings or dictionaries as codes; no loop over rows."""
     plain = not pa.types.is_dictionary(array.type)
@@ -143,7 +164,7 @@ def coded(array: pa.ChunkedArray) -> Coded:
     codes = np.concatenate([np.asarray(pc.fill_null(c.indices, -1).cast(pa.int32())) for c in chunks])
     dictionary = chunks[0].dictionary
     if plain:  # encoded just now: all its values are in use
-        return Coded(codes, tuple(dictionary.to_pylist()))
+        return Coded(codes, Texts(dictionary))
     used = np.zeros(len(dictionary) + 1, dtype=np.bool_)
     used[codes] = True
     kept = np.flatnonzero(used[:-1])

@@ -5,6 +5,8 @@ some groups of people they are looked at once, whatever the number of groups:
 
     <folder>/0003-0007.arrow    of chunk 7 of the events those of group 3, with `lead` (a number in `_Owners`) and
                                 `known_from` instead of the texts that say so; nobody's events are left out
+
+Files are as large as in memory, and mapped when they are read: to pack and unpack them would cost more than all the rest.
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ class Arranged(Lake):
     def _events_of_group(self, group: int, ids: pa.Array) -> Columns:
         columns = tuple(c for c in self._columns("events") if c.name not in SAID)
         files = sorted(self._folder.glob(f"{group:04d}-*.arrow"))
-        table = pa.concat_tables([pyarrow.feather.read_table(f, memory_map=False) for f in files] or [_empty(self)])
+        table = pa.concat_tables([pyarrow.feather.read_table(f) for f in files] or [_empty(self)])
         lead = self._owners.places(group, ids)[table.column("lead").to_numpy()]
         return {**arrow.from_arrow(table, columns), "lead": lead, "known_from": table.column("known_from").to_numpy()}
 
@@ -62,7 +64,7 @@ def arrange(lake: Lake, groups: Sequence[Sequence[int]], folder: Path, steps: It
         table = table.take(pa.array(order))
         for group in np.flatnonzero(np.diff(starts)).tolist():
             rows = table.slice(starts[group], starts[group + 1] - starts[group])
-            pyarrow.feather.write_feather(rows, str(folder / f"{group:04d}-{number:04d}.arrow"), compression="lz4")
+            pyarrow.feather.write_feather(rows, str(folder / f"{group:04d}-{number:04d}.arrow"), compression="uncompressed")
     return Arranged(lake, groups, folder, owners)
 
 
