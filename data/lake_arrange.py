@@ -3,8 +3,8 @@
 In a lake they lie in their visitors' buckets, so that whoever reads some people has to look at all of them. Arranged for
 some groups of people they are looked at once, whatever the number of groups:
 
-    <folder>/0003-0007.arrow    of chunk 7 of the events those of group 3, with `lead` (a number in `_Owners`) and
-                                `known_from` instead of the texts that say so; nobody's events are left out
+    <folder>/0003-0007.arrow    of chunk 7 of the events those that group 3 wants; `lead_id` says whose each is, and
+                                `known_from` since when that is known; nobody's events are left out
 
 Files are as large as in memory, and mapped when they are read: to pack and unpack them would cost more than all the rest.
 """
@@ -29,16 +29,16 @@ from data.merges import merges_into
 from data.records import NULL_TIME, Columns
 
 I64 = NDArray[np.int64]
-SAID = ("visitor_id", "lead_id")  # whose an event is; arranged events do not have these columns
+SAID = ("visitor_id", "lead_id")  # what says whose an event is: columns that people read from here do not have
 PLAIN = arrow.MANY_VALUED.difference(SAID)
 
 
 class Arranged(Lake):
     """A lake whose events of some groups of buckets come from a folder, where `arrange` has put them."""
 
-    def __init__(self, lake: Lake, groups: Sequence[Sequence[int]], folder: Path, owners: _Owners) -> None:
+    def __init__(self, lake: Lake, groups: Sequence[Sequence[int]], folder: Path) -> None:
         self.__dict__.update(vars(lake))
-        self._groups, self._folder, self._owners = {tuple(g): i for i, g in enumerate(groups)}, folder, owners
+        self._groups, self._folder = {tuple(g): i for i, g in enumerate(groups)}, folder
 
     def _events_in(self, buckets: Sequence[int], lead_ids: pa.Array) -> Columns:
         return self._events(lead_ids, partial(self._events_of_group, self._groups[tuple(buckets)]))
@@ -47,7 +47,7 @@ class Arranged(Lake):
         columns = tuple(c for c in self._columns("events") if c.name not in SAID)
         files = sorted(self._folder.glob(f"{group:04d}-*.arrow"))
         table = pa.concat_tables([pyarrow.feather.read_table(f) for f in files] or [_empty(self)])
-        lead = self._owners.places(group, ids)[table.column("lead").to_numpy()]
+        lead = _numbers(table.column("lead_id"), ids)
         return {**arrow.from_arrow(table, columns), "lead": lead, "known_from": table.column("known_from").to_numpy()}
 
 
@@ -61,21 +61,30 @@ def arrange(lake: Lake, groups: Sequence[Sequence[int]], folder: Path, steps: It
     for number in steps:
         table, lead = links.join(lake.events_in(lake.event_chunks[number], PLAIN))
         order, starts = owners.in_groups(lead)
-        table = table.take(pa.array(order))
+        table, lead = table.take(pa.array(order)), lead[order]
         for group in np.flatnonzero(np.diff(starts)).tolist():
-            rows = table.slice(starts[group], starts[group + 1] - starts[group])
-            pyarrow.feather.write_feather(rows, str(folder / f"{group:04d}-{number:04d}.arrow"), compression="uncompressed")
-    return Arranged(lake, groups, folder, owners)
+            first, last = starts[group], starts[group + 1]
+            rows = _short(table.slice(first, last - first))
+            rows = rows.append_column("lead_id", owners.texts(lead[first:last]))
+            pyarrow.feather.write_feather(
+                rows, str(folder / f"{group:04d}-{number:04d}.arrow"), compression="uncompressed"
+            )
+    return Arranged(lake, groups, folder)
+
+
+def _short(table: pa.Table) -> pa.Table:
+    """The same rows without dictionaries that are longer than they: each file has its own."""
+    for at, field in enumerate(table.schema):
+        column = table.column(at)
+        if pa.types.is_dictionary(field.type) and any(len(c.dictionary) > len(table) for c in column.chunks):
+            table = table.set_column(at, field, column.cast(pa.string()).dictionary_encode())
+    return table
 
 
 def _empty(lake: Lake) -> pa.Table:
-    return _joined(lake.events_in([], PLAIN), *(np.zeros(0, dtype=np.int64) for _ in range(2)))
-
-
-def _joined(events: pa.Table, lead: I64, known_from: I64) -> pa.Table:
-    """Events with numbers instead of the texts that say whose they are."""
-    table = events.drop_columns(list(SAID)).append_column("lead", pa.array(lead.astype(np.int32)))
-    return table.append_column("known_from", pa.array(known_from))
+    """No rows, typed as arranged events are."""
+    table = lake.events_in([], PLAIN).drop_columns(["visitor_id"])
+    return table.append_column("known_from", pa.nulls(0, pa.int64()))
 
 
 @dataclass(frozen=True)
@@ -103,12 +112,10 @@ class _Owners:
         number = _places(gone, ids)
         return _Owners(ids, starts, [np.unique(number[into == group]) for group in range(len(groups))])
 
-    def places(self, group: int, ids: pa.Array) -> I64:
-        """Of each number its place in `ids`: the leads of a group and those merged into them."""
-        numbers = np.concatenate([np.arange(self.starts[group], self.starts[group + 1]), self.gone[group]])
-        places = np.full(len(self.ids), -1, dtype=np.int64)
-        places[numbers] = _places(self.ids.take(pa.array(numbers)), ids)
-        return places
+    def texts(self, lead: I64) -> pa.DictionaryArray:
+        """The ids of some leads, by their numbers."""
+        numbers, codes = np.unique(lead, return_inverse=True)
+        return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), self.ids.take(pa.array(numbers)))
 
     def in_groups(self, lead: I64) -> tuple[I64, list[int]]:
         """The rows that each group wants, in their order, group by group; where those of each group begin, and the end.
@@ -159,12 +166,13 @@ class _Links:
         return _Links(ids, visitors, replace(links, lead=lead[links.lead], first_lead=lead[links.first_lead]))
 
     def join(self, events: pa.Table) -> tuple[pa.Table, I64]:
-        """Events with the number of their lead and since when that is known; and that number, -1 = nobody's."""
+        """Events with since when their lead is known instead of the texts that say it; and its number, -1 = nobody."""
         said, named = _numbers(events.column("lead_id"), self.ids), events.column("lead_id").is_valid().to_numpy()
         visitor = _numbers(events.column("visitor_id"), self.visitors)
         lead, known_from = self.links.assign(visitor, arrow.micros(events.column("occurred_at")))
         lead = np.where(named, said, lead)
-        return _joined(events, lead, np.where(named, NULL_TIME, known_from)), lead
+        known_from = np.where(named, NULL_TIME, known_from)
+        return events.drop_columns(list(SAID)).append_column("known_from", pa.array(known_from)), lead
 
 
 def _numbers(texts: pa.ChunkedArray, values: pa.Array) -> I64:

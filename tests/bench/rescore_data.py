@@ -28,7 +28,9 @@ def many(market: Path, folder: Path, leads: int, events: int) -> Lake:
             for name, columns in records.items():
                 if name != "spend" or not copy:
                     writer.add(name, {n: _own(c, copy) if n in OWN else c for n, c in columns.items()})
-        writer.commit({n: t for n, t in (("rules.yaml", lake.rules_text()), ("content.yaml", lake.content_text())) if t})
+        writer.commit(
+            {n: t for n, t in (("rules.yaml", lake.rules_text()), ("content.yaml", lake.content_text())) if t}
+        )
     return Lake(folder)
 
 
