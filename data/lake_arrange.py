@@ -58,6 +58,7 @@ def arrange(lake: Lake, groups: Sequence[Sequence[int]], folder: Path, steps: It
     """
     owners = _Owners.of(lake, groups)
     links = _Links.of(lake, owners.ids)
+    vars(lake).pop("links", None)  # as a table they are several times as large, and hardly anybody asks again
     for number in steps:
         table, lead = links.join(lake.events_in(lake.event_chunks[number], PLAIN))
         order, starts = owners.in_groups(lead)
