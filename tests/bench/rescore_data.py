@@ -15,7 +15,7 @@ from data.records import RECORDS, Coded, Columns, take
 OWN = ("lead_id", "visitor_id", "event_id", "session_id", "page_view_id", "account_id", "email_domain", "email_hash")
 
 
-def many(market: Path, folder: Path, leads: int, events: int) -> Lake:
+def many(market: Path, folder: Path, leads: int, events: int, buckets: int = 64) -> Lake:
     """A lake of so many leads, and of all their events `events`, taken evenly."""
     lake = Lake(market)
     records = {name: _columns(lake, name) for name in RECORDS if lake.info.counts.get(name)}
@@ -23,7 +23,7 @@ def many(market: Path, folder: Path, leads: int, events: int) -> Lake:
     there = len(records["events"]["occurred_at"])
     some = np.linspace(0, there - 1, min(-(-events // copies), there)).astype(np.int64)
     records["events"] = take(records["events"], some)
-    with LakeWriter(folder, DatasetInfo(lake.info.name)) as writer:
+    with LakeWriter(folder, DatasetInfo(lake.info.name, buckets)) as writer:
         for copy in range(copies):
             for name, columns in records.items():
                 if name != "spend" or not copy:
