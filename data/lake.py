@@ -246,8 +246,12 @@ class Lake:
                 rows = 0
         return chunks
 
-    def events_in(self, buckets: Sequence[int], plain: Collection[str] = arrow.MANY_VALUED) -> pa.Table:
-        """The events that lie in these buckets; texts are dictionaries but for the plain ones."""
+    def events_in(self, buckets: Sequence[int]) -> pa.Table:
+        """The events that lie in these buckets."""
+        return self._read("events", buckets)
+
+    def events_with_shared_ids(self, buckets: Sequence[int], plain: Collection[str]) -> pa.Table:
+        """The same; all texts are dictionaries but for the plain ones."""
         return self._read("events", buckets, plain=plain)
 
     def texts(self, name: str, column: str, buckets: Iterable[int]) -> pa.ChunkedArray:

@@ -60,7 +60,7 @@ def arrange(lake: Lake, groups: Sequence[Sequence[int]], folder: Path, steps: It
     links = _Links.of(lake, owners.ids)
     vars(lake).pop("links", None)  # as a table they are several times as large, and hardly anybody asks again
     for number in steps:
-        table, lead = links.join(lake.events_in(lake.event_chunks[number], PLAIN))
+        table, lead = links.join(lake.events_with_shared_ids(lake.event_chunks[number], PLAIN))
         order, starts = owners.in_groups(lead)
         table, lead = table.take(pa.array(order)), lead[order]
         for group in np.flatnonzero(np.diff(starts)).tolist():
@@ -84,7 +84,7 @@ def _short(table: pa.Table) -> pa.Table:
 
 def _empty(lake: Lake) -> pa.Table:
     """No rows, typed as arranged events are."""
-    table = lake.events_in([], PLAIN).drop_columns(["visitor_id"])
+    table = lake.events_with_shared_ids([], PLAIN).drop_columns(["visitor_id"])
     return table.append_column("known_from", pa.nulls(0, pa.int64()))
 
 
