@@ -8,7 +8,8 @@ Null is null on disk; in memory it is -1, NULL_TIME or NaN as `data.records` say
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import overload
 
 import numpy as np
 import pyarrow as pa
@@ -38,14 +39,14 @@ def schema_of(columns: Sequence[Column]) -> pa.Schema:
     return pa.schema([pa.field(c.name, TYPES[c.kind], nullable=not c.required) for c in columns])
 
 
-def shared_texts(columns: Sequence[Column]) -> list[str]:
-    """The text columns read as dictionaries."""
-    return [c.name for c in columns if c.kind in ("text", "code") and c.name not in MANY_VALUED]
+def shared_texts(columns: Sequence[Column], plain: Collection[str] = MANY_VALUED) -> list[str]:
+    """The text columns read as dictionaries: all but the plain ones."""
+    return [c.name for c in columns if c.kind in ("text", "code") and c.name not in plain]
 
 
-def empty(columns: Sequence[Column]) -> pa.Table:
+def empty(columns: Sequence[Column], plain: Collection[str] = MANY_VALUED) -> pa.Table:
     """No rows, typed as records are read."""
-    shared = shared_texts(columns)
+    shared = shared_texts(columns, plain)
     kinds = {c.name: pa.dictionary(pa.int32(), pa.string()) if c.name in shared else TYPES[c.kind] for c in columns}
     return pa.schema([pa.field(c.name, kinds[c.name], nullable=not c.required) for c in columns]).empty_table()
 
@@ -130,6 +131,26 @@ def micros(array: pa.ChunkedArray) -> NDArray[np.int64]:
     return _numpy(pc.fill_null(array.cast(pa.int64()), NULL_TIME)).astype(np.int64)
 
 
+class Texts(Sequence[str]):
+    """Texts as Arrow keeps them: of nearly as many values as rows, few are ever asked for."""
+
+    def __init__(self, array: pa.StringArray) -> None:
+        self._array = array
+
+    def __len__(self) -> int:
+        return len(self._array)
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[str]: ...
+    def __getitem__(self, at: int | slice) -> str | Sequence[str]:
+        return Texts(self._array[at]) if isinstance(at, slice) else str(self._array[at])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._array.to_pylist())
+
+
 def coded(array: pa.ChunkedArray) -> Coded:
     """Strings or dictionaries as codes; no loop over rows."""
     plain = not pa.types.is_dictionary(array.type)
@@ -143,7 +164,7 @@ def coded(array: pa.ChunkedArray) -> Coded:
     codes = np.concatenate([np.asarray(pc.fill_null(c.indices, -1).cast(pa.int32())) for c in chunks])
     dictionary = chunks[0].dictionary
     if plain:  # encoded just now: all its values are in use
-        return Coded(codes, tuple(dictionary.to_pylist()))
+        return Coded(codes, Texts(dictionary))
     used = np.zeros(len(dictionary) + 1, dtype=np.bool_)
     used[codes] = True
     kept = np.flatnonzero(used[:-1])

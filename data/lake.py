@@ -7,7 +7,7 @@ group of leads filters all event buckets once and joins what is left through the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +22,7 @@ from data import arrow, lake_manifest
 from data.accounts import Accounts
 from data.dataset import DatasetInfo, People, bucket_groups
 from data.errors import InputError
-from data.identity import assign
+from data.identity import Links
 from data.lake_parts import read_parts
 from data.lake_write import LakeWriter, write_lake
 from data.merges import handed_on, merges_into, with_merged
@@ -122,7 +122,7 @@ class Lake:
         everywhere = range(self.info.buckets)
         return Source(
             self._group_columns,
-            lambda ids: self._events(_texts(ids), self._event_parts()),
+            lambda ids: self._events(_texts(ids), self._events_of),
             lambda ids: self._outcomes(everywhere, _texts(ids)),
             lambda ids: self._of_leads("consents", everywhere, _texts(ids)),
         )
@@ -148,7 +148,7 @@ class Lake:
             source_row=_least(columns["source_row"], owner, len(lead_ids), 0),
             labels=self._labels(buckets, lead_ids),
             leads=columns,
-            events=self._events(lead_ids, self._parts_of(buckets)),
+            events=self._events_in(buckets, lead_ids),
             outcomes=self._outcomes(buckets, lead_ids),
             consents=self._of_leads("consents", buckets, lead_ids),
         )
@@ -200,22 +200,26 @@ class Lake:
         """(lead that went, lead that stayed, moment) of each merge."""
         return _merges(self.links)
 
-    def _events(self, lead_ids: pa.Array, parts: Iterable[pa.Table]) -> Columns:
+    def _events_in(self, buckets: Sequence[int], lead_ids: pa.Array) -> Columns:
+        """The events of the leads of these buckets, merged ones included."""
+        return self._events(lead_ids, self._events_of)
+
+    def _events(self, lead_ids: pa.Array, events_of: Callable[[pa.Array], Columns]) -> Columns:
         """The events of these leads, and from each merge on those of the leads that were merged into them.
 
-        parts: tables that hold these events, among others.
+        events_of: gives the events of some leads, with `lead` and `known_from`.
         """
         told = self.merges
         own = lead_ids.to_pylist() if told else []
         merges = merges_into(told, own)
         if not merges:
-            return self._events_of(lead_ids, parts)
+            return events_of(lead_ids)
         ids = with_merged(own, merges)
-        return handed_on(self._events_of(_texts(ids), parts), ids, merges, len(own))
+        return handed_on(events_of(_texts(ids)), ids, merges, len(own))
 
-    def _events_of(self, lead_ids: pa.Array, parts: Iterable[pa.Table]) -> Columns:
+    def _events_of(self, lead_ids: pa.Array) -> Columns:
         links = _Links.of(self.links, lead_ids)
-        table = pa.concat_tables([_of_people(part, lead_ids, links.visitors) for part in parts])
+        table = pa.concat_tables([_of_people(part, lead_ids, links.visitors) for part in self._event_parts()])
         columns = arrow.from_arrow(table, self._columns("events"))
         own, known_from = _numbers_of(table.column("lead_id"), lead_ids), np.full(len(table), NULL_TIME)
         visitor = np.where(own < 0, _numbers_of(table.column("visitor_id"), links.visitors), -1)
@@ -224,10 +228,6 @@ class Lake:
         rows = np.flatnonzero(lead >= 0)
         known_from = np.where(own >= 0, known_from, since)
         return {**take(columns, rows), "lead": lead[rows], "known_from": known_from[rows]}
-
-    def _parts_of(self, buckets: Sequence[int]) -> Iterator[pa.Table]:
-        """Tables that hold the events of the people of these buckets, among others."""
-        return self._event_parts()
 
     def _event_parts(self) -> Iterator[pa.Table]:
         """All events, chunk by chunk."""
@@ -248,7 +248,11 @@ class Lake:
 
     def events_in(self, buckets: Sequence[int]) -> pa.Table:
         """The events that lie in these buckets."""
-        return pa.concat_tables([arrow.empty(self._columns("events")), *(self._read("events", [b]) for b in buckets)])
+        return self._read("events", buckets)
+
+    def events_with_shared_ids(self, buckets: Sequence[int], plain: Collection[str]) -> pa.Table:
+        """The same; all texts are dictionaries but for the plain ones."""
+        return self._read("events", buckets, plain=plain)
 
     def texts(self, name: str, column: str, buckets: Iterable[int]) -> pa.ChunkedArray:
         """One column of texts of a record."""
@@ -258,9 +262,13 @@ class Lake:
     def _columns(self, name: str) -> tuple[Column, ...]:
         return arrow.columns_of(RECORDS[name], self.info.extra)
 
-    def _read(self, name: str, buckets: Iterable[int], only: Collection[str] | None = None) -> pa.Table:
+    def _read(
+        self, name: str, buckets: Iterable[int], only: Collection[str] | None = None,
+        plain: Collection[str] = arrow.MANY_VALUED,
+    ) -> pa.Table:  # fmt: skip
         columns = tuple(c for c in self._columns(name) if only is None or c.name in only)
-        return read_parts(self._part_files(name, buckets), arrow.empty(columns).schema, arrow.shared_texts(columns))
+        schema, shared = arrow.empty(columns, plain).schema, arrow.shared_texts(columns, plain)
+        return read_parts(self._part_files(name, buckets), schema, shared)
 
     def _part_files(self, name: str, buckets: Iterable[int]) -> list[Path]:
         return [self.path / f for bucket in buckets for f in self._files.get(f"{name}/bucket={bucket:02d}", ())]
@@ -269,9 +277,8 @@ class Lake:
 class _Links:
     """The links of the visitors of some leads, all their other leads included: these decide with them."""
 
-    def __init__(self, visitors: pa.Array, visitor: I64, rank: I64, known_from: I64, lead_of_rank: I64) -> None:
-        self.visitors = visitors
-        self._visitor, self._rank, self._known_from, self._lead_of_rank = visitor, rank, known_from, lead_of_rank
+    def __init__(self, visitors: pa.Array, links: Links, lead_of_rank: I64) -> None:
+        self.visitors, self._links, self._lead_of_rank = visitors, links, lead_of_rank
 
     @staticmethod
     def of(table: pa.Table, lead_ids: pa.Array) -> _Links:
@@ -281,14 +288,13 @@ class _Links:
         # Leads are numbered in the order of their ids, so that a tie in time is decided alike in every group.
         ids = pc.unique(table.column("lead_id").combine_chunks())
         ids = ids.take(pc.sort_indices(ids))
-        return _Links(
-            visitors, _numbers_of(table.column("visitor_id"), visitors), _numbers_of(table.column("lead_id"), ids),
-            arrow.micros(table.column("known_from")), _numbers_of(pa.chunked_array([ids]), lead_ids),
-        )  # fmt: skip
+        visitor, rank = _numbers_of(table.column("visitor_id"), visitors), _numbers_of(table.column("lead_id"), ids)
+        links = Links.of(visitor, rank, arrow.micros(table.column("known_from")))
+        return _Links(visitors, links, _numbers_of(pa.chunked_array([ids]), lead_ids))
 
     def assign(self, visitor: I64, occurred_at: I64) -> tuple[I64, I64]:
         """Lead number (-1 = none of ours) and since when that is known, for each event."""
-        rank, since = assign(visitor, occurred_at, self._visitor, self._rank, self._known_from)
+        rank, since = self._links.assign(visitor, occurred_at)
         return np.append(self._lead_of_rank, -1)[rank], since
 
 

@@ -1,15 +1,19 @@
-"""The events of a lake once more, beside the people they count for.
+"""The events of a lake once more, beside the people they count for, and joined to them.
 
 In a lake they lie in their visitors' buckets, so that whoever reads some people has to look at all of them. Arranged for
 some groups of people they are looked at once, whatever the number of groups:
 
-    <folder>/0003-0007.arrow    of chunk 7 of the events those that group 3 may want; nobody's events are left out
+    <folder>/0003-0007.arrow    of chunk 7 of the events those that group 3 wants; `lead_id` says whose each is, and
+                                `known_from` since when that is known; nobody's events are left out
+
+Files are as large as in memory, and mapped when they are read: to pack and unpack them would cost more than all the rest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +22,15 @@ import pyarrow.compute as pc
 import pyarrow.feather
 from numpy.typing import NDArray
 
+from data import arrow
+from data.identity import Links
 from data.lake import Lake
 from data.merges import merges_into
+from data.records import NULL_TIME, Columns
 
 I64 = NDArray[np.int64]
+SAID = ("visitor_id", "lead_id")  # what says whose an event is: columns that people read from here do not have
+PLAIN = arrow.MANY_VALUED.difference(SAID)
 
 
 class Arranged(Lake):
@@ -31,11 +40,15 @@ class Arranged(Lake):
         self.__dict__.update(vars(lake))
         self._groups, self._folder = {tuple(g): i for i, g in enumerate(groups)}, folder
 
-    def _parts_of(self, buckets: Sequence[int]) -> Iterator[pa.Table]:
-        group = self._groups[tuple(buckets)]
-        yield self.events_in([])
-        for file in sorted(self._folder.glob(f"{group:04d}-*.arrow")):
-            yield pyarrow.feather.read_table(file, memory_map=False)
+    def _events_in(self, buckets: Sequence[int], lead_ids: pa.Array) -> Columns:
+        return self._events(lead_ids, partial(self._events_of_group, self._groups[tuple(buckets)]))
+
+    def _events_of_group(self, group: int, ids: pa.Array) -> Columns:
+        columns = tuple(c for c in self._columns("events") if c.name not in SAID)
+        files = sorted(self._folder.glob(f"{group:04d}-*.arrow"))
+        table = pa.concat_tables([pyarrow.feather.read_table(f) for f in files] or [_empty(self)])
+        lead = _numbers(table.column("lead_id"), ids)
+        return {**arrow.from_arrow(table, columns), "lead": lead, "known_from": table.column("known_from").to_numpy()}
 
 
 def arrange(lake: Lake, groups: Sequence[Sequence[int]], folder: Path, steps: Iterable[int]) -> Arranged:
@@ -43,92 +56,135 @@ def arrange(lake: Lake, groups: Sequence[Sequence[int]], folder: Path, steps: It
 
     groups: buckets (ascending) of people who are read together. steps: numbers of chunks, below `lake.event_chunks`.
     """
-    routes = _Routes.of(lake, groups)
+    owners = _Owners.of(lake, groups)
+    links = _Links.of(lake, owners.ids)
+    vars(lake).pop("links", None)  # as a table they are several times as large, and hardly anybody asks again
     for number in steps:
-        table = lake.events_in(lake.event_chunks[number]).unify_dictionaries()
-        for group, rows in routes.of_rows(table):
-            file = folder / f"{group:04d}-{number:04d}.arrow"
-            pyarrow.feather.write_feather(table.take(pa.array(rows)), str(file), compression="lz4")
+        table, lead = links.join(lake.events_with_shared_ids(lake.event_chunks[number], PLAIN))
+        order, starts = owners.in_groups(lead)
+        table, lead = table.take(pa.array(order)), lead[order]
+        for group in np.flatnonzero(np.diff(starts)).tolist():
+            first, last = starts[group], starts[group + 1]
+            rows = _short(table.slice(first, last - first))
+            rows = rows.append_column("lead_id", owners.texts(lead[first:last]))
+            pyarrow.feather.write_feather(
+                rows, str(folder / f"{group:04d}-{number:04d}.arrow"), compression="uncompressed"
+            )
     return Arranged(lake, groups, folder)
 
 
+def _short(table: pa.Table) -> pa.Table:
+    """The same rows without dictionaries that are longer than they: each file has its own."""
+    for at, field in enumerate(table.schema):
+        column = table.column(at)
+        if pa.types.is_dictionary(field.type) and any(len(c.dictionary) > len(table) for c in column.chunks):
+            table = table.set_column(at, field, column.cast(pa.string()).dictionary_encode())
+    return table
+
+
+def _empty(lake: Lake) -> pa.Table:
+    """No rows, typed as arranged events are."""
+    table = lake.events_with_shared_ids([], PLAIN).drop_columns(["visitor_id"])
+    return table.append_column("known_from", pa.nulls(0, pa.int64()))
+
+
 @dataclass(frozen=True)
-class _Wanted:
-    """Which groups want what is of an id: table k has the k-th group of each id, -1 = no more."""
+class _Owners:
+    """Whose events are wanted, and by which group.
+
+    ids: leads of the groups, group by group, then others that were merged into one of them. starts: where the leads of
+    each group begin, and the end. gone: per group the numbers of leads that were merged into one of it.
+    """
 
     ids: pa.Array
-    tables: list[I64]
+    starts: I64
+    gone: list[I64]
 
     @staticmethod
-    def of(ids: pa.Array, code: I64, group: I64) -> _Wanted:
-        """From pairs of an id, by its place, and a group."""
-        pairs = np.unique(np.stack([code, group]), axis=1)
-        first = np.searchsorted(pairs[0], pairs[0], side="left")
-        rank = np.arange(pairs.shape[1]) - first
-        tables = []
-        for k in range(int(rank.max(initial=0)) + 1):
-            table = np.full(len(ids) + 1, -1, dtype=np.int64)  # the last one is for who is not there
-            table[pairs[0][rank == k]] = pairs[1][rank == k]
-            tables.append(table)
-        return _Wanted(ids, tables)
+    def of(lake: Lake, groups: Sequence[Sequence[int]]) -> _Owners:
+        own = [pc.unique(lake.texts("leads", "lead_id", buckets)).drop_null() for buckets in groups]
+        starts = np.cumsum([0, *map(len, own)])
+        leads = pa.concat_arrays(own)
+        told = lake.merges
+        merges = merges_into(told, leads.to_pylist()) if told else []
+        gone, stayed = (pa.array(t, pa.string()) for t in ([m.gone for m in merges], [m.stayed for m in merges]))
+        ids = pc.unique(pa.concat_arrays([leads, gone]))
+        into = np.searchsorted(starts, _places(stayed, leads), side="right") - 1
+        number = _places(gone, ids)
+        return _Owners(ids, starts, [np.unique(number[into == group]) for group in range(len(groups))])
 
-    def groups(self, texts: pa.ChunkedArray, k: int) -> I64:
-        """The k-th group of each text, -1 = none."""
-        if k >= len(self.tables):
-            return np.full(len(texts), -1, dtype=np.int64)
-        return self.tables[k][_places(texts, self.ids)]
+    def texts(self, lead: I64) -> pa.DictionaryArray:
+        """The ids of some leads, by their numbers."""
+        numbers, codes = np.unique(lead, return_inverse=True)
+        return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), self.ids.take(pa.array(numbers)))
+
+    def in_groups(self, lead: I64) -> tuple[I64, list[int]]:
+        """The rows that each group wants, in their order, group by group; where those of each group begin, and the end.
+
+        lead: number of each row, -1 = nobody's.
+        """
+        count = len(self.gone)
+        of_lead = np.repeat(np.arange(count), np.diff(self.starts))
+        group = np.append(of_lead, np.full(len(self.ids) - len(of_lead) + 1, count)).astype(np.int16)[lead]
+        row = np.arange(len(lead))
+        again = list(self._handed_on(lead, group))
+        if again:
+            group = np.concatenate([group, *(np.full(len(r), g, dtype=np.int16) for g, r in again)])
+            row = np.concatenate([row, *(r for _, r in again)])
+            order = np.lexsort((row, group))
+        else:
+            order = np.argsort(group, kind="stable")
+        starts = np.concatenate([[0], np.cumsum(np.bincount(group, minlength=count + 1)[:count])])
+        return row[order[: starts[-1]]], starts.tolist()
+
+    def _handed_on(self, lead: I64, group: NDArray[np.int16]) -> Iterator[tuple[int, I64]]:
+        """Rows of merged leads that a group wants which is not their own."""
+        merged = np.zeros(len(self.ids) + 1, dtype=np.bool_)
+        merged[np.concatenate(self.gone)] = True
+        rows = np.flatnonzero(merged[lead])
+        for number, gone in enumerate(self.gone):
+            if len(gone) and len(rows):
+                yield number, rows[np.isin(lead[rows], gone) & (group[rows] != number)]
 
 
 @dataclass(frozen=True)
-class _Routes:
-    """Where events go: those that name a lead by it, others by their visitor."""
+class _Links:
+    """All links; leads that nobody wants have the number -1."""
 
-    by_lead: _Wanted
-    by_visitor: _Wanted
+    ids: pa.Array
+    visitors: pa.Array
+    links: Links
 
     @staticmethod
-    def of(lake: Lake, groups: Sequence[Sequence[int]]) -> _Routes:
-        own, group = _leads(lake, groups)
-        gone, into = _merged(lake, own, group)
-        ids = pc.unique(pa.concat_arrays([own, gone]))
-        code = np.concatenate([np.arange(len(own)), _places(gone, ids)])
-        by_lead = _Wanted.of(ids, code, np.concatenate([group, into]))
-        links = lake.links
-        visitors = pc.unique(links.column("visitor_id").combine_chunks().cast(pa.string()))
-        visitor = _places(links.column("visitor_id"), visitors)
-        wanted = np.concatenate([by_lead.groups(links.column("lead_id"), k) for k in range(len(by_lead.tables))])
-        linked = np.tile(visitor, len(by_lead.tables))[wanted >= 0]
-        return _Routes(by_lead, _Wanted.of(visitors, linked, wanted[wanted >= 0]))
+    def of(lake: Lake, ids: pa.Array) -> _Links:
+        table = lake.links
+        visitors = pc.unique(table.column("visitor_id").combine_chunks())
+        leads = pc.unique(table.column("lead_id").combine_chunks())
+        leads = leads.take(pc.sort_indices(leads))  # a tie in time is decided by the ids
+        visitor, rank = _places(table.column("visitor_id"), visitors), _places(table.column("lead_id"), leads)
+        links = Links.of(visitor, rank, arrow.micros(table.column("known_from")))
+        lead = np.append(_places(leads, ids), -1)
+        return _Links(ids, visitors, replace(links, lead=lead[links.lead], first_lead=lead[links.first_lead]))
 
-    def of_rows(self, events: pa.Table) -> Iterator[tuple[int, I64]]:
-        """The rows of a table that each group wants, in their order."""
-        lead, visitor = events.column("lead_id"), events.column("visitor_id")
-        named = lead.is_valid().to_numpy()
-        found = [
-            np.where(named, self.by_lead.groups(lead, k), self.by_visitor.groups(visitor, k))
-            for k in range(max(len(self.by_lead.tables), len(self.by_visitor.tables)))
-        ]
-        group, row = np.concatenate(found), np.tile(np.arange(len(events)), len(found))
-        order = np.lexsort((row, group))
-        group, row = group[order], row[order]
-        starts = np.flatnonzero(np.diff(group, prepend=-1))  # of each group; nobody's, -1, come first and are left out
-        for start, rows in zip(starts.tolist(), np.split(row, starts)[1:], strict=True):
-            yield int(group[start]), rows
+    def join(self, events: pa.Table) -> tuple[pa.Table, I64]:
+        """Events with since when their lead is known instead of the texts that say it; and its number, -1 = nobody."""
+        said, named = _numbers(events.column("lead_id"), self.ids), events.column("lead_id").is_valid().to_numpy()
+        visitor = _numbers(events.column("visitor_id"), self.visitors)
+        lead, known_from = self.links.assign(visitor, arrow.micros(events.column("occurred_at")))
+        lead = np.where(named, said, lead)
+        known_from = np.where(named, NULL_TIME, known_from)
+        return events.drop_columns(list(SAID)).append_column("known_from", pa.array(known_from)), lead
 
 
-def _leads(lake: Lake, groups: Sequence[Sequence[int]]) -> tuple[pa.Array, I64]:
-    """All leads of the groups, each once, and the group of each."""
-    found = [pc.unique(lake.texts("leads", "lead_id", buckets)) for buckets in groups]
-    group = np.repeat(np.arange(len(groups), dtype=np.int64), [len(f) for f in found])
-    return pa.concat_arrays(found), group
-
-
-def _merged(lake: Lake, own: pa.Array, group: I64) -> tuple[pa.Array, I64]:
-    """Leads that went into one of ours, once for each, and the group of the one that stayed."""
-    told = lake.merges
-    merges = merges_into(told, own.to_pylist()) if told else []
-    stayed = pa.array([m.stayed for m in merges], pa.string())
-    return pa.array([m.gone for m in merges], pa.string()), group[_places(stayed, own)]
+def _numbers(texts: pa.ChunkedArray, values: pa.Array) -> I64:
+    """Place of each text of a column of dictionaries in `values`; -1 = not there, or null."""
+    if not texts.num_chunks:
+        return np.zeros(0, dtype=np.int64)
+    places = _places(pa.concat_arrays([c.dictionary for c in texts.chunks]), values)
+    starts = np.cumsum([0, *(len(c.dictionary) for c in texts.chunks)])
+    codes = [np.asarray(pc.fill_null(c.indices, -1)) for c in texts.chunks]
+    chunks = zip(starts[:-1].tolist(), starts[1:].tolist(), codes, strict=True)
+    return np.concatenate([np.append(places[a:b], -1)[code] for a, b, code in chunks])
 
 
 def _places(texts: pa.Array | pa.ChunkedArray, values: pa.Array) -> I64:

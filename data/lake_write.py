@@ -32,7 +32,7 @@ from data.lake_parts import read_parts, sync_tree
 from data.records import DAY, NULL_TIME, RECORDS, Coded, Columns, bucket_of
 from data.times import EPOCH
 
-HELD_ROWS = 250_000  # rows kept in memory over all buckets before they are written as row groups
+HELD_ROWS = 1_000_000  # rows kept in memory over all buckets before they are written as row groups
 MAX_PARTS = 8
 SETTLING_DAYS = 3  # a day of a source that restates days may change for that long
 ARRIVALS = {

@@ -48,7 +48,7 @@ class Coded:
     """A text column: `values[codes[i]]` is row i's text, code -1 is null. Values are distinct; order means nothing."""
 
     codes: NDArray[np.int32]
-    values: tuple[str, ...]
+    values: Sequence[str]
 
     @staticmethod
     def of(texts: Iterable[str | None]) -> Coded:

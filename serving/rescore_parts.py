@@ -106,6 +106,9 @@ def write_parts(job: Job, buckets: Sequence[int], folder: Path) -> Iterator[Part
         where the dataset cannot be read.
     """
     people = _read(job, buckets)
+    if len(buckets) == 1:
+        yield _write_part(job, people, buckets[0], folder)
+        return
     bucket = np.array([_bucket_of(i, job.dataset.info.buckets, buckets) for i in people.lead_ids], dtype=np.int64)
     for number in buckets:
         yield _write_part(job, people.take(np.flatnonzero(bucket == number)), number, folder)

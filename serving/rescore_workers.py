@@ -62,7 +62,10 @@ class Plan:
 
     @staticmethod
     def of(job: Job, buckets: Sequence[int], folder: Path, workers: int) -> Plan:
-        return Plan(bucket_groups(job.dataset.info, buckets, GROUP_EVENTS, least=workers), folder)
+        groups = bucket_groups(job.dataset.info, buckets, GROUP_EVENTS, least=workers)
+        if len(groups) > FEW_GROUPS:
+            groups = [[bucket] for bucket in buckets]  # arranged events cost no more in small groups
+        return Plan(groups, folder)
 
     @property
     def events(self) -> Path:

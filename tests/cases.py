@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from data.accounts import Behaviour, accounts_of, active_spans, shared
 from data.dataset import ExtraColumn
-from data.identity import assign
+from data.identity import Links
 from data.records import CONSENT, DAY, EVENT, LEAD, MICROS, NULL_TIME, OUTCOME, Coded, Columns, Record
 from features.beside import Beside
 from features.build import FeatureSet, build_features, fit_feature_set, moment_at
@@ -238,10 +238,10 @@ def event_columns(events: list[Row], links: list[Row]) -> Columns:
     """Events joined to their leads through the links, as a dataset hands them over."""
     lead = np.array([-1 if e["lead"] is None else e["lead"] for e in events], dtype=np.int64)
     known = np.full(len(events), NULL_TIME, dtype=np.int64)
-    linked, since = assign(
+    told = (np.array([link[k] for link in links], dtype=np.int64) for k in ("visitor", "lead", "known_from"))
+    linked, since = Links.of(*told).assign(
         np.array([-1 if e["visitor"] is None else e["visitor"] for e in events], dtype=np.int64),
         np.array([e["occurred_at"] for e in events], dtype=np.int64),
-        *(np.array([link[k] for link in links], dtype=np.int64) for k in ("visitor", "lead", "known_from")),
     )
     by_link = lead < 0
     return columns(events, EVENT) | {

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.identity import assign
+from data.identity import Links
 from data.records import NULL_TIME
 
 Link = tuple[int, int, int]  # visitor, lead, known_from
@@ -30,7 +30,7 @@ def test_an_event_belongs_to_the_latest_link_before_it_else_to_the_first(
 ) -> None:
     columns = [np.array([row[i] for row in links], dtype=np.int64) for i in range(3)]
     visitor, at = (np.array([e[i] for e in events], dtype=np.int64) for i in (0, 1))
-    lead, known = assign(visitor, at, columns[0], columns[1], columns[2])
+    lead, known = Links.of(*columns).assign(visitor, at)
     assert list(zip(lead.tolist(), known.tolist(), strict=True)) == [spelt_out(v, t, links) for v, t in events]
 
 

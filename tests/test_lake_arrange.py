@@ -10,7 +10,7 @@ import pytest
 from data import lake as lake_module
 from data.dataset import DatasetInfo, People, bucket_groups
 from data.lake import Lake, write_lake
-from data.lake_arrange import arrange
+from data.lake_arrange import SAID, arrange
 from data.records import DAY, Coded, Columns
 
 T0 = 20_000 * DAY
@@ -41,8 +41,8 @@ def _records(rng: np.random.Generator) -> dict[str, Columns]:
 
 
 def _events(people: People) -> dict[str, str]:
-    """Every column of the events, row by row, as text: NaN is equal to itself."""
-    columns = people.events
+    """Every column of the events but those that say whose they are, row by row, as text: NaN is equal to itself."""
+    columns = {n: c for n, c in people.events.items() if n not in SAID}
     return {n: str(list(c.texts()) if isinstance(c, Coded) else c.tolist()) for n, c in columns.items()}
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from data.accounts import WORK_MAIL, Accounts
 from data.dataset import ExtraColumn, People, stored
-from data.identity import assign
+from data.identity import Links
 from data.merges import handed_on, merges_into, with_merged
 from data.read_accounts import Source, read_accounts
 from data.records import CONSENT, EVENT, LEAD, NULL_TIME, OUTCOME, Column, Columns, filled, take
@@ -168,9 +168,8 @@ class _Links:
         # Leads are numbered in the order of their ids, so that a tie in time is decided alike in every group.
         self._leads = sorted({r[1] for r in rows})
         rank = {lead: i for i, lead in enumerate(self._leads)}
-        self._visitor = np.array([self._number[r[0]] for r in rows], dtype=np.int64)
-        self._rank = np.array([rank[r[1]] for r in rows], dtype=np.int64)
-        self._known_from = np.array([r[2] for r in rows], dtype=np.int64)
+        numbers = np.array([(self._number[r[0]], rank[r[1]], r[2]) for r in rows], dtype=np.int64).reshape(-1, 3)
+        self._links = Links.of(*numbers.T)
 
     @staticmethod
     def of(db: Database, lead_ids: Sequence[str]) -> _Links:
@@ -187,7 +186,7 @@ class _Links:
         own = np.array([place.get(r[whom], -1) for r in rows], dtype=np.int64)
         visitor = np.array([self._number.get(r[who], -1) for r in rows], dtype=np.int64)
         occurred = np.array([r[at] for r in rows], dtype=np.int64)
-        found, since = assign(np.where(named, -1, visitor), occurred, self._visitor, self._rank, self._known_from)
+        found, since = self._links.assign(np.where(named, -1, visitor), occurred)
         of_rank = np.array([place.get(lead, -1) for lead in self._leads] + [-1], dtype=np.int64)
         return np.where(named, own, of_rank[found]), np.where(named, NULL_TIME, since)
 
