@@ -74,7 +74,8 @@ class Trails:
     names: of the steps' codes. Per step: person (m,), step code (m,), age (m,) days before the landmark. Per person:
     label (n,) 1 or 0; cancelled (n,), a conversion that was taken back in its window; days (n,) from the start of the
     clock to the conversion, NaN = none; dwell (n,) seconds on pages, NaN = not known; active (n,) days with views;
-    channel (n,) code of CHANNELS of the first session, -1 = none; probability and points (n,), NaN = not known.
+    channel (n,) code of CHANNELS of the first session, -1 = none; probability and points (n,), NaN = not known; number
+    (n,) of the person among everybody asked about, in the order they are told in.
     """
 
     names: tuple[str, ...]
@@ -90,6 +91,7 @@ class Trails:
     probability: F64
     points: F64
     counts: Counts = field(default_factory=Counts)
+    number: I64 = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     def __len__(self) -> int:
         return len(self.label)
@@ -108,11 +110,11 @@ class Trails:
         number = np.full(len(self), -1, dtype=np.int64)
         number[rows] = np.arange(len(rows))
         steps = rows_where(number[self.person] >= 0)
-        own = {n: getattr(self, n)[rows] for n in PER_PERSON}
+        own = {n: getattr(self, n)[rows] for n in PER_PERSON if len(getattr(self, n))}
         return replace(self, person=number[self.person[steps]], step=self.step[steps], age=self.age[steps], **own)
 
 
-PER_PERSON = ("label", "cancelled", "days", "dwell", "active", "channel", "probability", "points")
+PER_PERSON = ("label", "cancelled", "days", "dwell", "active", "channel", "probability", "points", "number")
 
 
 class Names:
@@ -193,6 +195,7 @@ def joined(parts: Sequence[Trails], names: tuple[str, ...], counts: Counts) -> T
 
 
 def _parts(dataset: Dataset, asked: Asked, names: Names, also: Sequence[Callable[[Crowd], None]]) -> Iterator[Trails]:
+    told = 0
     for crowd in crowds_of(
         dataset,
         asked.target,
@@ -204,7 +207,9 @@ def _parts(dataset: Dataset, asked: Asked, names: Names, also: Sequence[Callable
     ):
         for tell in also:
             tell(crowd)
-        yield _part(crowd, asked, names)
+        part = _part(crowd, asked, names)
+        yield replace(part, number=part.number + told)
+        told += len(crowd)
 
 
 def _part(crowd: Crowd, asked: Asked, names: Names) -> Trails:
@@ -227,7 +232,9 @@ def _part(crowd: Crowd, asked: Asked, names: Names) -> Trails:
     counts = Counts(
         int((here & ~reached).sum()), int((reached & ~open_).sum()), int((open_ & ~mature).sum()), crowd.without_visit
     )
-    return replace(own, cancelled=cancelled, days=days, probability=probability, points=points, counts=counts)
+    return replace(
+        own, cancelled=cancelled, days=days, probability=probability, points=points, counts=counts, number=rows
+    )
 
 
 def _landmarks(crowd: Crowd, asked: Asked, everybody: I64, codes: I32) -> I64:
