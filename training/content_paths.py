@@ -114,7 +114,7 @@ def path_report(trails: Trails, asked: Asked, steps: int = USUAL_STEPS, support:
 def path_rows(trails: Trails, steps: int = USUAL_STEPS, support: int = 30) -> tuple[PathRow, ...]:
     """The paths of at least `support` of these people, by lower bound of the rate; lift is over the rate of them all."""
     table = last_steps(trails, steps)
-    group, first = _distinct_rows(table)
+    group, first = distinct_rows(table)
     found, kept = groups_of(trails, group, len(first), support)
     names = (*trails.names, "")
     paths = [tuple(names[c] for c in table[first[i]].tolist() if c >= 0) or (NO_PATH,) for i in kept.tolist()]
@@ -141,7 +141,7 @@ def last_steps(trails: Trails, steps: int) -> NDArray[np.int32]:
     return table
 
 
-def _distinct_rows(table: NDArray[np.int32]) -> tuple[I64, I64]:
+def distinct_rows(table: NDArray[np.int32]) -> tuple[I64, I64]:
     """Number of each row's distinct row, and a row of each; numbers stay small, however many columns there are."""
     group, width = np.zeros(len(table), dtype=np.int64), int(table.max(initial=-1)) + 2
     for column in table.T:

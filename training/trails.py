@@ -216,7 +216,7 @@ def _part(crowd: Crowd, asked: Asked, names: Names) -> Trails:
     """The trails of one group, in the numbers that names have so far."""
     everybody, policy = np.arange(len(crowd), dtype=np.int64), asked.policy
     codes = names.codes(crowd.encoded.vocabulary, asked.by)
-    as_of = _landmarks(crowd, asked, everybody, codes)
+    as_of = landmarks_of(crowd, asked, everybody, codes)
     reached = (crowd.start < asked.now) & (as_of < FOREVER)
     crowd = crowd.watched(as_of, policy)
     open_ = reached & crowd.is_open(everybody, np.where(reached, as_of, 0))
@@ -237,7 +237,7 @@ def _part(crowd: Crowd, asked: Asked, names: Names) -> Trails:
     )
 
 
-def _landmarks(crowd: Crowd, asked: Asked, everybody: I64, codes: I32) -> I64:
+def landmarks_of(crowd: Crowd, asked: Asked, everybody: I64, codes: I32) -> I64:
     """The landmark of each person; only where it is a visit or a step is it worth looking at all that is known."""
     if asked.landmark.kind == "day":
         everybody = everybody[:0]
