@@ -19,12 +19,12 @@ from features.channels import CHANNELS
 from training.groups import Group, groups_of
 from training.landmarks import DAY_7, Landmark
 from training.path_targets import known_target
+from training.prepared_names import NO_PATH
 from training.rules import Rules
 from training.snapshots import Policy
 from training.trails import Asked, By, Counts, Trails, trails_of
 
 I64 = NDArray[np.int64]
-NO_PATH = "(no page view)"
 NO_CHANNEL = "(no visit)"
 ASSOCIATED = "associated with, not caused by"
 USUAL_STEPS = 3

@@ -10,9 +10,9 @@ Rows are sorted by time on pages, so that medians are quick.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,21 +22,18 @@ from data.dataset import Dataset, People
 from data.records import Coded
 from features.arrays import rows_where
 from features.build import journeys_at
-from training.content_paths import NO_PATH, distinct_rows, last_steps
+from training.content_paths import distinct_rows, last_steps
 from training.landmarks import MAX_STEPS
 from training.path_targets import Crowd
+from training.prepared_names import ATTRIBUTES, BYS, LEAST, NO_PATH, OTHER, UNKNOWN
 from training.splits import lead_hash
-from training.trails import Asked, By, Counts, Names, Trails, joined, landmarks_of, trails_at, trails_of
+from training.trails import Asked, Counts, Names, Trails, joined, landmarks_of, trails_at, trails_of
 
 I64 = NDArray[np.int64]
 Columns = dict[str, NDArray[Any]]
-BYS: tuple[By, ...] = get_args(By)
-ATTRIBUTES = ("industry", "country", "employees")
 BANDS = ((10, "1-9"), (50, "10-49"), (250, "50-249"), (1000, "250-999"), (np.inf, "1000+"))
 WALK = 8  # last steps of a person that are kept
-LEAST = 5  # people on a path that has a name; the others are one
 MOST_VALUES = 12  # of an attribute; rarer ones are one
-OTHER, UNKNOWN = "(other)", "(unknown)"
 
 
 @dataclass(frozen=True)
@@ -64,8 +61,14 @@ class Prepared:
     trails: Trails = field(repr=False)
 
 
-def prepare(dataset: Dataset, asked: Asked, steps: int, judged: Judged | None = None) -> Prepared:
-    """The columns of one target; `asked` must be by content. steps: of a path.
+def prepare(
+    dataset: Dataset,
+    asked: Asked,
+    steps: int,
+    judged: Judged | None = None,
+    also: Sequence[Callable[[Crowd], None]] = (),
+) -> Prepared:
+    """The columns of one target; `asked` must be by content. steps: of a path. also: told of each group of people.
 
     Raises
     ------
@@ -73,11 +76,13 @@ def prepare(dataset: Dataset, asked: Asked, steps: int, judged: Judged | None = 
         see `trails.trails_of`.
     """
     notes = Notes(asked, judged or Judged())
-    trails = trails_of(dataset, asked, [notes])
+    trails = trails_of(dataset, asked, [notes, *also])
     told = notes.told()
     both = [trails, told.waiting]
     base = [_base(t, told) for t in both]
     first, months = _months([b["month"] for b in base])
+    for columns in base:
+        columns["month"] = (columns["month"] - np.datetime64(first, "M").astype(np.int64)).astype(np.int16)
     names: dict[str, Sequence[str]] = {}
     paths: dict[str, Sequence[Sequence[str]]] = {}
     for by in BYS:
@@ -215,15 +220,13 @@ def _base(trails: Trails, told: _Told) -> Columns:
 
 
 def _months(columns: Sequence[NDArray[Any]]) -> tuple[str, int]:
-    """Months become numbers from the first one on, in place; that one, and how many there are."""
+    """The first month, and how many there are from it on."""
     known = np.concatenate(columns)
     first = int(known.min())
-    for column in columns:
-        column -= first
     return str(np.datetime64(first, "M")), int(known.max()) - first + 1
 
 
-def _by(trails: Trails, by: By, kinds: Mapping[str, Mapping[str, str | None]]) -> Trails:
+def _by(trails: Trails, by: str, kinds: Mapping[str, Mapping[str, str | None]]) -> Trails:
     """Trails of contents as trails of their types, topics or stages: what has none is left out, repeats are merged."""
     what = [kinds[by][name] for name in trails.names]
     names = sorted({name for values in kinds[by].values() for name in [values] if name is not None})
