@@ -78,27 +78,35 @@ def months_figure(rows: Sequence[Row], people: str, rate: str) -> Figure:
     """People (bars) and their rate with its interval (line) by month."""
     x = [r["month"] for r in rows]
     bars = {
-        "type": "bar", "x": x, "y": [r["people"] for r in rows], "name": plain(people), "marker": {"color": LINE}, "yaxis": "y2",
+        "type": "bar", "x": x, "y": [r["people"] for r in rows], "name": plain(people), "marker": {"color": LINE},
         "hovertemplate": "%{x}: %{y:,}<extra></extra>",
     }  # fmt: skip
     band = {
         "type": "scatter", "x": x + x[::-1], "y": [r["high"] for r in rows] + [r["low"] for r in reversed(rows)],
-        "fill": "toself", "fillcolor": "rgba(15,118,110,.14)", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False,
+        "fill": "toself", "fillcolor": "rgba(15,118,110,.14)", "line": {"width": 0}, "hoverinfo": "skip",
+        "showlegend": False, "mode": "lines", "yaxis": "y2",
     }  # fmt: skip
     line = {
-        "type": "scatter", "mode": "lines+markers", "x": x, "y": [r["rate"] for r in rows], "name": plain(rate),
+        "type": "scatter", "mode": "lines+markers", "x": x, "y": [r["rate"] for r in rows], "name": plain(rate), "yaxis": "y2",
         "line": {"color": GOOD, "width": 2.5}, "marker": {"size": 7}, "hovertemplate": "%{x}: %{y:.1%}<extra></extra>",
     }  # fmt: skip
     figure = _figure([bars, band, line], height=320)
-    layout = figure["layout"]
+    layout, most = figure["layout"], max((r["people"] for r in rows), default=1)
     layout["xaxis"] |= {"type": "category", "showgrid": False}
-    layout["yaxis"] |= {"tickformat": ".0%", "rangemode": "tozero"}
     layout["yaxis2"] = {
-        "overlaying": "y", "side": "right", "showgrid": False, "rangemode": "tozero", "tickformat": ",d", "automargin": True,
-        "range": [0, 2.5 * max((r["people"] for r in rows), default=1)], "tickfont": {"color": QUIET},
-    }  # fmt: skip
-    layout["yaxis"]["overlaying"], layout["yaxis2"]["overlaying"] = "y2", None  # the line lies above the bars
-    del layout["yaxis2"]["overlaying"]
+        **layout["yaxis"],
+        "overlaying": "y",
+        "side": "left",
+        "tickformat": ".0%",
+        "rangemode": "tozero",
+    }
+    layout["yaxis"] |= {
+        "side": "right",
+        "showgrid": False,
+        "range": [0, 2.5 * most],
+        "tickfont": {"color": QUIET},
+        "nticks": 4,
+    }
     layout["showlegend"] = True
     return figure
 

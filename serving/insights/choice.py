@@ -42,13 +42,16 @@ class Choice:
         )
 
     def url(self, **changes: str) -> str:
-        """The query of this choice with some changes, as short as it can be; empty where nothing is chosen."""
-        found, plain = replace(self, **changes), Choice()
-        chosen = {
-            _PARAMETER.get(f.name, f.name): getattr(found, f.name) for f in fields(Choice)
-            if getattr(found, f.name) != getattr(plain, f.name) or f.name == "lang"
-        }  # fmt: skip
-        return "?" + urlencode(chosen) if chosen else ""
+        """The query of this choice with some changes, as short as it can be."""
+        return "?" + urlencode(replace(self, **changes).parameters())
+
+    def parameters(self) -> list[tuple[str, str]]:
+        """Names and values for a URL; the language always, else what is not as usual."""
+        plain = Choice()
+        return [
+            (_PARAMETER.get(f.name, f.name), getattr(self, f.name)) for f in fields(Choice)
+            if getattr(self, f.name) != getattr(plain, f.name) or f.name == "lang"
+        ]  # fmt: skip
 
     @property
     def filtered(self) -> bool:

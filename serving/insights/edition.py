@@ -102,6 +102,11 @@ class Part:
 
     def chosen(self, choice: Choice, people: People, back: int = 0) -> People:
         """The people of a choice; back: so many months earlier."""
+        mask = self.mask(choice, people, back)
+        return people if mask.all() else people.where(mask)
+
+    def mask(self, choice: Choice, people: People, back: int = 0) -> Array:
+        """Which of these people are of a choice, (n,)."""
         mask = np.ones(len(people), dtype=np.bool_)
         first, last = self.window(choice)
         if choice.start or choice.end:
@@ -112,7 +117,7 @@ class Part:
         name, _, value = choice.segment.partition(":")
         if name in ATTRIBUTES:
             mask &= people.column(name) == _place(self.about["values"][name], value)
-        return people if mask.all() else people.where(mask)
+        return mask
 
     def before(self, choice: Choice) -> People | None:
         """The people of the period just before, as long as the chosen one; None where none is chosen or it is too early."""

@@ -30,7 +30,7 @@ from training.activation import ActivationTally
 from training.content_paths import NO_CHANNEL
 from training.landmarks import Landmark
 from training.path_targets import LEAD, OUTCOME, TARGET_MQL
-from training.prepared import Columns, Judged, Prepared, prepare
+from training.prepared import Columns, Judged, prepare
 from training.rules_rows import rules_in_force
 from training.snapshots import policy_of
 from training.trails import Asked
