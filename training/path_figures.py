@@ -45,7 +45,7 @@ def intervals_figure(
     layout["xaxis"] |= {"rangemode": "tozero"} if unit else {}
     layout["yaxis"] |= {
         "tickmode": "array", "tickvals": list(range(len(known))), "ticktext": [plain(str(r[label])) for r in known],
-        "autorange": "reversed", "automargin": True, "showgrid": False,
+        "autorange": "reversed", "automargin": True, "showgrid": False, "zeroline": False,
     }  # fmt: skip
     if around is not None:
         layout["shapes"] = [_line(around)]

@@ -15,7 +15,10 @@ from data.errors import UsageError
 from data.files import replace_text, safe_cell
 from data.settings import Settings
 from serving.arguments import ConfigOption, DatasetArgument, parse_time, settings_for
+from serving.commands.scores import LangOption
 from serving.console import JsonOption, Screen
+from serving.insights.choice import TARGETS, Choice
+from serving.insights.plan import Plan
 
 if TYPE_CHECKING:
     from training.activation import ActivationRow, ActivationTally
@@ -54,6 +57,13 @@ def paths(
         Path | None, typer.Option(help="A published rescoring for probability and points; default the champion's.")
     ] = None,
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Write all rows to this file.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write the report: one file with every view, to be mailed and opened offline.")
+    ] = None,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Prepare the page /insights/: all targets, by this landmark and support.")
+    ] = False,
+    lang: LangOption = "en",
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -79,11 +89,44 @@ def paths(
     if csv_file is not None:
         _write_csv(csv_file, report)
         screen.say(f"{len(report.rows)} paths written to {csv_file}")
+    if html is not None:
+        _write_report(
+            screen,
+            html,
+            opened,
+            settings,
+            asked,
+            Plan(landmark, steps, support),
+            Choice(asked.target, by=by, lang=lang),
+        )
+    if publish:
+        more["published"] = str(publish_page(screen, opened, settings, asked.now, Plan(landmark, steps, support)))
     screen.result({**report.document(), "by": by, **more})
     screen.next_steps(
         f"leadlift paths {dataset} --by content --csv paths.csv",
         "a rate is associated with a path, not caused by it: test before you rebuild",
     )
+
+
+def _write_report(
+    screen: Screen, file: Path, dataset: Dataset, settings: Settings, asked: Asked, plan: Plan, choice: Choice
+) -> None:
+    from serving.insights.report import write_report
+
+    write_report(file, dataset, settings, asked.now, plan, choice)
+    screen.say(f"report written to {file}")
+
+
+def publish_page(screen: Screen, dataset: Dataset, settings: Settings, now: int, plan: Plan) -> Path:
+    """Prepare the page of the dataset's market, and say so."""
+    from serving.insights.publish import publish
+
+    with screen.progress("targets prepared", len(TARGETS)) as advance:
+        place = publish(dataset, settings, now, plan, advance)
+    screen.say(
+        "The page shows it: /insights/ of leadlift serve. A key to sign in: leadlift keys create --name NAME --scope insights"
+    )
+    return place
 
 
 def _asked(

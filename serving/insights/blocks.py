@@ -40,10 +40,11 @@ class FigureBlock:
 
 @dataclass(frozen=True)
 class TableBlock:
-    """note: beside that of the table itself."""
+    """note: beside that of the table itself. folded: shown when it is asked for, for a figure says the same."""
 
     table: Table
     note: str = ""
+    folded: bool = False
     kind: str = "table"
 
 

@@ -41,7 +41,7 @@ def flow_blocks(part: Part, people: People, choice: Choice) -> list[Block]:
     spec, table = _drawn(kept, names, choice)
     return [
         FigureBlock("flow", title, spec, word("flow_alt", lang), word("flow_note", lang), wide=True),
-        TableBlock(table),
+        TableBlock(table, folded=True),
     ]
 
 

@@ -20,7 +20,7 @@ from serving.insights.edition import Edition
 from serving.insights.tables import Column, Row, Table
 from serving.insights.words import ATTRIBUTE, BY, LEADS_TO, VIEWS, Words, word
 
-ROWS = 50  # of a table that is shown; the CSV has all
+ROWS = 25  # of a table that is shown; the CSV has all
 PLOTLY = "plotly.min.js"
 STATIC = {"page.css": "text/css", "page.js": "text/javascript", PLOTLY: "text/javascript"}
 
@@ -133,9 +133,9 @@ def spread(table: Table, column: Column, row: Row) -> tuple[float, float, float,
 
 
 def _top(table: Table, column: Column) -> float:
-    """The end of the drawing: nearly all values are in it."""
-    values = sorted(float(r[column.key]) for r in table.rows[:ROWS] if r.get(column.key) is not None)
-    return max(1.6 * values[int(0.9 * (len(values) - 1))], 1.25 if column.kind == "ratio" else 0.0, 1e-9)
+    """The end of the drawing: all values shown are in it, long intervals are cut."""
+    most = max(float(r[column.key]) for r in table.rows[:ROWS] if r.get(column.key) is not None)
+    return max(1.3 * most, 1.25 if column.kind == "ratio" else 0.0, 1e-9)
 
 
 def _json(value: Any) -> Markup:

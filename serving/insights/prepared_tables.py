@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from serving.insights.tables import Column, Table, Words
+from serving.insights.tables import Column, Table, Words, sign
 from training.activation import ALL_CHANNELS, ActivationTally, rows_of
 from training.content_attribution import attribution_rows
 from training.content_effect import effect_rows
@@ -28,7 +28,10 @@ def of_target(target: str, trails: Trails, support: int, points: ActivationTally
 
 def _effects(target: str, trails: Trails, support: int) -> Table:
     removal = {r.content: r.effect for r in removal_rows(trails)}
-    rows = [r.document() | {"through": removal.get(r.content)} for r in effect_rows(trails, support)]
+    rows = [
+        r.document() | {"through": removal.get(r.content), "stands": sign(r.claimed, r.ratio_low, r.ratio_high)}
+        for r in effect_rows(trails, support)
+    ]
     return Table(
         "effects", "content", ("What goes with each content", "Was mit jedem Inhalt einhergeht"),
         (
@@ -37,7 +40,7 @@ def _effects(target: str, trails: Trails, support: int) -> Table:
             Column("rate_with", ("Rate with it", "Quote mit"), "share", "low_with", "high_with"),
             Column("rate_without", ("Rate without", "Quote ohne"), "share", "low_without", "high_without"),
             Column("ratio", ("All else equal", "Bei sonst Gleichem"), "ratio", "ratio_low", "ratio_high", RATIO_ABOUT),
-            Column("claimed", ("Beyond chance", "Mehr als Zufall"), "flag"),
+            Column("stands", ("Beyond chance", "Jenseits des Zufalls"), "sign"),
             Column("through", ("Pass through", "Laufen hindurch"), "share", about=(
                 "Share of conversions whose path leads through it; large for popular pages, whatever they do.",
                 "Anteil der Abschlüsse, deren Pfad hindurchführt; groß bei beliebten Seiten, was auch immer sie bewirken.",

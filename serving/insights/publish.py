@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from serving.champion import load_scorer
 from serving.insights import prepared_tables
 from serving.insights.choice import TARGETS
 from serving.insights.edition import ABOUT, CURRENT, FOLDER, FORMAT, LEADS, OPEN, TABLES
+from serving.insights.plan import PLAN, Plan
 from serving.insights.tables import Table
 from serving.path_scores import said_by
 from serving.reply import time_text
@@ -34,17 +35,6 @@ from training.prepared import Columns, Judged, prepare
 from training.rules_rows import rules_in_force
 from training.snapshots import policy_of
 from training.trails import Asked
-
-PLAN = "plan.json"
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How the page is prepared: when paths are taken, how many last steps count, fewest people on a path shown."""
-
-    landmark: str = "7"
-    steps: int = 3
-    support: int = 30
 
 
 def publish(dataset: Dataset, settings: Settings, now: int, plan: Plan, advance: Callable[[int], None]) -> Path:
@@ -74,15 +64,6 @@ def publish(dataset: Dataset, settings: Settings, now: int, plan: Plan, advance:
         if old.is_dir() and old.name not in (run, before):
             shutil.rmtree(old)
     return root / run
-
-
-def plan_of(home: Path, market: str) -> Plan | None:
-    """How the page of a market was prepared last; None where it never was."""
-    try:
-        text = (registry.place(home, market, FOLDER) / PLAN).read_text(encoding="utf-8")
-        return Plan(**json.loads(text))
-    except (OSError, ValueError, TypeError):
-        return None
 
 
 def write_edition(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from serving.insights.blocks import Block, FigureBlock, Note, TableBlock
 from serving.insights.choice import Choice
 from serving.insights.edition import Edition, People
-from serving.insights.tables import Column, Row, Table
+from serving.insights.tables import Column, Row, Table, told
 from serving.insights.words import word
 from training import path_figures
 from training.intervals import wilson
@@ -34,7 +34,7 @@ def score_blocks(edition: Edition, people: People, choice: Choice) -> list[Block
     apart = people.where(people.column("judged")) if len(people) else people
     note = word("in_sample", lang)
     if len(apart) >= 10 * LEAST:
-        people, note = apart, word("held_out", lang, n=f"{len(apart):,}")
+        people, note = apart, word("held_out", lang, n=told(len(apart), "count", lang))
     if len(people) < 10 * LEAST:
         return [Note(word("no_model", lang))]
     label, model, points = people.label, people.probability, people.points
@@ -48,7 +48,7 @@ def score_blocks(edition: Edition, people: People, choice: Choice) -> list[Block
         Note(note),
         FigureBlock("reliability", word("reliability", lang), reliability, word("reliability_alt", lang)),
         FigureBlock("capture", word("capture", lang), capture, word("capture_alt", lang)),
-        TableBlock(_corners(edition, people, lang)), TableBlock(_bins_table(bins[word("model", lang)])),
+        TableBlock(_corners(edition, people, lang)), TableBlock(_bins_table(bins[word("model", lang)]), folded=True),
     ]  # fmt: skip
 
 

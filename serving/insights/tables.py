@@ -24,7 +24,7 @@ UNKNOWN = "–"
 @dataclass(frozen=True)
 class Column:
     """One column of rows[key]; null = not known. kind: text, count, number, share, ratio, days, seconds, money (whole
-    minor units) or flag. low, high: keys of its 95 % interval. about: what it means, for people."""
+    minor units), flag, or sign: 1 higher, -1 lower, 0 not sure. low, high: keys of its 95 % interval. about: what it means, for people."""
 
     key: str
     title: Words
@@ -91,6 +91,11 @@ def table_of(document: Mapping[str, Any]) -> Table:
     return Table(**{**document, **{name: tuple(document[name]) for name in pairs}, "columns": columns})
 
 
+def sign(claimed: bool, low: float | None, high: float | None) -> int:
+    """What is said of an interval around 1, where it is claimed."""
+    return 0 if not claimed or low is None else 1 if low > 1 else -1 if high is not None and high < 1 else 0
+
+
 def _cell(value: Any) -> Any:
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -104,6 +109,8 @@ def told(value: Any, kind: str, lang: str) -> str:
         return UNKNOWN
     if kind == "text":
         return str(value)
+    if kind == "sign":
+        return _SIGNS[int(value)][lang == "de"]
     if kind == "flag":
         return (("no", "yes"), ("nein", "ja"))[lang == "de"][bool(value)]
     return _TELL[kind](float(value), lang)
@@ -123,12 +130,13 @@ def _seconds(value: float, lang: str) -> str:
     return f"{minutes}\u00a0min {seconds:02d}\u00a0s" if minutes else f"{seconds}\u00a0s"
 
 
+_SIGNS = {1: ("higher", "höher"), -1: ("lower", "niedriger"), 0: ("not sure", "ungewiss")}
 _TELL = {
     "count": lambda v, lang: _fixed(v, 0, lang),
     "number": number_text,
     "share": _share,
     "ratio": lambda v, lang: _fixed(v, 2, lang),
-    "days": lambda v, lang: f"{_fixed(v, 0, lang)}\u00a0{('d', 'T')[lang == 'de']}",
+    "days": lambda v, lang: f"{_fixed(v, 0, lang)}\u00a0{('days', 'Tage')[lang == 'de']}",
     "seconds": _seconds,
     "money": lambda v, lang: _fixed(v / 100, 0, lang),
 }

@@ -13,7 +13,7 @@ from serving.insights.choice import Choice
 from serving.insights.edition import Edition, Part, People
 from serving.insights.flow import flow_blocks
 from serving.insights.scores import score_blocks
-from serving.insights.tables import Column, Row, Table, told
+from serving.insights.tables import Column, Row, Table, sign, told
 from serving.insights.words import LEADS_TO, VIEWS, word
 from training import path_figures
 from training.groups import groups_of
@@ -21,6 +21,7 @@ from training.intervals import rate, wilson
 from training.prepared_names import LEAST
 
 SHOWN = 15  # paths in a figure
+HEAT = 20  # people in a cell of a channel and a path: rates of fewer look like news and are none
 PATH = ("Path", "Pfad")
 
 
@@ -40,14 +41,14 @@ _FIGURES = (
     Column("rate", ("Rate", "Quote"), "share", "low", "high"),
     Column("lift", ("Lift", "Lift"), "ratio", "lift_low", "lift_high", (
         "Rate over that of all people chosen.", "Quote im Verhältnis zu der aller gewählten Menschen.")),
-    Column("claimed", ("Beyond chance", "Mehr als Zufall"), "flag", about=(
+    Column("stands", ("Beyond chance", "Jenseits des Zufalls"), "sign", about=(
         "At a false-discovery rate of 5 % over all rows.", "Bei einer Falschentdeckungsrate von 5 % über alle Zeilen.")),
 )  # fmt: skip
 _MORE = (
-    Column("dwell_seconds", ("Median time on pages", "Median der Verweildauer"), "seconds"),
-    Column("days_to_convert", ("Median days to convert", "Median der Tage bis zum Abschluss"), "days"),
-    Column("probability", ("Mean probability", "Mittlere Wahrscheinlichkeit"), "share"),
-    Column("points", ("Mean points", "Mittlere Punkte"), "number"),
+    Column("dwell_seconds", ("Time on pages", "Verweildauer"), "seconds"),
+    Column("days_to_convert", ("Time to convert", "Bis zum Abschluss"), "days"),
+    Column("probability", ("Model says", "Modell sagt"), "share"),
+    Column("points", ("Points", "Punkte"), "number"),
 )
 _CANCELLED = Column(
     "cancelled_share", ("Cancelled", "Storniert"), "share", "cancelled_low", "cancelled_high",
@@ -85,7 +86,8 @@ def source_rows(part: Part, people: People) -> list[Row]:
 
 def _plain(group: dict[str, Any]) -> dict[str, Any]:
     """What is not known is null; so is a lift without an end."""
-    return {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in group.items()}
+    found = {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in group.items()}
+    return found | {"stands": sign(found["claimed"], found["lift_low"], found["lift_high"])}
 
 
 def _with_before(rows: list[Row], before: Sequence[Row] | None) -> list[Row]:
@@ -136,7 +138,7 @@ def _prepared(edition: Edition, name: str, choice: Choice) -> list[Block]:
 def _overview(edition: Edition, part: Part, people: People, choice: Choice) -> View:
     lang = choice.lang
     paths = _paths_table(edition, part, people, choice)
-    best = [r for r in paths.rows if r["claimed"] and r["lift_low"] is not None and r["lift_low"] > 1][:5]
+    best = [r for r in paths.rows if r["stands"] > 0][:5]
     said = replace(paths, rows=best).sentences(lang) or [word("none_stands_out", lang)]
     sources = _sources_table(part, people, choice)
     figure = path_figures.intervals_figure(sources.rows, "channel", "rate", "low", "high", word("rate", lang), "%")
@@ -146,7 +148,7 @@ def _overview(edition: Edition, part: Part, people: People, choice: Choice) -> V
             "months", word("by_month", lang), path_figures.months_figure(
                 _by_month(part, people), word("people", lang), word("rate", lang)), word("by_month_alt", lang)),
         Sentences(word("best", lang), said),
-        FigureBlock("sources", sources.title[lang == "de"], figure, word("sources_alt", lang)),
+        FigureBlock("sources", word("rates", lang), figure, word("sources_alt", lang)),
         *_prepared(edition, "overview", choice),
     ])  # fmt: skip
 
@@ -191,7 +193,7 @@ def _paths(edition: Edition, part: Part, people: People, choice: Choice) -> View
     lang = choice.lang
     table = _paths_table(edition, part, people, choice)
     figure = path_figures.paths_figure(table.rows[:SHOWN], word("lift_axis", lang))
-    first = [FigureBlock("lifts", table.title[lang == "de"], figure, word("paths_alt", lang))] if table.rows else []
+    first = [FigureBlock("lifts", word("lifts", lang), figure, word("paths_alt", lang))] if table.rows else []
     blocks: list[Block] = [*first, TableBlock(table), *flow_blocks(part, people, choice)]
     audience = [(r["path"], r["path"]) for r in table.rows]
     return View("paths", [*blocks, *_prepared(edition, "paths", choice)], audience if choice.target != "lead" else ())
@@ -205,26 +207,26 @@ def _content(edition: Edition, part: Part, people: People, choice: Choice) -> Vi
         figure = path_figures.intervals_figure(
             known, "content", "ratio", "ratio_low", "ratio_high", word("ratio_axis", lang)
         )
-        tables = [FigureBlock("effects", effects.title[lang == "de"], figure, word("content_alt", lang)), *tables]
+        tables = [FigureBlock("effects", word("ratios", lang), figure, word("content_alt", lang)), *tables]
     return View("content", tables or [Note(word("no_rows", lang))])
 
 
 def _sources(edition: Edition, part: Part, people: People, choice: Choice) -> View:
     lang, table = choice.lang, _sources_table(part, people, choice)
     figure = path_figures.intervals_figure(table.rows, "channel", "rate", "low", "high", word("rate", lang), "%")
-    first = FigureBlock("sources", table.title[lang == "de"], figure, word("sources_alt", lang))
+    first = FigureBlock("sources", word("rates", lang), figure, word("sources_alt", lang))
     return View("sources", [
         first, TableBlock(table), *_heat(part, people, choice, table.rows), *_prepared(edition, "sources", choice)
     ])  # fmt: skip
 
 
 def _heat(part: Part, people: People, choice: Choice, sources: Sequence[Row]) -> list[Block]:
-    """Channel by path, the most frequent of both; cells of fewer than 5 people are empty."""
+    """Channel by path, the most frequent of both; cells of fewer than HEAT people are empty."""
     names = part.about["paths"][choice.by]
     path, channel = people.column(f"path_{choice.by}").astype(np.int64), people.column("channel").astype(np.int64)
     size = np.bincount(path, minlength=len(names))
     size[-1] = 0
-    common = [i for i in np.argsort(-size, kind="stable")[:10].tolist() if size[i] >= LEAST]
+    common = [i for i in np.argsort(-size, kind="stable")[:10].tolist() if size[i] >= HEAT]
     channels = sorted(sources, key=lambda r: -r["people"])[:8]
     cell = path * len(part.about["values"]["channel"]) + channel
     n = np.bincount(cell, minlength=len(names) * len(part.about["values"]["channel"]))
@@ -232,7 +234,7 @@ def _heat(part: Part, people: People, choice: Choice, sources: Sequence[Row]) ->
     width = len(part.about["values"]["channel"])
     rows = [{"path": " > ".join(names[i]), "channel": c["channel"], "people": int(n[k]), "conversions": int(hits[k]),
              "rate": float(hits[k] / n[k]), "low": float(low), "high": float(high), "at": (i, c["code"])}
-            for i in common for c in channels if n[k := i * width + c["code"]] >= LEAST
+            for i in common for c in channels if n[k := i * width + c["code"]] >= HEAT
             for low, high in [wilson(hits[k], n[k])]]  # fmt: skip
     if not rows:
         return []
@@ -245,7 +247,10 @@ def _heat(part: Part, people: People, choice: Choice, sources: Sequence[Row]) ->
     columns = (Column("path", PATH), Column("channel", ("First channel", "Erster Kanal")), *_FIGURES[:3])
     table = Table("channel_paths", "sources", title, columns, [{k: v for k, v in r.items() if k != "at"} for r in rows])
     lang = choice.lang
-    return [FigureBlock("heat", title[lang == "de"], figure, word("heat_alt", lang), wide=True), TableBlock(table)]
+    return [
+        FigureBlock("heat", title[lang == "de"], figure, word("heat_alt", lang), wide=True),
+        TableBlock(table, folded=True),
+    ]
 
 
 def _model(edition: Edition, part: Part, people: People, choice: Choice) -> View:

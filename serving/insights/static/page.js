@@ -10,6 +10,7 @@
     if (width < NARROW && layout.yaxis && layout.yaxis.ticktext) {
       // Labels would take the width: they go above their points, into the figure.
       layout.yaxis = { ...layout.yaxis, ticklabelposition: "inside top", ticklen: 0, tickfont: { size: 11 }, automargin: false };
+      layout.xaxis = { ...layout.xaxis, nticks: 5, tickangle: 0 };
       layout.height = Math.round(layout.height * 1.35);
     }
     return layout;
