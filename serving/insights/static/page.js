@@ -9,8 +9,12 @@
     if (german) layout.separators = ",.";
     if (width < NARROW && layout.yaxis && layout.yaxis.ticktext) {
       // Labels would take the width: they go above their points, into the figure.
-      layout.yaxis = { ...layout.yaxis, ticklabelposition: "inside top", ticklen: 0, tickfont: { size: 11 }, automargin: false };
+      const { ticktext, tickvals, ...axis } = layout.yaxis;
+      layout.yaxis = { ...axis, showticklabels: false, automargin: false };
       layout.xaxis = { ...layout.xaxis, nticks: 5, tickangle: 0 };
+      layout.annotations = ticktext.map((text, i) => ({
+        text, x: 0, xref: "paper", xanchor: "left", y: tickvals[i], yref: "y", yshift: 13, showarrow: false, font: { size: 11 },
+      }));
       layout.height = Math.round(layout.height * 1.35);
     }
     return layout;
