@@ -73,9 +73,11 @@ class Group:
 def groups_of(trails: Told, group: I64, n: int, support: int) -> tuple[list[dict[str, Any]], I64]:
     """The fields of `Group` of each group of at least `support` people, and which groups these are.
 
-    group (people,): number of each person's group, 0 to n - 1. Lift is over the rate of all people told.
+    group (people,): number of each person's group, 0 to n - 1, -1 = in none. Lift is over the rate of all people told.
     """
+    group, n = group + 1, n + 1  # those in no group come first
     size = np.bincount(group, minlength=n)
+    size[0] = 0
     kept = rows_where(size >= max(support, 1))
     hits, gone = (np.bincount(group, w, n)[kept].astype(np.int64) for w in (trails.label, trails.cancelled))
     size = size[kept]
@@ -90,7 +92,7 @@ def groups_of(trails: Told, group: I64, n: int, support: int) -> tuple[list[dict
     )  # fmt: skip
     names = [f.name for f in fields(Group)]
     rows = zip(*(c.tolist() for c in columns), strict=True)
-    return [dict(zip(names, row, strict=True)) for row in rows], kept
+    return [dict(zip(names, row, strict=True)) for row in rows], kept - 1
 
 
 def _share(part: I64, whole: I64) -> tuple[F64, F64, F64]:

@@ -67,9 +67,10 @@ _SENTENCE = (
 def path_rows(part: Part, people: People, by: str, support: int) -> list[Row]:
     """Paths of at least `support` of these people, by lower bound of the rate, as `leadlift paths` tells them."""
     names = part.about["paths"][by]
-    found, kept = groups_of(people, people.column(f"path_{by}").astype(np.int64), len(names), support)
-    rows = [_plain(g) | {"path": " > ".join(names[i]), "code": i} for g, i in zip(found, kept.tolist(), strict=True)
-            if i < len(names) - 1]  # fmt: skip
+    code = people.column(f"path_{by}").astype(np.int64)
+    code[code == len(names) - 1] = -1  # rarer ones are no path
+    found, kept = groups_of(people, code, len(names), support)
+    rows = [_plain(g) | {"path": " > ".join(names[i]), "code": i} for g, i in zip(found, kept.tolist(), strict=True)]
     return sorted(rows, key=lambda r: (-r["low"], r["path"]))
 
 
