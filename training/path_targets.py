@@ -190,6 +190,12 @@ def _visitors_of(people: People, blank: FeatureSet, now: int) -> Crowd:
     return Crowd(start, encoded, nothing, born, people, True, int(strange.sum()))
 
 
+def strangers_of(dataset: Dataset, now: int) -> Iterator[Crowd]:
+    """Visitors whom no link names, who convert never; nobody where consent is asked for, which they cannot have given."""
+    if not isinstance(dataset, Consenting):
+        yield from _strangers(dataset.lake, encoder(dataset, context=False), now)
+
+
 def _strangers(lake: Lake, blank: FeatureSet, now: int) -> Iterator[Crowd]:
     """Visitors whom no link names; all events of one lie in one bucket."""
     named = pc.unique(lake.links.column("visitor_id").combine_chunks().cast(pa.string()))
