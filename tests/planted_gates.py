@@ -20,7 +20,11 @@ from tests.planted_paths import Lot
 from training.rules_rows import encoder
 
 F64 = NDArray[np.float64]
-RATE, AWAY, ON = 0.006, 0.02, 5.0  # chance a day, and how many times as high it is once the form was left, the page read
+RATE, AWAY, ON = (
+    0.006,
+    0.02,
+    5.0,
+)  # chance a day, and how many times as high it is once the form was left, the page read
 GATE, OPEN = "guide:automation", "case:analytics"
 
 

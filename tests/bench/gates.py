@@ -24,18 +24,19 @@ from training.gates import GateReport, content_gates
 from training.snapshots import policy_of
 
 LEADS, SEEDS, PROCESSES = 16_000, range(1, 41), 2
+DRAWS = 5  # without a plant, of each market's buyers
 TOPICS = tuple(name.partition(":")[2] for name in (GATE, OPEN))
 
 
 @dataclass(frozen=True)
 class Named:
-    """Of one market. gate, page: are they named for what they do; others: claims about other topics; false_claims: where
-    nothing is planted."""
+    """Of one market. gate, page: are they named for what they do; others: claims about other topics; false_share: of
+    the draws with nothing planted, those with a claim."""
 
     gate: bool
     page: bool
     others: int
-    false_claims: int
+    false_share: float
 
 
 def lines(seeds: Sequence[int] = SEEDS) -> Iterator[Line]:
@@ -46,7 +47,7 @@ def lines(seeds: Sequence[int] = SEEDS) -> Iterator[Line]:
     yield Line(f"gates seeds of {n} with the form named", sum(f.gate for f in found))
     yield Line(f"gates seeds of {n} with the open page named", sum(f.page for f in found))
     yield Line("gates claims per seed about topics without a plant", sum(f.others for f in found) / n)
-    share = np.array([f.false_claims > 0 for f in found], dtype=np.float64)
+    share = np.array([f.false_share for f in found])
     bound = share.mean() + Z90 * share.std(ddof=1) / np.sqrt(n)
     yield Line("gates 95 % bound of false claims, none planted", float(bound), high=0.10)
 
@@ -57,8 +58,8 @@ def named(seed: int) -> Named:
         made = market(Path(folder) / "market", LEADS, seed)
         claims = claimed(asked(made, seed, planted=True))
         others = [name for name, _ in claims if name.partition(":")[2] not in TOPICS]
-        false = claimed(asked(made, seed, planted=False))
-        return Named((GATE, TURNS_AWAY) in claims, (OPEN, LEADS_ON) in claims, len(others), len(false))
+        false = [bool(asked(made, seed * 100 + i, planted=False).claimed) for i in range(DRAWS)]
+        return Named((GATE, TURNS_AWAY) in claims, (OPEN, LEADS_ON) in claims, len(others), float(np.mean(false)))
 
 
 def asked(made: tuple[Dataset, int], seed: int, planted: bool) -> GateReport:
