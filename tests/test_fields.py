@@ -13,8 +13,9 @@ import pytest
 
 from data.dataset import Dataset, People, consenting
 from data.errors import Verdict
-from data.records import DAY, Coded
+from data.records import Coded
 from data.settings import SnapshotSettings, load_settings
+from tests.planted_fields import PLANTED, Telling
 from tests.planted_paths import Lot, market
 from training.activation import ALL_CHANNELS, activation_rows
 from training.field_costs import Cost, Forms, cost_of, forms_of
@@ -33,26 +34,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return market(tmp_path_factory.mktemp("fields") / "market", 4000, 1)
 
 
-@dataclass(frozen=True)
-class Telling(Lot):
-    """Buyers are drawn by lot; three in four who buy soon say so where a form asks for the state, few others do. What they
-    say of the country is drawn by lot too."""
-
-    def _drawn(self, people: People) -> People:
-        drawn, rng = super()._drawn(people), np.random.default_rng(self.seed)
-        outcomes, soon = drawn.outcomes, np.zeros(len(people))
-        soon[np.asarray(outcomes["lead"])] = outcomes["occurred_at"] < people.created_at[outcomes["lead"]] + 30 * DAY  # type: ignore[operator]
-        says = rng.random(len(people)) < np.where(soon == 1, 0.75, 0.1)
-        owner = np.asarray(people.leads["lead"])
-        country = rng.integers(0, 3, len(people))[owner]
-        told = {"state": _texts(says[owner].astype(int)), "country": _texts(country)}
-        return replace(drawn, leads={**people.leads, **told})
-
-
-def _texts(codes: np.ndarray[Any, np.dtype[np.int64]]) -> Coded:
-    return Coded(codes.astype(np.int32), ("no", "yes", "perhaps"))
-
-
 def asked(dataset: Dataset) -> FieldReport:
     settings = load_settings(options={"home": "."})
     return field_report(dataset, settings, Request("m", "converted", None, 1, 0, lambda what, n: lambda k: None))
@@ -61,10 +42,10 @@ def asked(dataset: Dataset) -> FieldReport:
 def test_an_answer_that_says_who_buys_is_asked_for_and_one_drawn_by_lot_is_not(made: Made) -> None:
     report = asked(Telling(*made, 1, False))
     verdict = {r.field: r.verdict for r in report.rows}
-    assert report.rows[0].field == "state"
-    assert [f for f, v in verdict.items() if v == ASK] == ["state"]
+    assert report.rows[0].field == PLANTED
+    assert [f for f, v in verdict.items() if v == ASK] == [PLANTED]
     assert verdict["country"] in (NOT, UNTOLD)
-    state, country = (next(r for r in report.rows if r.field == f) for f in ("state", "country"))
+    state, country = (next(r for r in report.rows if r.field == f) for f in (PLANTED, "country"))
     assert state.worth.low > 0.1 * report.base
     assert state.caught.low > 0
     assert country.worth.high < 0.02 * report.base
