@@ -82,9 +82,11 @@ def asked_of_gates(target: str) -> str:
     return known_target(target)
 
 
-def with_strangers(dataset: Dataset, tally: MeetingTally, policy: Policy, target: str, now: int) -> GateReport:
+def with_strangers(
+    dataset: Dataset, tally: MeetingTally, policy: Policy, target: str, now: int, threads: int = 1
+) -> GateReport:
     """The report on a tally that was told of all leads and is told of the strangers now."""
-    for crowd in strangers_of(dataset, now):
+    for crowd in strangers_of(dataset, now, threads):
         tally(crowd)
     strangers = not isinstance(dataset, Consenting)
     return gate_report(tally.found(), known_target(target), policy.horizon_days, strangers)

@@ -32,7 +32,7 @@ def gates(screen: Screen, dataset: Dataset, tally: MeetingTally | None, asked: A
 
     if tally is None:
         return {"gates": None}
-    report = with_strangers(dataset, tally, asked.policy, asked.target, asked.now)
+    report = with_strangers(dataset, tally, asked.policy, asked.target, asked.now, asked.threads)
     show(screen, report, top)
     return {"gates": report.document()}
 
