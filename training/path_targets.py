@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -208,7 +209,7 @@ def _strangers(lake: Lake, blank: FeatureSet, now: int, threads: int) -> Iterato
         yield Crowd(_first_seen(encoded, n, now), encoded, Beside(), _none(), visitors=True)
 
 
-def _nobodys(lake: Lake, buckets: Sequence[int], named: pa.StringArray) -> pa.Table:
+def _nobodys(lake: Lake, buckets: Sequence[int], named: pa.Array[Any]) -> pa.Table:
     """The events in these buckets of visitors who are not among the named, and of no lead."""
     table = lake.events_in(buckets)
     visitor = table.column("visitor_id").cast(pa.string())
