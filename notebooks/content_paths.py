@@ -28,7 +28,7 @@ def _():
     from features.build import journeys_at
     from features.channels import CHANNELS
     from serving.arguments import settings_for
-    from training import content_effect, content_paths, figures, path_order, removal, trails
+    from training import content_effect, content_paths, figures, gates, path_order, removal, trails
     from training.landmarks import Landmark
     from training.rules_rows import encoder
     from training.run import moment_of
@@ -36,7 +36,7 @@ def _():
 
     return (
         CHANNELS, Beside, DAY, DatasetInfo, Landmark, Market, Path, consenting, content_effect, content_paths, encoder, figures,
-        joined, journeys_at, mo, moment_of, np, open_dataset, os, path_order, pd, policy_of, removal, settings_for,
+        gates, joined, journeys_at, mo, moment_of, np, open_dataset, os, path_order, pd, policy_of, removal, settings_for,
         tempfile, trails, write_market,
     )  # fmt: skip
 
@@ -199,6 +199,29 @@ def _(dataset, mo, now, path_order, pd, policy, support):
         orders.head(15),
     ])  # fmt: skip
     return order, orders
+
+
+@app.cell
+def _(dataset, gates, mo, now, pd, policy):
+    forms = gates.content_gates(dataset, policy, "won", now)
+    mo.stop(not forms.gates, mo.md("No content behind a form was met yet."))
+    costs = pd.DataFrame([
+        {"content": r.gate, "reached": r.reached}
+        | {f"{n}: {k}": getattr(g, k) for n in ("left", "filled", "readers") if (g := getattr(r, n)) for k in ("people", "rate")}
+        | {"low": r.compared.low, "high": r.compared.high, "verdict": r.compared.verdict}
+        for r in forms.gates
+    ]).set_index("content").round(3)  # fmt: skip
+    mo.vstack([
+        mo.md(f"""
+    ## What does a form cost?
+
+    Who met the form before anything else of its topic and stage, and won in the {forms.horizon_days} days after that visit,
+    beside readers of open content. *low* to *high*: all who met it, filled in or not, less those readers. Associated with,
+    not caused by.
+    """),
+        costs,
+    ])  # fmt: skip
+    return costs, forms
 
 
 if __name__ == "__main__":

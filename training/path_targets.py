@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -36,7 +37,7 @@ from features.arrays import filled, rows_where
 from features.beside import Beside
 from features.build import FeatureSet, moment_at
 from features.encode import Encoded
-from training.parallel import in_parallel
+from training.parallel import Found, in_parallel
 from training.rules import MQL, Rules, score_points
 from training.rules_rows import encoder, standings
 from training.snapshots import Conversions, Policy, conversions_of, is_open
@@ -118,7 +119,7 @@ def crowds_of(
     if target == LEAD:
         _refuse_consent(dataset)
         yield from (_visitors_of(people, blank, now) for people in _people(dataset, False, threads))
-        yield from _strangers(dataset.lake, blank, now)
+        yield from _strangers(dataset.lake, blank, now, threads)
         return
     for people in _people(dataset, accounts, threads):
         start = np.where(people.created_at == NULL_TIME, FOREVER, people.created_at + policy.first_look)
@@ -153,7 +154,7 @@ def _arranged(lake: Lake, groups: Sequence[Sequence[int]], folder: Path, threads
     return in_parallel(shares, threads)[0]
 
 
-def _ahead(reads: Sequence[Callable[[], People]], threads: int) -> Iterator[People]:
+def _ahead(reads: Sequence[Callable[[], Found]], threads: int) -> Iterator[Found]:
     """What each of these reads gives, in order; at most `threads` are under way or waiting to be taken."""
     with ThreadPoolExecutor(threads) as pool:
         begun = deque(pool.submit(read) for read in reads[:threads])
@@ -190,20 +191,30 @@ def _visitors_of(people: People, blank: FeatureSet, now: int) -> Crowd:
     return Crowd(start, encoded, nothing, born, people, True, int(strange.sum()))
 
 
-def _strangers(lake: Lake, blank: FeatureSet, now: int) -> Iterator[Crowd]:
+def strangers_of(dataset: Dataset, now: int, threads: int = 1) -> Iterator[Crowd]:
+    """Visitors whom no link names, who convert never; nobody where consent is asked for, which they cannot have given."""
+    if not isinstance(dataset, Consenting):
+        yield from _strangers(dataset.lake, encoder(dataset, context=False), now, threads)
+
+
+def _strangers(lake: Lake, blank: FeatureSet, now: int, threads: int) -> Iterator[Crowd]:
     """Visitors whom no link names; all events of one lie in one bucket."""
     named = pc.unique(lake.links.column("visitor_id").combine_chunks().cast(pa.string()))
     columns = arrow.columns_of(RECORDS["events"], lake.info.extra)
-    for buckets in lake.event_chunks:
-        table = lake.events_in(buckets)
-        visitor = table.column("visitor_id").cast(pa.string())
-        nobodys = pc.and_(table.column("lead_id").is_null(), visitor.is_valid())
-        table = table.filter(pc.and_(nobodys, pc.invert(pc.is_in(visitor, value_set=named))))
+    for table in _ahead([partial(_nobodys, lake, buckets, named) for buckets in lake.event_chunks], threads):
         ids = table.column("visitor_id").cast(pa.string()).combine_chunks().dictionary_encode()
         who = ids.indices.to_numpy(zero_copy_only=False).astype(np.int64)
         events = {**arrow.from_arrow(table, columns), "lead": who, "known_from": filled(len(who), NULL_TIME, np.int64)}
         encoded, n = blank.encode(events), len(ids.dictionary)
         yield Crowd(_first_seen(encoded, n, now), encoded, Beside(), _none(), visitors=True)
+
+
+def _nobodys(lake: Lake, buckets: Sequence[int], named: pa.Array[Any]) -> pa.Table:
+    """The events in these buckets of visitors who are not among the named, and of no lead."""
+    table = lake.events_in(buckets)
+    visitor = table.column("visitor_id").cast(pa.string())
+    nobodys = pc.and_(table.column("lead_id").is_null(), visitor.is_valid())
+    return table.filter(pc.and_(nobodys, pc.invert(pc.is_in(visitor, value_set=named))))
 
 
 def _first_seen(encoded: Encoded, n: int, now: int) -> I64:

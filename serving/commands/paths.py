@@ -16,6 +16,7 @@ from data.files import replace_text, safe_cell
 from data.settings import Settings
 from serving.arguments import ConfigOption, DatasetArgument, parse_time, settings_for
 from serving.commands.scores import LangOption
+from serving.commands.paths_gates import gate_tally, gates
 from serving.console import JsonOption, Screen
 from serving.insights.choice import TARGETS, Choice
 from serving.insights.plan import Plan
@@ -79,11 +80,13 @@ def paths(
     opened = consenting(open_dataset(dataset), settings.privacy.require_consent)
     asked = _asked(opened, settings, target, landmark, by, as_of, scores)
     order, activation = _order_tally(opened, asked), ActivationTally(asked.policy, asked.now)
+    met = gate_tally(opened, asked)
     also = activation if asked.target == LEAD else order.crowd if order else None
-    found = trails.trails_of(opened, asked, [also] if also else [])
+    found = trails.trails_of(opened, asked, [tell for tell in (also, met) if tell])
     report = content_paths.path_report(found, asked, steps, support)
     _show(screen, report, top)
     more = _contents(screen, found, support, top) | _order(screen, order, support)
+    more |= gates(screen, opened, met, asked, top)
     if asked.target == LEAD:
         more |= _activation(screen, activation, top)
     if csv_file is not None:
