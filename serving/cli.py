@@ -39,6 +39,7 @@ def build_app() -> typer.Typer:
         keys,
         models,
         monitor,
+        numbers,
         openapi,
         paths,
         promote,
@@ -73,6 +74,7 @@ def build_app() -> typer.Typer:
         openapi,
         store,
         monitor,
+        numbers,
         writeback,
         status,
     ):
