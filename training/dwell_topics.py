@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from features.arrays import rows_where
 from training.content_paths import ASSOCIATED, plain
 from training.intervals import LEVEL, discoveries, exact_p, lift, rate, wilson
-from training.numbers import LEAST
+from training.number_figures import LEAST
 from training.sources import Sums
 from training.trails import Stand
 

@@ -24,7 +24,7 @@ from features.content import STAGES
 from training.content_paths import NO_PATH, plain
 from training.intervals import LEVEL, discoveries, exact_p, medians, rate, wilson
 from training.lead_facts import NumbersAsked
-from training.numbers import LEAST
+from training.number_figures import LEAST
 from training.path_targets import Crowd
 from training.rules import score_points
 from training.rules_rows import standings

@@ -21,7 +21,7 @@ from data.spans import FOREVER
 from features.arrays import filled, rows_where
 from training.calendar import day
 from training.lead_facts import LeadFacts, NumbersAsked
-from training.numbers import LEAST, by_chance, cost
+from training.number_figures import LEAST, by_chance, cost
 from training.periods import Period
 from training.sources import NO_CAMPAIGN
 

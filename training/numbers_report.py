@@ -13,7 +13,8 @@ from training.funnel import QuietRow, QuietTally
 from training.launches import LaunchRow, launch_rows
 from training.lead_facts import NumbersAsked, lead_facts
 from training.monitor.alarm import Alarm
-from training.numbers import DEFINITIONS, Numbers, numbers_of
+from training.number_figures import DEFINITIONS
+from training.numbers import Numbers, numbers_of
 from training.quality_alarm import quality_alarms
 from training.rising import RisingRow, rising_rows
 from training.sources import Sources, spend_of

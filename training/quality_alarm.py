@@ -81,8 +81,9 @@ def _day(period: Period) -> str:
 
 def _lower(now: F64, before: F64) -> float:
     """The chance of a mean so much lower, were both alike."""
-    from scipy.stats import ttest_ind
+    from scipy.stats import ttest_ind_from_stats
 
-    if np.ptp(now) == 0 and np.ptp(before) == 0:
+    parts = [(p.mean(), p.std(ddof=1), len(p)) for p in (now, before)]
+    if parts[0][1] == parts[1][1] == 0:  # all the same probability, then and now
         return 0.0 if now[0] < before[0] else 1.0
-    return float(ttest_ind(now, before, equal_var=False, alternative="less").pvalue)
+    return float(ttest_ind_from_stats(*parts[0], *parts[1], equal_var=False, alternative="less").pvalue)

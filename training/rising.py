@@ -17,7 +17,7 @@ import numpy as np
 
 from training.content_paths import plain
 from training.intervals import LEVEL, discoveries, exact_p, rate, wilson
-from training.numbers import LEAST
+from training.number_figures import LEAST
 
 FEWEST = 20  # people in both periods together, of a row
 

@@ -10,7 +10,8 @@ from serving.console import Screen
 
 if TYPE_CHECKING:
     from training.launches import LaunchRow
-    from training.numbers import Figures, SourceFigures
+    from training.number_figures import Figures
+    from training.numbers import SourceFigures
     from training.numbers_report import NumbersReport
 
 NONE = "-"
@@ -145,7 +146,7 @@ def _show_quiet(screen: Screen, report: NumbersReport) -> None:
 
 
 def _definitions(screen: Screen) -> None:
-    from training.numbers import DEFINITIONS
+    from training.number_figures import DEFINITIONS
 
     screen.say("\nWhat is what:")
     for name, text in DEFINITIONS.items():
