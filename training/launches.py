@@ -63,6 +63,8 @@ def launch_rows(
 
     visited: first visit of each source, us, FOREVER = none; None where visits may not be counted.
     """
+    if not names:
+        return ()
     launch = _launches(names, facts, visited, spend)
     rows = []
     for i in rows_where(asked.period.holds(launch) & (launch + WEEK * DAY <= asked.now)).tolist():
@@ -84,7 +86,7 @@ def _launches(
     np.minimum.at(first, spend[0], spend[1])
     start = first // DAY * DAY
     return np.where(
-        start >= start.min(initial=FOREVER) + WEEK * DAY, np.where(first < FOREVER, start, FOREVER), FOREVER
+        start >= start.min() + WEEK * DAY, np.where(first < FOREVER, start, FOREVER), FOREVER
     )
 
 

@@ -30,7 +30,8 @@ DEFINITIONS = {
     "leads": "leads created in the period, also those that came without a visit",
     "ready at first contact": "leads that were sales-ready by the points in force (and the probability, where they ask for "
     "one and a model says it) at their first look, of those looked at",
-    "MQL": "leads that first reached the MQL condition of the points in the period, at weekly looks",
+    "MQL": "leads that first reached the MQL condition of the points in the period, at weekly looks; a condition on the "
+    "probability counts as met",
     "accepted": "leads that sales first accepted in the period",
     "won": "leads whose first deal that was not cancelled within its window was made in the period",
     "cancelled": "leads with a first deal made in the period and cancelled within its window",
@@ -40,6 +41,9 @@ DEFINITIONS = {
     "reconciled": "expected against won, of those leads whose answer is final; the range is where chance alone puts the won",
     "spend": "what was spent on the days of the period, from the records of spend",
     "cost": "spend over leads, and over expected customers",
+    "rising": "people who saw a content in the period over those before, beyond the change of all people; claimed at a "
+    "false-discovery rate of 5 %",
+    "quiet": "open leads whose last mail, call or other touch of ours was so many days ago, or who never had one",
 }
 
 

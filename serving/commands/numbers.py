@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from data.dataset import Dataset, consenting, open_dataset
-from data.errors import UsageError, Verdict
+from data.errors import InputError, UsageError, Verdict
 from data.files import replace_text, safe_cell
 from data.records import DAY
 from data.settings import Settings
@@ -87,6 +87,8 @@ def _asked(
     from training.trails import refuse_without_times
 
     refuse_without_times(dataset)
+    if dataset.info.latest_arrival is None:
+        raise InputError.of(where=dataset.place, expected="records", got="none yet", remedy="Run leadlift import first.")
     now = moment_of(dataset, None)
     period = period_of(first, last, now)
     rules, _ = rules_in_force(None, dataset, settings.home, dataset.info.name)
