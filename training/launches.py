@@ -85,9 +85,7 @@ def _launches(
     np.minimum.at(first, facts.source, facts.created)
     np.minimum.at(first, spend[0], spend[1])
     start = first // DAY * DAY
-    return np.where(
-        start >= start.min() + WEEK * DAY, np.where(first < FOREVER, start, FOREVER), FOREVER
-    )
+    return np.where(start >= start.min() + WEEK * DAY, np.where(first < FOREVER, start, FOREVER), FOREVER)
 
 
 def _row(

@@ -88,7 +88,9 @@ def _asked(
 
     refuse_without_times(dataset)
     if dataset.info.latest_arrival is None:
-        raise InputError.of(where=dataset.place, expected="records", got="none yet", remedy="Run leadlift import first.")
+        raise InputError.of(
+            where=dataset.place, expected="records", got="none yet", remedy="Run leadlift import first."
+        )
     now = moment_of(dataset, None)
     period = period_of(first, last, now)
     rules, _ = rules_in_force(None, dataset, settings.home, dataset.info.name)
