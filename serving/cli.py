@@ -40,6 +40,7 @@ def build_app() -> typer.Typer:
         keys,
         models,
         monitor,
+        numbers,
         openapi,
         paths,
         promote,
@@ -75,6 +76,7 @@ def build_app() -> typer.Typer:
         openapi,
         store,
         monitor,
+        numbers,
         writeback,
         status,
     ):

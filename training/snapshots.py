@@ -338,9 +338,8 @@ def labels_of(
     but was cancelled. `until` is as_of + horizon where not given. `lead` must be sorted."""
     until = as_of + policy.horizon if until is None else until
     label, cancelled = np.zeros(len(lead)), np.zeros(len(lead), dtype=np.bool_)
-    in_window = conversions.cancelled_at != NULL_TIME
-    in_window &= conversions.cancelled_at - conversions.at <= policy.cancellation_window
-    for who, at, gone in zip(conversions.lead.tolist(), conversions.at.tolist(), in_window.tolist(), strict=True):
+    in_window = taken_back(conversions, policy).tolist()
+    for who, at, gone in zip(conversions.lead.tolist(), conversions.at.tolist(), in_window, strict=True):
         first, last = np.searchsorted(lead, [who, who + 1])
         hit = (as_of[first:last] <= at) & (at < until[first:last])
         if gone:
@@ -348,6 +347,13 @@ def labels_of(
         else:
             label[first:last] = np.where(hit, 1.0, label[first:last])
     return label, cancelled & (label == 0)
+
+
+def taken_back(conversions: Conversions, policy: Policy) -> Mask:
+    """Which of these conversions were cancelled within their window."""
+    gone: Mask = conversions.cancelled_at != NULL_TIME
+    gone[gone] = (conversions.cancelled_at - conversions.at)[gone] <= policy.cancellation_window
+    return gone
 
 
 def _array(column: object) -> NDArray[np.int64]:

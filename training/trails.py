@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from data.dataset import Dataset
 from data.errors import InputError, Verdict
-from data.records import DAY, NULL_TIME
+from data.records import DAY
 from data.spans import FOREVER
 from features.arrays import pick, rows_where
 from features.build import journeys_at
@@ -26,7 +26,7 @@ from features.journeys import Journeys
 from training.landmarks import DAY_7, Landmark, moments
 from training.path_targets import Crowd, Said, crowds_of
 from training.rules import Rules
-from training.snapshots import Policy, labels_of
+from training.snapshots import Policy, labels_of, taken_back
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
@@ -114,6 +114,19 @@ class Trails:
         return replace(self, person=number[self.person[steps]], step=self.step[steps], age=self.age[steps], **own)
 
 
+@dataclass(frozen=True)
+class Stand:
+    """Where n people of a crowd stood at their landmark: rows (n,) numbers in the crowd, ascending, as_of (n,), what they
+    had done by then, and label (n,): did they convert in the horizon after it, 1 or 0?"""
+
+    asked: Asked
+    crowd: Crowd
+    rows: I64
+    as_of: I64
+    journeys: Journeys
+    label: F64
+
+
 PER_PERSON = ("label", "cancelled", "days", "dwell", "active", "channel", "probability", "points", "number")
 
 
@@ -158,10 +171,14 @@ def refuse_without_times(dataset: Dataset) -> None:
 
 
 # -- one walk over a dataset -----------------------------------------------------------------------------------------
-def trails_of(dataset: Dataset, asked: Asked, also: Sequence[Callable[[Crowd], None]] = ()) -> Trails:
+def trails_of(
+    dataset: Dataset, asked: Asked, also: Sequence[Callable[[Crowd], None]] = (),
+    stands: Sequence[Callable[[Stand], None]] = (),
+) -> Trails:  # fmt: skip
     """The trails of everybody whose landmark has matured; steps are numbered in the order of their names.
 
     also: told of each group of people on the way, for analyses of their own that would read everything once more.
+    stands: told where those who have matured stood at their landmark.
 
     Raises
     ------
@@ -172,7 +189,7 @@ def trails_of(dataset: Dataset, asked: Asked, also: Sequence[Callable[[Crowd], N
     """
     refuse_without_times(dataset)
     names = Names()
-    parts = list(_parts(dataset, asked, names, also))
+    parts = list(_parts(dataset, asked, names, also, stands))
     counts = sum((p.counts for p in parts), Counts())
     if not any(len(p) for p in parts):
         raise Verdict(
@@ -194,7 +211,10 @@ def joined(parts: Sequence[Trails], names: tuple[str, ...], counts: Counts) -> T
     return Trails(tuple(names[i] for i in order), person, step, **columns, counts=counts)
 
 
-def _parts(dataset: Dataset, asked: Asked, names: Names, also: Sequence[Callable[[Crowd], None]]) -> Iterator[Trails]:
+def _parts(
+    dataset: Dataset, asked: Asked, names: Names, also: Sequence[Callable[[Crowd], None]],
+    stands: Sequence[Callable[[Stand], None]],
+) -> Iterator[Trails]:  # fmt: skip
     told = 0
     for crowd in crowds_of(
         dataset,
@@ -207,12 +227,12 @@ def _parts(dataset: Dataset, asked: Asked, names: Names, also: Sequence[Callable
     ):
         for tell in also:
             tell(crowd)
-        part = _part(crowd, asked, names)
+        part = _part(crowd, asked, names, stands)
         yield replace(part, number=part.number + told)
         told += len(crowd)
 
 
-def _part(crowd: Crowd, asked: Asked, names: Names) -> Trails:
+def _part(crowd: Crowd, asked: Asked, names: Names, stands: Sequence[Callable[[Stand], None]]) -> Trails:
     """The trails of one group, in the numbers that names have so far."""
     everybody, policy = np.arange(len(crowd), dtype=np.int64), asked.policy
     codes = names.codes(crowd.encoded.vocabulary, asked.by)
@@ -224,6 +244,8 @@ def _part(crowd: Crowd, asked: Asked, names: Names) -> Trails:
     rows = rows_where(mature)
     journeys = journeys_at(crowd.encoded, rows, as_of[rows], crowd.beside)
     label, cancelled = labels_of(crowd.conversions, rows, as_of[rows], policy)
+    for tell in stands:
+        tell(Stand(asked, crowd, rows, as_of[rows], journeys, label))
     own = trails_at(journeys, codes, label)
     converted = _converted_at(crowd, rows, as_of[rows], policy)
     days = np.where(label == 1, (converted - crowd.start[rows]) / DAY, np.nan)
@@ -252,9 +274,7 @@ def _converted_at(crowd: Crowd, rows: I64, as_of: I64, policy: Policy) -> I64:
     conversions = crowd.conversions
     moment = np.full(len(crowd), FOREVER, dtype=np.int64)
     moment[rows] = as_of
-    gone = conversions.cancelled_at != NULL_TIME
-    gone[gone] = (conversions.cancelled_at - conversions.at)[gone] <= policy.cancellation_window
-    hit = rows_where(~gone & (conversions.at >= moment[conversions.lead]))
+    hit = rows_where(~taken_back(conversions, policy) & (conversions.at >= moment[conversions.lead]))
     first = np.full(len(crowd), FOREVER, dtype=np.int64)
     np.minimum.at(first, conversions.lead[hit], conversions.at[hit])
     return first[rows]

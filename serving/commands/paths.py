@@ -15,8 +15,9 @@ from data.errors import UsageError
 from data.files import replace_text, safe_cell
 from data.settings import Settings
 from serving.arguments import ConfigOption, DatasetArgument, parse_time, settings_for
-from serving.commands.scores import LangOption
+from serving.commands import paths_more
 from serving.commands.paths_gates import gate_tally, gates
+from serving.commands.scores import LangOption
 from serving.console import JsonOption, Screen
 from serving.insights.choice import TARGETS, Choice
 from serving.insights.plan import Plan
@@ -71,6 +72,8 @@ def paths(
     """Content paths with people, conversions, rate with its 95 % interval and lift; everybody is in the denominator."""
     from training import content_paths, trails
     from training.activation import ActivationTally
+    from training.dwell_topics import DwellTally
+    from training.funnel import DropTally
     from training.path_targets import LEAD
 
     screen = Screen(as_json)
@@ -82,11 +85,15 @@ def paths(
     order, activation = _order_tally(opened, asked), ActivationTally(asked.policy, asked.now)
     met = gate_tally(opened, asked)
     also = activation if asked.target == LEAD else order.crowd if order else None
-    found = trails.trails_of(opened, asked, [tell for tell in (also, met) if tell])
+    topics, drops, stages = DwellTally(), DropTally("content"), DropTally("stage")
+    found = trails.trails_of(opened, asked, [tell for tell in (also, met) if tell], [topics, drops, stages])
     report = content_paths.path_report(found, asked, steps, support)
     _show(screen, report, top)
-    more = _contents(screen, found, support, top) | _order(screen, order, support)
+    more = paths_more.source_paths(screen, found, steps, support, top)
+    more |= _contents(screen, found, support, top) | _order(screen, order, support)
     more |= gates(screen, opened, met, asked, top)
+    more |= paths_more.dwell_topics(screen, topics, top)
+    more |= paths_more.drop_offs(screen, drops, stages, asked.policy.horizon_days, top)
     if asked.target == LEAD:
         more |= _activation(screen, activation, top)
     if csv_file is not None:
@@ -206,7 +213,7 @@ def _contents(screen: Screen, found: Trails, support: int, top: int) -> dict[str
 
 
 def _show_effects(screen: Screen, effects: Sequence[EffectRow], removal: dict[str, float]) -> None:
-    rows = [[r.content, f"{r.people_with:,}", f"{r.rate_with:.1%}", f"{r.rate_without:.1%}", _ratio(r.ratio),
+    rows = [[r.content, f"{r.people_with:,}", f"{r.rate_with:.1%}", _share(r.rate_without), _ratio(r.ratio),
              f"{_ratio(r.ratio_low)} to {_ratio(r.ratio_high)}", "yes" if r.claimed else "no",
              f"{removal.get(r.content, 0.0):.1%}"] for r in effects]  # fmt: skip
     screen.table(
