@@ -74,7 +74,8 @@ class Trails:
     names: of the steps' codes. Per step: person (m,), step code (m,), age (m,) days before the landmark. Per person:
     label (n,) 1 or 0; cancelled (n,), a conversion that was taken back in its window; days (n,) from the start of the
     clock to the conversion, NaN = none; dwell (n,) seconds on pages, NaN = not known; active (n,) days with views;
-    channel (n,) code of CHANNELS of the first session, -1 = none; probability and points (n,), NaN = not known.
+    channel (n,) code of CHANNELS of the first session, -1 = none; probability and points (n,), NaN = not known; at (n,),
+    us, the landmark.
     """
 
     names: tuple[str, ...]
@@ -89,6 +90,7 @@ class Trails:
     channel: I32
     probability: F64
     points: F64
+    at: I64
     counts: Counts = field(default_factory=Counts)
 
     def __len__(self) -> int:
@@ -112,7 +114,7 @@ class Trails:
         return replace(self, person=number[self.person[steps]], step=self.step[steps], age=self.age[steps], **own)
 
 
-PER_PERSON = ("label", "cancelled", "days", "dwell", "active", "channel", "probability", "points")
+PER_PERSON = ("label", "cancelled", "days", "dwell", "active", "channel", "probability", "points", "at")
 
 
 class Names:
@@ -261,5 +263,5 @@ def trails_at(journeys: Journeys, codes: I32, label: F64, names: tuple[str, ...]
     unknown = np.full(n, np.nan)
     return Trails(
         names, segment, code, journeys.age_days[position], label, np.zeros(n, dtype=np.bool_), unknown,
-        journeys.seconds_total, journeys.distinct(journeys.day, journeys.views), channel, unknown, unknown,
+        journeys.seconds_total, journeys.distinct(journeys.day, journeys.views), channel, unknown, unknown, journeys.as_of,
     )  # fmt: skip
