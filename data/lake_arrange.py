@@ -188,6 +188,17 @@ def _numbers(texts: pa.ChunkedArray, values: pa.Array) -> I64:
 
 
 def _places(texts: pa.Array | pa.ChunkedArray, values: pa.Array) -> I64:
-    """Place of each text in `values`; -1 = not there, or null."""
-    found = pc.fill_null(pc.index_in(texts, value_set=values, skip_nulls=True), -1)
-    return np.asarray(found, dtype=np.int64)
+    """Place of each text in `values`, which are distinct; -1 = not there, or null."""
+    if len(texts) >= len(values):
+        return _found(texts, values)
+    # A chunk's texts among those of everybody: a table of the few is built sooner than one of the many.
+    distinct = pc.unique(texts).drop_null()
+    at = _found(values, distinct)
+    rows = np.flatnonzero(at >= 0)
+    place = np.full(len(distinct) + 1, -1, dtype=np.int64)
+    place[at[rows]] = rows
+    return place[_found(texts, distinct)]
+
+
+def _found(texts: pa.Array | pa.ChunkedArray, values: pa.Array) -> I64:
+    return np.asarray(pc.fill_null(pc.index_in(texts, value_set=values, skip_nulls=True), -1), dtype=np.int64)
