@@ -51,16 +51,21 @@ class Arranged(Lake):
         return {**arrow.from_arrow(table, columns), "lead": lead, "known_from": table.column("known_from").to_numpy()}
 
 
+def chunks(lake: Lake) -> list[list[int]]:
+    """The buckets of events that are arranged at once."""
+    return lake.event_chunks
+
+
 def arrange(lake: Lake, groups: Sequence[Sequence[int]], folder: Path, steps: Iterable[int]) -> Arranged:
     """Put the events of some chunks where `Arranged` reads them, which it returns; to be read when all steps are done.
 
-    groups: buckets (ascending) of people who are read together. steps: numbers of chunks, below `lake.event_chunks`.
+    groups: buckets (ascending) of people who are read together. steps: numbers of `chunks`.
     """
     owners = _Owners.of(lake, groups)
     links = _Links.of(lake, owners.ids)
     vars(lake).pop("links", None)  # as a table they are several times as large, and hardly anybody asks again
     for number in steps:
-        table, lead = links.join(lake.events_with_shared_ids(lake.event_chunks[number], PLAIN))
+        table, lead = links.join(lake.events_with_shared_ids(chunks(lake)[number], PLAIN))
         order, starts = owners.in_groups(lead)
         table, lead = table.take(pa.array(order)), lead[order]
         for group in np.flatnonzero(np.diff(starts)).tolist():
@@ -188,17 +193,6 @@ def _numbers(texts: pa.ChunkedArray, values: pa.Array) -> I64:
 
 
 def _places(texts: pa.Array | pa.ChunkedArray, values: pa.Array) -> I64:
-    """Place of each text in `values`, which are distinct; -1 = not there, or null."""
-    if len(texts) >= len(values):
-        return _found(texts, values)
-    # A chunk's texts among those of everybody: a table of the few is built sooner than one of the many.
-    distinct = pc.unique(texts).drop_null()
-    at = _found(values, distinct)
-    rows = np.flatnonzero(at >= 0)
-    place = np.full(len(distinct) + 1, -1, dtype=np.int64)
-    place[at[rows]] = rows
-    return place[_found(texts, distinct)]
-
-
-def _found(texts: pa.Array | pa.ChunkedArray, values: pa.Array) -> I64:
-    return np.asarray(pc.fill_null(pc.index_in(texts, value_set=values, skip_nulls=True), -1), dtype=np.int64)
+    """Place of each text in `values`; -1 = not there, or null."""
+    found = pc.fill_null(pc.index_in(texts, value_set=values, skip_nulls=True), -1)
+    return np.asarray(found, dtype=np.int64)

@@ -36,7 +36,7 @@ def _trails(walks: Sequence[tuple[tuple[int, ...], float]], seed: int = 1) -> Tr
     channel = np.zeros(PEOPLE, dtype=np.int32)
     return Trails(
         NAMES, person, step, np.ones(len(person)), label, nobody, unknown, unknown, np.ones(PEOPLE), channel, unknown,
-        unknown, at,
+        unknown, at=at,
     )  # fmt: skip
 
 

@@ -111,6 +111,5 @@ def trails_of_steps() -> Trails:
     label = (np.arange(n) % 2 == 0).astype(np.float64)
     none, channel = np.zeros(n, dtype=np.bool_), np.zeros(n, dtype=np.int32)
     return Trails(
-        names, np.arange(n), step, np.ones(n), label, none, unknown, unknown, np.ones(n), channel, unknown, unknown,
-        np.arange(n),
-    )  # fmt: skip
+        names, np.arange(n), step, np.ones(n), label, none, unknown, unknown, np.ones(n), channel, unknown, unknown
+    )

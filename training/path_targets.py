@@ -29,7 +29,7 @@ from data import arrow
 from data.dataset import Consenting, Dataset, People, bucket_groups, consenting
 from data.errors import InputError, UsageError
 from data.lake import Lake
-from data.lake_arrange import arrange
+from data.lake_arrange import arrange, chunks
 from data.records import EVENT_TYPES, NULL_TIME, RECORDS, WEB_TYPES, Columns
 from data.spans import FOREVER
 from features.arrays import filled, rows_where
@@ -44,7 +44,6 @@ from training.snapshots import Conversions, Policy, conversions_of, is_open
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 Mask = NDArray[np.bool_]
-Said = Callable[[People, I64, I64], tuple[F64, F64]]
 
 WON, LEAD, TARGET_MQL = "won", "lead", "mql"
 OUTCOME = {WON: "converted", "converted": "converted", "accepted": "accepted", "cancelled": "cancelled"}
@@ -52,6 +51,17 @@ MAX_EVENTS = 1_000_000  # read at once
 MAX_EVENTS_WITH_IDS = 5_000_000  # where each group costs a look at all of them
 _WEB = np.array([t in WEB_TYPES for t in EVENT_TYPES])
 TARGETS = (LEAD, TARGET_MQL, "accepted", WON, "cancelled")
+
+
+@dataclass(frozen=True)
+class Said:
+    """Somebody who gives probability and points, (n,) each, NaN = not known, of leads at moments.
+
+    accounts: does it look at who shares an account?
+    """
+
+    ask: Callable[[People, I64, I64], tuple[F64, F64]]
+    accounts: bool = False
 
 
 def known_target(target: str) -> str:
@@ -101,7 +111,7 @@ class Crowd:
         """Probability and points of each, NaN = not known; nobody scores visitors."""
         if said is None or self.leads is None or self.visitors:
             return np.full(len(lead), np.nan), np.full(len(lead), np.nan)
-        return said(self.leads, lead, as_of)
+        return said.ask(self.leads, lead, as_of)
 
 
 def crowds_of(
@@ -117,7 +127,7 @@ def crowds_of(
         for visitors of a dataset that asks for consent.
     """
     blank = encoder(dataset, context=False)
-    everybody = _with_ids(dataset) if ids else _people(dataset, accounts and target != LEAD, threads)
+    everybody = _with_ids(dataset) if ids else people_of(dataset, accounts and target != LEAD, threads)
     if target == LEAD:
         _refuse_consent(dataset)
         yield from (_visitors_of(people, blank, now) for people in everybody)
@@ -135,7 +145,7 @@ def crowds_of(
             yield Crowd(start, encoded, beside, won, people, events=people.events)
 
 
-def _people(dataset: Dataset, accounts: bool, threads: int) -> Iterator[People]:
+def people_of(dataset: Dataset, accounts: bool = False, threads: int = 1) -> Iterator[People]:
     """All leads in groups of whole buckets, the next ones being read meanwhile; who shares an account takes another look
     at everything.
 
@@ -157,8 +167,8 @@ def _with_ids(dataset: Dataset) -> Iterator[People]:
 
 
 def _arranged(lake: Lake, groups: Sequence[Sequence[int]], folder: Path, threads: int) -> Lake:
-    chunks = len(lake.event_chunks)
-    shares = [partial(arrange, lake, groups, folder, range(i, chunks, threads)) for i in range(threads)]
+    steps = len(chunks(lake))
+    shares = [partial(arrange, lake, groups, folder, range(i, steps, threads)) for i in range(threads)]
     return in_parallel(shares, threads)[0]
 
 

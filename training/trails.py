@@ -90,8 +90,8 @@ class Trails:
     channel: I32
     probability: F64
     points: F64
-    at: I64
     counts: Counts = field(default_factory=Counts)
+    at: I64 = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     def __len__(self) -> int:
         return len(self.label)
@@ -110,7 +110,7 @@ class Trails:
         number = np.full(len(self), -1, dtype=np.int64)
         number[rows] = np.arange(len(rows))
         steps = rows_where(number[self.person] >= 0)
-        own = {n: getattr(self, n)[rows] for n in PER_PERSON}
+        own = {n: getattr(self, n)[rows] for n in PER_PERSON if len(getattr(self, n))}
         return replace(self, person=number[self.person[steps]], step=self.step[steps], age=self.age[steps], **own)
 
 
@@ -201,7 +201,7 @@ def _parts(dataset: Dataset, asked: Asked, names: Names, also: Sequence[Callable
         asked.policy,
         asked.now,
         asked.rules,
-        accounts=asked.said is not None,
+        accounts=asked.said is not None and asked.said.accounts,
         threads=asked.threads,
     ):
         for tell in also:
@@ -263,5 +263,6 @@ def trails_at(journeys: Journeys, codes: I32, label: F64, names: tuple[str, ...]
     unknown = np.full(n, np.nan)
     return Trails(
         names, segment, code, journeys.age_days[position], label, np.zeros(n, dtype=np.bool_), unknown,
-        journeys.seconds_total, journeys.distinct(journeys.day, journeys.views), channel, unknown, unknown, journeys.as_of,
+        journeys.seconds_total, journeys.distinct(journeys.day, journeys.views), channel, unknown, unknown,
+        at=journeys.as_of,
     )  # fmt: skip

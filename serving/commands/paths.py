@@ -107,7 +107,7 @@ def _asked(
     rules = None
     if target == TARGET_MQL:
         rules, _ = rules_in_force(None, dataset, settings.home, dataset.info.name)
-    said = said_by(settings, dataset.info.name, target, scores)
+    said = said_by(settings, dataset.info.name, target, scores, dataset.info.counts.get("leads", 0))
     return Asked(target, policy_of(settings.snapshots), now, when, by, rules, said, settings.training.threads)  # type: ignore[arg-type]
 
 
