@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +43,14 @@ def lines(leads: int = LEADS, events: int = EVENTS) -> Iterator[Line]:
     yield Line("paths, most memory, GB", max(whole.memory, two.memory), high=4)
 
 
+@dataclass(frozen=True)
 class Measured:
     """What a process printed as JSON; its seconds of the processor and of the wall clock, and the most memory it held, GB."""
 
-    def __init__(self, said: dict[str, Any], cpu: float, seconds: float, memory: float) -> None:
-        self.said, self.cpu, self.seconds, self.memory = said, cpu, seconds, memory
+    said: dict[str, Any]
+    cpu: float
+    seconds: float
+    memory: float
 
 
 def measured(command: Sequence[str], environment: dict[str, str]) -> Measured:
