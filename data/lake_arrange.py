@@ -51,16 +51,21 @@ class Arranged(Lake):
         return {**arrow.from_arrow(table, columns), "lead": lead, "known_from": table.column("known_from").to_numpy()}
 
 
+def chunks(lake: Lake) -> list[list[int]]:
+    """The buckets of events that are arranged at once."""
+    return lake.event_chunks
+
+
 def arrange(lake: Lake, groups: Sequence[Sequence[int]], folder: Path, steps: Iterable[int]) -> Arranged:
     """Put the events of some chunks where `Arranged` reads them, which it returns; to be read when all steps are done.
 
-    groups: buckets (ascending) of people who are read together. steps: numbers of chunks, below `lake.event_chunks`.
+    groups: buckets (ascending) of people who are read together. steps: numbers of `chunks`.
     """
     owners = _Owners.of(lake, groups)
     links = _Links.of(lake, owners.ids)
     vars(lake).pop("links", None)  # as a table they are several times as large, and hardly anybody asks again
     for number in steps:
-        table, lead = links.join(lake.events_with_shared_ids(lake.event_chunks[number], PLAIN))
+        table, lead = links.join(lake.events_with_shared_ids(chunks(lake)[number], PLAIN))
         order, starts = owners.in_groups(lead)
         table, lead = table.take(pa.array(order)), lead[order]
         for group in np.flatnonzero(np.diff(starts)).tolist():

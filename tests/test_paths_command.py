@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from data.simulate.market import Market
+from serving import path_scores
 from tests.planted import bundle_saying, promoted
 
 RATE = 0.07
@@ -60,6 +61,17 @@ def test_the_champion_says_a_probability_at_the_landmark_and_the_points_beside_i
     _, found, _ = paths()
     assert {round(r["probability"], 3) for r in found["rows"]} == {RATE}
     assert all(0 <= r["points"] <= 100 for r in found["rows"])
+
+
+def test_of_many_leads_the_champion_is_asked_about_some_and_says_the_same(
+    paths: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, all_asked, _ = paths()
+    monkeypatch.setattr(path_scores, "MOST_ASKED", 100)
+    _, found, _ = paths()
+    assert {round(r["probability"], 3) for r in found["rows"] if r["probability"] is not None} == {RATE}
+    assert [r["people"] for r in found["rows"]] == [r["people"] for r in all_asked["rows"]]
+    assert [r["points"] for r in found["rows"]] != [r["points"] for r in all_asked["rows"]]
 
 
 def test_where_nobody_says_a_probability_it_is_null(paths: Any) -> None:

@@ -21,11 +21,12 @@ from data.spans import FOREVER
 from features.arrays import filled, highest_of_each, pick, rows_where, sorted_distinct
 from features.build import moment_at
 from features.content import STAGES
-from training.content_paths import NO_PATH, plain
+from training.content_paths import plain
 from training.intervals import LEVEL, discoveries, exact_p, medians, rate, wilson
 from training.lead_facts import NumbersAsked
 from training.number_figures import LEAST
 from training.path_targets import Crowd
+from training.prepared_names import NO_PATH
 from training.rules import score_points
 from training.rules_rows import standings
 from training.snapshots import CONVERTED, open_leads, seen_from

@@ -74,8 +74,8 @@ class Trails:
     names: of the steps' codes. Per step: person (m,), step code (m,), age (m,) days before the landmark. Per person:
     label (n,) 1 or 0; cancelled (n,), a conversion that was taken back in its window; days (n,) from the start of the
     clock to the conversion, NaN = none; dwell (n,) seconds on pages, NaN = not known; active (n,) days with views;
-    channel (n,) code of CHANNELS of the first session, -1 = none; probability and points (n,), NaN = not known; number
-    (n,) of the person among everybody asked about, in the order they are told in.
+    channel (n,) code of CHANNELS of the first session, -1 = none; probability and points (n,), NaN = not known; at (n,),
+    us, the landmark; number (n,) of the person among everybody asked about, in the order they are told in.
     """
 
     names: tuple[str, ...]
@@ -91,6 +91,7 @@ class Trails:
     probability: F64
     points: F64
     counts: Counts = field(default_factory=Counts)
+    at: I64 = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     number: I64 = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     def __len__(self) -> int:
@@ -127,7 +128,7 @@ class Stand:
     label: F64
 
 
-PER_PERSON = ("label", "cancelled", "days", "dwell", "active", "channel", "probability", "points", "number")
+PER_PERSON = ("label", "cancelled", "days", "dwell", "active", "channel", "probability", "points", "at", "number")
 
 
 class Names:
@@ -222,7 +223,7 @@ def _parts(
         asked.policy,
         asked.now,
         asked.rules,
-        accounts=asked.said is not None,
+        accounts=asked.said is not None and asked.said.accounts,
         threads=asked.threads,
     ):
         for tell in also:
@@ -289,4 +290,5 @@ def trails_at(journeys: Journeys, codes: I32, label: F64, names: tuple[str, ...]
     return Trails(
         names, segment, code, journeys.age_days[position], label, np.zeros(n, dtype=np.bool_), unknown,
         journeys.seconds_total, journeys.distinct(journeys.day, journeys.views), channel, unknown, unknown,
+        at=journeys.as_of,
     )  # fmt: skip

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from training.activation import ActivationRow, ActivationTally
     from training.content_effect import EffectRow
     from training.content_paths import PathReport
+    from training.hypotheses import HypothesisRow
     from training.path_order import LookTally, OrderReport
     from training.trails import Asked, Trails
 
@@ -70,7 +71,7 @@ def paths(
     as_json: JsonOption = False,
 ) -> None:
     """Content paths with people, conversions, rate with its 95 % interval and lift; everybody is in the denominator."""
-    from training import content_paths, trails
+    from training import content_effect, content_paths, trails
     from training.activation import ActivationTally
     from training.dwell_topics import DwellTally
     from training.funnel import DropTally
@@ -89,11 +90,13 @@ def paths(
     found = trails.trails_of(opened, asked, [tell for tell in (also, met) if tell], [topics, drops, stages])
     report = content_paths.path_report(found, asked, steps, support)
     _show(screen, report, top)
+    effects = content_effect.effect_rows(found, support)
     more = paths_more.source_paths(screen, found, steps, support, top)
-    more |= _contents(screen, found, support, top) | _order(screen, order, support)
+    more |= _contents(screen, found, effects, top) | _order(screen, order, support)
     more |= gates(screen, opened, met, asked, top)
     more |= paths_more.dwell_topics(screen, topics, top)
     more |= paths_more.drop_offs(screen, drops, stages, asked.policy.horizon_days, top)
+    more |= _try(screen, _hypotheses(opened, settings, asked, report, found, effects, support), top)
     if asked.target == LEAD:
         more |= _activation(screen, activation, top)
     if csv_file is not None:
@@ -114,7 +117,8 @@ def paths(
     screen.result({**report.document(), "by": by, **more})
     screen.next_steps(
         f"leadlift paths {dataset} --by content --csv paths.csv",
-        "a rate is associated with a path, not caused by it: test before you rebuild",
+        f"leadlift experiment plan {dataset} NAME --first PAGE --then PAGE   (a rate is associated with a path, not caused "
+        "by it: test before you rebuild)",
     )
 
 
@@ -156,7 +160,7 @@ def _asked(
     rules = None
     if target == TARGET_MQL:
         rules, _ = rules_in_force(None, dataset, settings.home, dataset.info.name)
-    said = said_by(settings, dataset.info.name, target, scores)
+    said = said_by(settings, dataset.info.name, target, scores, dataset.info.counts.get("leads", 0))
     return Asked(target, policy_of(settings.snapshots), now, when, by, rules, said, settings.training.threads)  # type: ignore[arg-type]
 
 
@@ -200,13 +204,12 @@ def _days(value: float) -> str:
     return f"{value:.0f}" if value == value else "-"
 
 
-def _contents(screen: Screen, found: Trails, support: int, top: int) -> dict[str, Any]:
+def _contents(screen: Screen, found: Trails, effects: Sequence[EffectRow], top: int) -> dict[str, Any]:
     """Effects, removal and attribution of contents, shown and as they are in the document."""
     from training.content_attribution import attribution_rows
-    from training.content_effect import effect_rows
     from training.removal import removal_rows
 
-    effects, removals, written = effect_rows(found, support), removal_rows(found), attribution_rows(found)
+    removals, written = removal_rows(found), attribution_rows(found)
     _show_effects(screen, effects[:top], {r.content: r.effect for r in removals})
     lists = {"effects": effects, "removal": removals, "attribution": written}
     return {name: [r.document() for r in rows] for name, rows in lists.items()}
@@ -220,6 +223,31 @@ def _show_effects(screen: Screen, effects: Sequence[EffectRow], removal: dict[st
         "Contents; the ratio holds other contents, views, days, time and channel equal; associated with, not caused by",
         ("content", "saw it", "rate with", "without", "ratio", "95 % interval", "claimed", "pass through"), rows,
     )  # fmt: skip
+
+
+def _hypotheses(
+    dataset: Dataset, settings: Settings, asked: Asked, report: PathReport, found: Trails, effects: Sequence[EffectRow],
+    support: int,
+) -> tuple[HypothesisRow, ...]:  # fmt: skip
+    from training.assemble import content_map
+    from training.experiments import experiments_of
+    from training.hypotheses import hypothesis_rows, kinds_of
+
+    kinds = kinds_of(found.names, asked.by, content_map(dataset))
+    tried = experiments_of(settings.home, dataset.info.name)
+    return hypothesis_rows(found, report.rows, effects, kinds, asked.target, tried, support)
+
+
+def _try(screen: Screen, rows: Sequence[HypothesisRow], top: int) -> dict[str, Any]:
+    """What to try, and what it may be worth."""
+    cells = [[r.text, f"{r.reach:,.1f}", f"{r.followed_rate:.1%}", f"{r.others_rate:.1%}", f"{r.gain:,.2f}",
+              f"{r.gain_low:,.2f} to {r.gain_high:,.2f}", r.experiment or "-"] for r in rows[:top]]  # fmt: skip
+    names = ("link", "people a week", "saw both", "only the first", "gain a week", "95 % interval", "experiment")
+    if rows:
+        screen.table("What to try; a gain begins at 0 until an experiment of its kind was read", names, cells)
+    else:
+        screen.say("Nothing to try: no page or path is claimed to convert more.")
+    return {"hypotheses": [r.document() for r in rows]}
 
 
 def _ratio(value: float) -> str:

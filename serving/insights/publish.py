@@ -122,7 +122,7 @@ def _part(
 def _asked(dataset: Dataset, settings: Settings, now: int, plan: Plan, target: str) -> Asked:
     market = dataset.info.name
     rules = rules_in_force(None, dataset, settings.home, market)[0] if target == TARGET_MQL else None
-    said = said_by(settings, market, target, None)
+    said = said_by(settings, market, target, None, dataset.info.counts.get("leads", 0))
     policy, landmark = policy_of(settings.snapshots), Landmark.parse(plan.landmark)
     return Asked(target, policy, now, landmark, "content", rules, said, settings.training.threads)
 
