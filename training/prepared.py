@@ -27,7 +27,7 @@ from training.landmarks import MAX_STEPS
 from training.path_targets import Crowd
 from training.prepared_names import ATTRIBUTES, BYS, LEAST, NO_PATH, OTHER, UNKNOWN
 from training.splits import lead_hash
-from training.trails import Asked, Counts, Names, Trails, joined, landmarks_of, trails_at, trails_of
+from training.trails import Asked, Counts, Names, Stand, Trails, joined, landmarks_of, trails_at, trails_of
 
 I64 = NDArray[np.int64]
 Columns = dict[str, NDArray[Any]]
@@ -62,13 +62,10 @@ class Prepared:
 
 
 def prepare(
-    dataset: Dataset,
-    asked: Asked,
-    steps: int,
-    judged: Judged | None = None,
-    also: Sequence[Callable[[Crowd], None]] = (),
-) -> Prepared:
-    """The columns of one target; `asked` must be by content. steps: of a path. also: told of each group of people.
+    dataset: Dataset, asked: Asked, steps: int, judged: Judged | None = None, also: Sequence[Callable[[Crowd], None]] = (),
+    stands: Sequence[Callable[[Stand], None]] = (),
+) -> Prepared:  # fmt: skip
+    """The columns of one target; `asked` must be by content. steps: of a path. also, stands: told of each group of people, see `trails_of`.
 
     Raises
     ------
@@ -76,7 +73,7 @@ def prepare(
         see `trails.trails_of`.
     """
     notes = Notes(asked, judged or Judged())
-    trails = trails_of(dataset, asked, [notes, *also])
+    trails = trails_of(dataset, asked, [notes, *also], stands)
     told = notes.told()
     both = [trails, told.waiting]
     base = [_base(t, told) for t in both]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from serving.insights.tables import Column, Table, Words, sign
 from training.activation import ALL_CHANNELS, ActivationTally, rows_of
 from training.content_attribution import attribution_rows
-from training.content_effect import effect_rows
+from training.content_effect import EffectRow
 from training.removal import removal_rows
 from training.trails import Trails
 
@@ -20,17 +20,17 @@ RATIO_ABOUT: Words = (
 )
 
 
-def of_target(target: str, trails: Trails, support: int, points: ActivationTally | None) -> list[Table]:
+def of_target(target: str, trails: Trails, effects: Sequence[EffectRow], points: ActivationTally | None) -> list[Table]:
     """The tables of one target. points: where visitors became leads; None for other targets."""
-    tables = [_effects(target, trails, support), _attribution(target, trails)]
+    tables = [_effects(target, trails, effects), _attribution(target, trails)]
     return tables + ([_activation(target, points)] if points else [])
 
 
-def _effects(target: str, trails: Trails, support: int) -> Table:
+def _effects(target: str, trails: Trails, effects: Sequence[EffectRow]) -> Table:
     removal = {r.content: r.effect for r in removal_rows(trails)}
     rows = [
         r.document() | {"through": removal.get(r.content), "stands": sign(r.claimed, r.ratio_low, r.ratio_high)}
-        for r in effect_rows(trails, support)
+        for r in effects
     ]
     return Table(
         "effects", "content", ("What goes with each content", "Was mit jedem Inhalt einhergeht"),

@@ -22,12 +22,14 @@ from serving.champion import load_scorer
 from serving.insights import prepared_tables
 from serving.insights.choice import TARGETS
 from serving.insights.edition import ABOUT, CURRENT, FOLDER, FORMAT, LEADS, OPEN, TABLES
+from serving.insights.number_tables import number_tables
+from serving.insights.path_extras import Extras, extra_tables
 from serving.insights.plan import PLAN, Plan
 from serving.insights.tables import Table
 from serving.path_scores import said_by
 from serving.reply import time_text
 from training import registry
-from training.activation import ActivationTally
+from training.content_effect import effect_rows
 from training.content_paths import NO_CHANNEL
 from training.landmarks import Landmark
 from training.path_targets import LEAD, OUTCOME, TARGET_MQL
@@ -91,6 +93,7 @@ def write_edition(
         advance(1)
     if failed and not parts:
         raise failed
+    tables += number_tables(dataset, settings, now)
     about = _about(dataset, settings, now, plan) | {"targets": parts}
     _write(folder / ABOUT, about)
     _write(folder / TABLES, [t.document() for t in tables])
@@ -101,10 +104,8 @@ def _part(
 ) -> tuple[dict[str, Any], list[Table]]:
     """One target into its folder: what is known of it, and its tables."""
     asked = _asked(dataset, settings, now, plan, target)
-    points = ActivationTally(asked.policy, now) if target == LEAD else None
-    found = prepare(
-        dataset, asked, plan.steps, _judged(settings, dataset.info.name, target), [points] if points else []
-    )
+    extras, judged = Extras.of(dataset, asked), _judged(settings, dataset.info.name, target)
+    found = prepare(dataset, asked, plan.steps, judged, extras.also, extras.stands)
     _write_columns(folder, found.columns)
     _write_columns(folder / OPEN, found.open_columns)
     _write(folder / LEADS, list(found.lead_ids))
@@ -116,7 +117,11 @@ def _part(
         "first_month": found.first_month, "months": found.months, "counts": asdict(found.counts), "names": found.names,
         "values": {**found.values, "channel": [NO_CHANNEL, *CHANNELS]}, "paths": found.paths,
     }  # fmt: skip
-    return about, prepared_tables.of_target(target, found.trails, plan.support, points)
+    effects = effect_rows(found.trails, plan.support)
+    tables = prepared_tables.of_target(target, found.trails, effects, extras.activation)
+    return about, tables + extra_tables(
+        extras, dataset, settings, asked, found.trails, effects, plan.steps, plan.support
+    )
 
 
 def _asked(dataset: Dataset, settings: Settings, now: int, plan: Plan, target: str) -> Asked:

@@ -23,8 +23,8 @@ UNKNOWN = "–"
 
 @dataclass(frozen=True)
 class Column:
-    """One column of rows[key]; null = not known. kind: text, count, number, share, ratio, days, seconds, money (whole
-    minor units), flag, or sign: 1 higher, -1 lower, 0 not sure. low, high: keys of its 95 % interval. about: what it means, for people."""
+    """One column of rows[key]; null = not known. kind: text, count, number, share, ratio, days, seconds, money (units of
+    the currency), flag, or sign: 1 higher, -1 lower, 0 not sure. low, high: keys of its 95 % interval. about: what it means, for people."""
 
     key: str
     title: Words
@@ -138,5 +138,5 @@ _TELL = {
     "ratio": lambda v, lang: _fixed(v, 2, lang),
     "days": lambda v, lang: f"{_fixed(v, 0, lang)}\u00a0{('days', 'Tage')[lang == 'de']}",
     "seconds": _seconds,
-    "money": lambda v, lang: _fixed(v / 100, 0, lang),
+    "money": lambda v, lang: _fixed(v, 0, lang),
 }
