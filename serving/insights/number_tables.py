@@ -157,7 +157,7 @@ def _definitions() -> Table:
 
 def _experiments(found: tuple[Experiment, ...]) -> Table:
     columns = (
-        Column("name", ("Experiment", "Experiment")), Column("link", ("Link", "Verweis")), Column("verdict", ("Verdict", "Urteil")),
+        Column("name", ("Experiment", "Experiment")), Column("link", ("Link", "Verweis")), Column("verdict", ("Verdict", "Urteil"), "word"),
         Column("people", PEOPLE, "count"), Column("control", ("Control", "Kontrolle"), "share", "control_low", "control_high"),
         Column("treatment", ("With the link", "Mit dem Verweis"), "share", "treatment_low", "treatment_high"),
         Column("ratio", ("Effect", "Wirkung"), "ratio", "ratio_low", "ratio_high"), Column("why", ("Why", "Warum")),

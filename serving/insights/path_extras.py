@@ -28,8 +28,6 @@ from training.trails import Asked, Stand, Trails
 PEOPLE, RATE, CONTENT = ("People", "Menschen"), ("Rate", "Quote"), ("Content", "Inhalt")
 STANDS: Words = ("Beyond chance", "Jenseits des Zufalls")
 NO_CAUSE: Words = ("Associated with, not caused by.", "Ein Zusammenhang, keine Ursache.")
-_VERDICTS = {"turns buyers away": "vertreibt Käufer", "earns its form": "verdient sein Formular",
-             "cannot be told yet": "noch nicht zu sagen"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ def _topics(extras: Extras, target: str) -> Table:
     return Table(
         "topics", "content", ("Time on topics", "Zeit mit Themen"),
         (
-            Column("topic", ("Topic", "Thema")), Column("band", ("Time on it", "Zeit damit")), Column("people", PEOPLE, "count"),
+            Column("topic", ("Topic", "Thema")), Column("band", ("Time on it", "Zeit damit"), "word"), Column("people", PEOPLE, "count"),
             Column("rate", RATE, "share", "low", "high"), Column("lift", ("Lift", "Lift"), "ratio", "lift_low", "lift_high"),
             Column("stands", STANDS, "sign"),
         ),
@@ -139,7 +137,7 @@ def _gates(met: MeetingTally, dataset: Dataset, asked: Asked) -> Table:
     for group, title in groups:
         columns += [Column(f"{group}_people", title, "count")]
         columns += [Column(f"{group}_rate", ("Later won", "Später gewonnen"), "share", f"{group}_low", f"{group}_high")]
-    columns += [Column("verdict", ("Verdict", "Urteil"))]
+    columns += [Column("verdict", ("Verdict", "Urteil"), "word")]
     return Table(
         "gates", "content", ("What forms before content cost", "Was Formulare vor Inhalten kosten"), columns, rows,
         ("{gate}: {verdict}. Of {met_people} people who met the form {met_rate} were won later by any path, of "
@@ -178,7 +176,7 @@ def _hypotheses(
             Column("followed_rate", ("Saw both", "Sahen beides"), "share"),
             Column("others_rate", ("Only the first", "Nur das erste"), "share"),
             Column("difference", ("Difference", "Unterschied"), "share", "difference_low", "difference_high"),
-            Column("gain", ("Conversions a week more", "Abschlüsse je Woche mehr"), "ratio", "gain_low", "gain_high"),
+            Column("gain", ("Conversions a week more", "Abschlüsse je Woche mehr"), "number", "gain_low", "gain_high"),
             Column("experiment", ("Experiment", "Experiment")),
         ),
         [r.document() for r in rows],

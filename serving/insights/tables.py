@@ -24,7 +24,8 @@ UNKNOWN = "–"
 @dataclass(frozen=True)
 class Column:
     """One column of rows[key]; null = not known. kind: text, count, number, share, ratio, days, seconds, money (units of
-    the currency), flag, or sign: 1 higher, -1 lower, 0 not sure. low, high: keys of its 95 % interval. about: what it means, for people."""
+    the currency), flag, sign (1 higher, -1 lower, 0 not sure), or
+    word: one of a few texts, see GERMAN. low, high: keys of its 95 % interval. about: what it means, for people."""
 
     key: str
     title: Words
@@ -107,8 +108,8 @@ def told(value: Any, kind: str, lang: str) -> str:
     """A value as people read it."""
     if value is None or value != value:
         return UNKNOWN
-    if kind == "text":
-        return str(value)
+    if kind in ("text", "word"):
+        return GERMAN.get(str(value), str(value)) if kind == "word" and lang == "de" else str(value)
     if kind == "sign":
         return _SIGNS[int(value)][lang == "de"]
     if kind == "flag":
@@ -130,6 +131,12 @@ def _seconds(value: float, lang: str) -> str:
     return f"{minutes}\u00a0min {seconds:02d}\u00a0s" if minutes else f"{seconds}\u00a0s"
 
 
+GERMAN = {
+    "turns buyers away": "vertreibt Käufer", "earns its form": "verdient sein Formular",
+    "cannot be told yet": "noch nicht zu sagen", "not seen": "nicht gesehen", "time not known": "Zeit nicht bekannt",
+    "under 30 s": "unter 30 s", "30 s to 2 min": "30 s bis 2 min", "2 to 10 min": "2 bis 10 min",
+    "10 min or more": "10 min oder mehr", "planned": "geplant", "read": "gelesen", "too early": "zu früh", "broken": "kaputt",
+}  # fmt: skip
 _SIGNS = {1: ("higher", "höher"), -1: ("lower", "niedriger"), 0: ("not sure", "ungewiss")}
 _TELL = {
     "count": lambda v, lang: _fixed(v, 0, lang),

@@ -21,6 +21,7 @@ from training.intervals import rate, wilson
 from training.prepared_names import LEAST
 
 SHOWN = 15  # paths in a figure
+FOLDED = ("attribution", "definitions", "drops")  # tables for who asks for them
 HEAT = 20  # people in a cell of a channel and a path: rates of fewer look like news and are none
 PATH = ("Path", "Pfad")
 
@@ -132,7 +133,7 @@ def _prepared(edition: Edition, name: str, choice: Choice) -> list[Block]:
     """The prepared tables of a view, of the chosen target or of all."""
     tables = [t for t in edition.tables if t.view == name and t.target in (None, choice.target)]
     note = word("whole", choice.lang) if choice.filtered else ""
-    return [TableBlock(t, note if t.whole else "") for t in tables]
+    return [TableBlock(t, note if t.whole else "", t.id in FOLDED) for t in tables]
 
 
 # -- views -----------------------------------------------------------------------------------------------------------
@@ -228,7 +229,7 @@ def _heat(part: Part, people: People, choice: Choice, sources: Sequence[Row]) ->
     size = np.bincount(path, minlength=len(names))
     size[-1] = 0
     common = [i for i in np.argsort(-size, kind="stable")[:10].tolist() if size[i] >= HEAT]
-    channels = sorted(sources, key=lambda r: -r["people"])[:8]
+    channels = [c for c in sorted(sources, key=lambda r: -r["people"])[:8] if c["people"] >= 5 * HEAT]
     cell = path * len(part.about["values"]["channel"]) + channel
     n = np.bincount(cell, minlength=len(names) * len(part.about["values"]["channel"]))
     hits = np.bincount(cell, people.label, len(n))

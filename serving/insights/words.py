@@ -73,7 +73,7 @@ WORDS: dict[str, Words] = {
         "Nothing has been prepared for this page yet. Ask whoever runs Leadlift for: leadlift paths DATASET --publish",
         "Für diese Seite ist noch nichts vorbereitet. Wer Leadlift betreibt, führt aus: leadlift paths DATASET --publish",
     ),
-    "no_rows": ("No rows: too few people.", "Keine Zeilen: zu wenige Menschen."),
+    "no_rows": ("Nothing to show here yet.", "Hier gibt es noch nichts zu zeigen."),
     "through": ("Data through {data}, matured through {matured}.", "Daten bis {data}, gereift bis {matured}."),
     "how": (
         "Paths are what people had seen up to {landmark}; counted are conversions in the {days} days after it. Intervals are "
