@@ -139,7 +139,7 @@ class Part:
         return found
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Edition:
     """Everything that was prepared at once."""
 

@@ -24,13 +24,13 @@ Array = NDArray[Any]
 def flow_blocks(part: Part, people: People, choice: Choice) -> list[Block]:
     """The figure and its numbers as a table."""
     lang, names = choice.lang, part.about["names"][choice.by]
-    walk = people.column(f"walk_{choice.by}").astype(np.int64)
+    walk = people.column(f"walk_{choice.by}")
     if choice.direction == "forward":
         start = names.index(choice.page) if choice.page in names else _most_seen(walk)
         steps = _from(walk, start)
         title = word("flow_forward", lang, page=names[start] if start >= 0 else "")
     else:
-        rows = walk[people.column("label").astype(bool)]
+        rows = walk[people.column("label")].astype(np.int64)
         steps = np.column_stack([np.full(len(rows), DONE), rows[:, ::-1][:, : STEPS + 1]])
         steps = steps[steps[:, 1] >= 0]
         title = word("flow_title", lang)
@@ -46,8 +46,8 @@ def flow_blocks(part: Part, people: People, choice: Choice) -> list[Block]:
 
 
 def _most_seen(walk: Array) -> int:
-    seen = walk[walk >= 0]
-    return int(np.bincount(seen).argmax()) if len(seen) else -1
+    seen = np.bincount(walk[walk >= 0].astype(np.int64))
+    return int(seen.argmax()) if len(seen) else -1
 
 
 def _from(walk: Array, start: int) -> Array:
@@ -55,9 +55,9 @@ def _from(walk: Array, start: int) -> Array:
     hit = walk == start
     rows = np.flatnonzero(hit.any(axis=1)) if start >= 0 else np.zeros(0, dtype=np.int64)
     first = hit[rows].argmax(axis=1)
-    place = first[:, None] + np.arange(STEPS + 1)
-    padded = np.column_stack([walk[rows], np.full(len(rows), BEGIN)])
-    return np.take_along_axis(padded, np.minimum(place, walk.shape[1]), axis=1)
+    last = walk.shape[1] - 1
+    seen = [np.where(first + k <= last, walk[rows, np.minimum(first + k, last)], BEGIN) for k in range(STEPS + 1)]
+    return np.column_stack(seen).astype(np.int64)
 
 
 def _links(steps: Array) -> Counter[tuple[int, int, int]]:
@@ -65,15 +65,20 @@ def _links(steps: Array) -> Counter[tuple[int, int, int]]:
     merged = steps.copy()
     for layer in range(1, merged.shape[1]):
         column = merged[:, layer]
-        size = Counter(column[column >= 0].tolist())
-        common = np.array([c for c, _ in size.most_common(MOST)], dtype=np.int64)
-        column[(column >= 0) & ~np.isin(column, common)] = OTHERS
+        size = np.bincount(column[column >= 0])
+        kept = np.full(len(size) + 3, OTHERS, dtype=np.int64)
+        kept[BEGIN:], kept[DONE] = BEGIN, DONE
+        common = np.argsort(-size, kind="stable")[:MOST]
+        kept[common] = common
+        merged[:, layer] = kept[column]
     found: Counter[tuple[int, int, int]] = Counter()
     alive = np.ones(len(merged), dtype=np.bool_)
     for layer in range(merged.shape[1] - 1):
-        pairs, size = np.unique(merged[alive][:, layer : layer + 2], axis=0, return_counts=True)
-        for (a, b), n in zip(pairs.tolist(), size.tolist(), strict=True):
-            found[(layer, a, b)] = n
+        a, b = (merged[alive, at] - DONE for at in (layer, layer + 1))  # from 0 on
+        width = int(b.max(initial=0)) + 1
+        size = np.bincount(a * width + b)
+        for pair in np.flatnonzero(size).tolist():
+            found[(layer, pair // width + DONE, pair % width + DONE)] = int(size[pair])
         alive &= merged[:, layer + 1] != BEGIN
     return found
 

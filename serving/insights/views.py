@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,12 +21,14 @@ from training.groups import groups_of
 from training.intervals import rate, wilson
 from training.prepared_names import LEAST
 
+REMEMBERED = 64  # views that are kept: most look at what others looked at
 SHOWN = 15  # paths in a figure
 FOLDED = ("attribution", "definitions", "drops")  # tables for who asks for them
 HEAT = 20  # people in a cell of a channel and a path: rates of fewer look like news and are none
 PATH = ("Path", "Pfad")
 
 
+@lru_cache(maxsize=REMEMBERED)
 def view_of(edition: Edition, name: str, choice: Choice) -> View:
     """One view. The target of the choice is one of the edition's."""
     part = edition.parts[choice.target]
