@@ -115,7 +115,7 @@ def flow_figure(nodes: Sequence[Row], links: Sequence[Row]) -> Figure:
     """A Sankey figure. nodes: label, layer, key; links: source and target (places of nodes), value."""
     layers = max((n["layer"] for n in nodes), default=1) or 1
     trace = {
-        "type": "sankey", "arrangement": "snap",
+        "type": "sankey", "arrangement": "fixed",
         "node": {
             "label": [plain(n["label"]) for n in nodes], "customdata": [n["key"] for n in nodes], "pad": 18, "thickness": 16,
             "x": [min(max(n["layer"] / layers, 0.001), 0.999) for n in nodes], "y": _heights(nodes, links),
