@@ -52,6 +52,12 @@ class Coded:
 
     @staticmethod
     def of(texts: Iterable[str | None]) -> Coded:
+        texts = tuple(texts)
+        own = dict.fromkeys(texts)  # quicker than what follows, which the two ends of what there is do not need
+        if len(own) == 1 and None in own:
+            return Coded.nulls(len(texts))
+        if None not in own and len(own) == len(texts):
+            return Coded(np.arange(len(texts), dtype=np.int32), texts)  # type: ignore[arg-type]
         seen: dict[str | None, int] = {None: -1}
         codes = [seen.setdefault(t, len(seen) - 1) for t in texts]
         del seen[None]

@@ -1,10 +1,10 @@
 """One measurement of rescoring, in a process of its own: `python -m tests.bench.rescore_worker WHAT HOME LAKE OUT N`.
 
     whole      a rescoring without reasons by N processes
-    needed     what no rescoring does without: events encoded and sorted, features built, the model asked
+    needed     what no rescoring does without: features from decoded tables, the model asked
     postgres   the same scores written to the database OUT
 
-Prints one JSON object: seconds of the processor and of the wall clock, and leads.
+Prints one JSON object: seconds of the processor (of all threads of the process) and of the wall clock, and leads.
 """
 
 from __future__ import annotations
@@ -16,9 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from data.dataset import bucket_groups
 from data.lake import Lake
-from data.lake_arrange import arrange
 from data.settings import Settings
 from features.build import features_at
 from serving.champion import champion
@@ -26,8 +24,8 @@ from serving.known import of_people
 from serving.rescore import How, Job, rescore
 from serving.rescore_postgres import Postgres
 from serving.rescore_targets import Target
-from serving.rescore_workers import GROUP_EVENTS
 from serving.scorer import Wants
+from tests.bench.rescore_decoded import decoded
 from training.rules import score_points
 
 
@@ -55,22 +53,28 @@ def whole(job: Job, out: str, workers: int) -> dict[str, float]:
 
 
 def needed(job: Job, out: str, workers: int) -> dict[str, float]:
-    """The processor's seconds between the decoded tables of each group and the finished matrix, and from it on."""
-    lake, feature_set, bundle = job.dataset.lake, job.scorer.feature_set, job.scorer.bundle
-    assert bundle is not None
-    groups, cpu = bucket_groups(lake.info, range(lake.info.buckets), GROUP_EVENTS), 0.0
-    with tempfile.TemporaryDirectory() as folder:
-        arranged = arrange(lake, groups, Path(folder), range(len(lake.event_chunks)))
-        for group in groups:
-            known = of_people(arranged.people_in(group, accounts=feature_set.context), job.as_of)
-            points = score_points(job.scorer.rules, known.moment(feature_set)).total
-            beside = known.beside if feature_set.context else known.beside.bare()
-            start = time.process_time()
-            encoded = feature_set.encode(known.events)
-            who = known.leads, encoded, known.everyone, known.created_at, known.as_of
-            bundle.predict(features_at(*who, feature_set, beside), points)
-            cpu += time.process_time() - start
-    return {"cpu": cpu}
+    """The processor's seconds of what no rescoring does without, by the product's own functions, bucket by bucket.
+
+    features   from decoded Arrow tables in memory to the finished matrix: columns as codes, visitors joined to leads,
+               events sorted, features computed. Not in it: to read, to find the records of a bucket among all others,
+               the points of the rules, and tables that no feature asks for.
+    predict    from the matrix to probabilities and their bounds
+    """
+    feature_set, bundle = job.scorer.feature_set, job.scorer.bundle
+    assert bundle is not None and not feature_set.context
+    features = predict = 0.0
+    for tables in decoded(job.dataset.lake):
+        start = time.process_time()
+        known = of_people(tables.people_in([0], accounts=False), job.as_of)
+        encoded = feature_set.encode(known.events)
+        who = known.leads, encoded, known.everyone, known.created_at, known.as_of
+        matrix = features_at(*who, feature_set, known.beside.bare())
+        features += time.process_time() - start
+        points = score_points(job.scorer.rules, known.moment(feature_set)).total
+        start = time.process_time()
+        bundle.predict(matrix, points)
+        predict += time.process_time() - start
+    return {"features": features, "predict": predict}
 
 
 def postgres(job: Job, out: str, workers: int) -> dict[str, float]:
