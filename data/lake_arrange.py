@@ -29,6 +29,7 @@ from data.records import NULL_TIME, Columns
 
 I64 = NDArray[np.int64]
 SAID = ("visitor_id", "lead_id")  # what says whose an event is: columns that people read from here do not have
+CHUNK_ROWS = 2_500_000  # arranged at once: each chunk leaves a file to each group, to be put together again
 PLAIN = arrow.MANY_VALUED.difference(SAID)
 
 
@@ -50,16 +51,21 @@ class Arranged(Lake):
         return {**arrow.from_arrow(table, columns), "lead": lead, "known_from": table.column("known_from").to_numpy()}
 
 
+def chunks(lake: Lake) -> list[list[int]]:
+    """The buckets of events that are arranged at once."""
+    return lake.chunks_of(CHUNK_ROWS)
+
+
 def arrange(lake: Lake, groups: Sequence[Sequence[int]], folder: Path, steps: Iterable[int]) -> Arranged:
     """Put the events of some chunks where `Arranged` reads them, which it returns; to be read when all steps are done.
 
-    groups: buckets (ascending) of people who are read together. steps: numbers of chunks, below `lake.event_chunks`.
+    groups: buckets (ascending) of people who are read together. steps: numbers of `chunks`.
     """
     owners = Owners.of(lake, groups)
     links = AllLinks.of(lake, owners.ids)
     vars(lake).pop("links", None)  # as a table they are several times as large, and hardly anybody asks again
     for number in steps:
-        table, lead = links.join(lake.events_with_shared_ids(lake.event_chunks[number], PLAIN))
+        table, lead = links.join(lake.events_with_shared_ids(chunks(lake)[number], PLAIN))
         order, starts = owners.in_groups(lead)
         table, lead = table.take(pa.array(order)), lead[order]
         for group in np.flatnonzero(np.diff(starts)).tolist():
@@ -123,8 +129,10 @@ class Owners:
 
     def texts(self, lead: I64) -> pa.DictionaryArray:
         """The ids of some leads, by their numbers."""
-        numbers, codes = np.unique(lead, return_inverse=True)
-        return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), self.ids.take(pa.array(numbers)))
+        numbers = np.flatnonzero(np.bincount(lead))
+        codes = np.zeros(len(self.ids), dtype=np.int32)
+        codes[numbers] = np.arange(len(numbers), dtype=np.int32)
+        return pa.DictionaryArray.from_arrays(pa.array(codes[lead]), self.ids.take(pa.array(numbers)))
 
     def in_groups(self, lead: I64) -> tuple[I64, list[int]]:
         """The rows that each group wants, in their order, group by group; where those of each group begin, and the end.
