@@ -236,16 +236,12 @@ class Lake:
     @cached_property
     def event_chunks(self) -> list[list[int]]:
         """The buckets of events, some at a time: filtering costs as much per chunk as per row."""
-        return self.chunks_of(PART_ROWS)
-
-    def chunks_of(self, least: int) -> list[list[int]]:
-        """The buckets of events, as many at a time as have so many rows; the last chunk may have fewer."""
         chunks: list[list[int]] = [[]]
         rows = 0
         for bucket in range(self.info.buckets):
             chunks[-1].append(bucket)
             rows += sum(self.manifest.parts[f].rows for f in self._files.get(f"events/bucket={bucket:02d}", ()))
-            if rows >= least:
+            if rows >= PART_ROWS:
                 chunks.append([])
                 rows = 0
         return chunks

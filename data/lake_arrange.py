@@ -29,7 +29,7 @@ from data.records import NULL_TIME, Columns
 
 I64 = NDArray[np.int64]
 SAID = ("visitor_id", "lead_id")  # what says whose an event is: columns that people read from here do not have
-CHUNK_ROWS = 2_500_000  # arranged at once: each chunk leaves a file to each group, to be put together again
+CHUNK_ROWS = 1_250_000  # arranged at once: each chunk leaves a file to each group, to be put together again
 PLAIN = arrow.MANY_VALUED.difference(SAID)
 
 
@@ -45,15 +45,19 @@ class Arranged(Lake):
 
     def _events_of_group(self, group: int, ids: pa.Array) -> Columns:
         columns = tuple(c for c in self._columns("events") if c.name not in SAID)
-        files = sorted(self._folder.glob(f"{group:04d}-*.arrow"))
-        table = pa.concat_tables([_mapped(f) for f in files] or [_empty(self)])
+        table = pa.concat_tables(self._pieces(group) or [_empty(self)])
         lead = _numbers(table.column("lead_id"), ids)
         return {**arrow.from_arrow(table, columns), "lead": lead, "known_from": table.column("known_from").to_numpy()}
 
+    def _pieces(self, group: int) -> list[pa.Table]:
+        return [_mapped(f) for f in sorted(self._folder.glob(f"{group:04d}-*.arrow"))]
+
 
 def chunks(lake: Lake) -> list[list[int]]:
-    """The buckets of events that are arranged at once."""
-    return lake.chunks_of(CHUNK_ROWS)
+    """The buckets of events that are arranged at once: equally many, so that workers have equally much to do."""
+    buckets, rows = np.arange(lake.info.buckets), lake.info.counts.get("events", 0)
+    count = min(-(-rows // CHUNK_ROWS), len(buckets))
+    return [chunk.tolist() for chunk in np.array_split(buckets, max(count, 1))]
 
 
 def arrange(lake: Lake, groups: Sequence[Sequence[int]], folder: Path, steps: Iterable[int]) -> Arranged:
@@ -61,6 +65,13 @@ def arrange(lake: Lake, groups: Sequence[Sequence[int]], folder: Path, steps: It
 
     groups: buckets (ascending) of people who are read together. steps: numbers of `chunks`.
     """
+    for number, group, rows in pieces(lake, groups, steps):
+        _write(folder / f"{group:04d}-{number:04d}.arrow", rows)
+    return Arranged(lake, groups, folder)
+
+
+def pieces(lake: Lake, groups: Sequence[Sequence[int]], steps: Iterable[int]) -> Iterator[tuple[int, int, pa.Table]]:
+    """The number of a chunk and of a group, and the events that are arranged for them: what a file holds."""
     owners = Owners.of(lake, groups)
     links = AllLinks.of(lake, owners.ids)
     vars(lake).pop("links", None)  # as a table they are several times as large, and hardly anybody asks again
@@ -71,9 +82,7 @@ def arrange(lake: Lake, groups: Sequence[Sequence[int]], folder: Path, steps: It
         for group in np.flatnonzero(np.diff(starts)).tolist():
             first, last = starts[group], starts[group + 1]
             rows = _short(table.slice(first, last - first))
-            rows = rows.append_column("lead_id", owners.texts(lead[first:last]))
-            _write(folder / f"{group:04d}-{number:04d}.arrow", rows)
-    return Arranged(lake, groups, folder)
+            yield number, group, rows.append_column("lead_id", owners.texts(lead[first:last]))
 
 
 def _write(file: Path, rows: pa.Table) -> None:

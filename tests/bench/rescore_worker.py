@@ -13,6 +13,8 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from serving.rescore import How, Job, rescore
 from serving.rescore_postgres import Postgres
 from serving.rescore_targets import Target
 from serving.scorer import Wants
-from tests.bench.rescore_decoded import decoded
+from tests.bench.rescore_decoded import ArrangedInMemory, Decoded
 from training.rules import score_points
 
 
@@ -53,28 +55,38 @@ def whole(job: Job, out: str, workers: int) -> dict[str, float]:
 
 
 def needed(job: Job, out: str, workers: int) -> dict[str, float]:
-    """The processor's seconds of what no rescoring does without, by the product's own functions, bucket by bucket.
+    """The processor's seconds of what no rescoring does without, by the functions that the job calls.
 
-    features   from decoded Arrow tables in memory to the finished matrix: columns as codes, visitors joined to leads,
-               events sorted, features computed. Not in it: to read, to find the records of a bucket among all others,
-               the points of the rules, and tables that no feature asks for.
+    read       not counted: events, leads and links of the whole lake decoded into memory
+    found      the visitors of the lake joined to leads, and its events put in the order of the buckets of their leads
+    features   the rest of the way to the matrix: texts as codes, events sorted by lead and time, features
     predict    from the matrix to probabilities and their bounds
+
+    Nothing is written, and neither the points of the rules nor records that no feature asks for are counted.
     """
     feature_set, bundle = job.scorer.feature_set, job.scorer.bundle
     assert bundle is not None and not feature_set.context
-    features = predict = 0.0
-    for tables in decoded(job.dataset.lake):
-        start = time.process_time()
-        known = of_people(tables.people_in([0], accounts=False), job.as_of)
-        encoded = feature_set.encode(known.events)
-        who = known.leads, encoded, known.everyone, known.created_at, known.as_of
-        matrix = features_at(*who, feature_set, known.beside.bare())
-        features += time.process_time() - start
+    lake = Decoded(job.dataset.lake)
+    groups = [[bucket] for bucket in range(lake.info.buckets)]
+    spent = dict.fromkeys(("found", "features", "predict"), 0.0)
+    with _counted(spent, "found"):
+        arranged = ArrangedInMemory(lake, groups)
+    for group in groups:
+        with _counted(spent, "features"):
+            known = of_people(arranged.people_in(group, accounts=False), job.as_of)
+            who = known.leads, feature_set.encode(known.events), known.everyone, known.created_at, known.as_of
+            matrix = features_at(*who, feature_set, known.beside.bare())
         points = score_points(job.scorer.rules, known.moment(feature_set)).total
-        start = time.process_time()
-        bundle.predict(matrix, points)
-        predict += time.process_time() - start
-    return {"features": features, "predict": predict}
+        with _counted(spent, "predict"):
+            bundle.predict(matrix, points)
+    return spent
+
+
+@contextmanager
+def _counted(spent: dict[str, float], name: str) -> Iterator[None]:
+    start = time.process_time()
+    yield
+    spent[name] += time.process_time() - start
 
 
 def postgres(job: Job, out: str, workers: int) -> dict[str, float]:
