@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 from tests.bench.line import Line
@@ -43,6 +45,9 @@ def lines(folder: Path, leads: int = LEADS, events: int = EVENTS) -> Iterator[Li
     yield Line("rescore, most memory, GB", memory, high=1.5)
     two, _ = measured("whole", folder, "lake", 2)
     yield Line("rescore, two workers, times one", whole["s"] / two["s"], low=1.6)
+    if find_spec("pyspark") and shutil.which("java"):
+        spark, _ = measured("spark", folder, "lake", 2, str(folder / "scores-spark"))
+        yield Line("rescore, Spark local[2], times the speed of two workers", two["s"] / spark["s"], low=0.6)
     _, larger = measured("whole", folder, "large")
     yield Line("rescore, memory with four times the events, times one", larger / memory, high=1.1)
     yield from _postgres(folder, min(leads, WRITTEN))

@@ -2,6 +2,7 @@
 
     whole      a rescoring without reasons by N processes
     needed     what no rescoring does without: features from decoded tables, the model asked
+    spark      a rescoring by Spark with N threads, after its start
     postgres   the same scores written to the database OUT
 
 Prints one JSON object: seconds of the processor (of all threads of the process) and of the wall clock, and leads.
@@ -65,7 +66,8 @@ def needed(job: Job, out: str, workers: int) -> dict[str, float]:
     Nothing is written, and neither the points of the rules nor records that no feature asks for are counted.
     """
     feature_set, bundle = job.scorer.feature_set, job.scorer.bundle
-    assert bundle is not None and not feature_set.context
+    assert bundle is not None
+    assert not feature_set.context
     lake = Decoded(job.dataset.lake)
     groups = [[bucket] for bucket in range(lake.info.buckets)]
     spent = dict.fromkeys(("found", "features", "predict"), 0.0)
@@ -89,6 +91,15 @@ def _counted(spent: dict[str, float], name: str) -> Iterator[None]:
     spent[name] += time.process_time() - start
 
 
+def spark(job: Job, out: str, workers: int) -> dict[str, float]:
+    from serving.rescore_spark import session, spark_engine
+
+    with session(f"local[{workers}]"):
+        start = time.perf_counter()
+        done = rescore(job, Target(Path(out)), How(engine=spark_engine(), workers=workers))
+        return {"s": time.perf_counter() - start, "leads": done.leads["scored"]}
+
+
 def postgres(job: Job, out: str, workers: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as workshop:
         target = Timed(out, Path(workshop))
@@ -98,5 +109,5 @@ def postgres(job: Job, out: str, workers: int) -> dict[str, float]:
 
 if __name__ == "__main__":
     what, home, folder, out, workers = sys.argv[1:]
-    measure = {"whole": whole, "needed": needed, "postgres": postgres}[what]
+    measure = {"whole": whole, "needed": needed, "spark": spark, "postgres": postgres}[what]
     print(json.dumps(measure(job_of(Path(home), Path(folder)), out, int(workers))))
