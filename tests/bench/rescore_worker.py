@@ -5,12 +5,14 @@
     spark      a rescoring by Spark with N threads, after its start
     postgres   the same scores written to the database OUT
 
-Prints one JSON object: seconds of the processor (of all threads of the process) and of the wall clock, and leads.
+Prints one JSON object: seconds of the processor (of all threads of the process) and of the wall clock, leads,
+and the most memory that a process it started ever held.
 """
 
 from __future__ import annotations
 
 import json
+import resource
 import sys
 import tempfile
 import time
@@ -52,7 +54,9 @@ def job_of(home: Path, folder: Path) -> Job:
 def whole(job: Job, out: str, workers: int) -> dict[str, float]:
     cpu, start = time.process_time(), time.perf_counter()
     done = rescore(job, Target(Path(out)), How(workers=workers))
-    return {"cpu": time.process_time() - cpu, "s": time.perf_counter() - start, "leads": done.leads["scored"]}
+    seconds = {"cpu": time.process_time() - cpu, "s": time.perf_counter() - start}
+    most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e9
+    return {**seconds, "leads": done.leads["scored"], "worker_gb": most}
 
 
 def needed(job: Job, out: str, workers: int) -> dict[str, float]:
