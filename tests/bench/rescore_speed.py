@@ -19,10 +19,7 @@ from tests.bench.rescore_data import many
 from tests.postgres import running
 
 LEADS, EVENTS = 500_000, 10_000_000
-SAID = {
-    "found": "visitors joined to leads, events in the order of their leads' buckets",
-    "features": "codes, sorted events, features", "predict": "probabilities of the matrix",
-}  # fmt: skip
+SAID = {"found": "leads of all events", "features": "features", "predict": "probabilities"}
 WRITTEN = 50_000  # leads on their way into PostgreSQL
 ONE = {"OMP_NUM_THREADS": "1", "LEADLIFT_TRAINING__THREADS": "1"}
 
@@ -36,11 +33,11 @@ def lines(folder: Path, leads: int = LEADS, events: int = EVENTS) -> Iterator[Li
     least, _ = measured("needed", folder, "lake")
     yield Line("rescore, leads", whole["leads"], low=leads)
     for name, seconds in least.items():
-        yield Line(f"rescore, what must be: {SAID[name]}, processor's s", seconds)
-    yield Line("rescore, the whole job, processor's s", whole["cpu"])
+        yield Line(f"rescore, what must be, CPU s: {SAID[name]}", seconds)
+    yield Line("rescore, whole job, CPU s", whole["cpu"])
     yield Line("rescore, processor's time of what must be", whole["cpu"] / sum(least.values()), high=1.8)
     told = least["features"] + least["predict"]
-    yield Line("rescore, the same if whose each event is were told, not found", whole["cpu"] / told)
+    yield Line("rescore, the same without finding leads of events", whole["cpu"] / told)
     yield Line("rescore, s", whole["s"], high=90)
     yield Line("rescore, most memory, GB", memory, high=1.5)
     two, _ = measured("whole", folder, "lake", 2)
