@@ -58,8 +58,14 @@ class Coded:
 
     @staticmethod
     def of(texts: Iterable[str | None]) -> Coded:
-        if isinstance(texts, list) and len(texts) == 1 and texts[0] is not None:
-            return Coded(_ONE, (texts[0],))
+        texts = tuple(texts)
+        if len(texts) == 1 and texts[0] is not None:
+            return Coded(_ONE, texts)  # type: ignore[arg-type]
+        own = dict.fromkeys(texts)  # quicker than what follows, which the two ends of what there is do not need
+        if len(own) == 1 and None in own:
+            return Coded.nulls(len(texts))
+        if None not in own and len(own) == len(texts):
+            return Coded(np.arange(len(texts), dtype=np.int32), texts)  # type: ignore[arg-type]
         seen: dict[str | None, int] = {None: -1}
         codes = [seen.setdefault(t, len(seen) - 1) for t in texts]
         del seen[None]
