@@ -19,6 +19,7 @@ def _():
     import marimo as mo
     import numpy as np
     import pandas as pd
+    import plotly.graph_objects as go
 
     from data.dataset import DatasetInfo, consenting, joined, open_dataset
     from data.records import DAY
@@ -28,7 +29,7 @@ def _():
     from features.build import journeys_at
     from features.channels import CHANNELS
     from serving.arguments import settings_for
-    from training import content_effect, content_paths, figures, path_order, removal, trails
+    from training import content_effect, content_paths, figures, gates, path_figures, path_order, removal, trails
     from training.landmarks import Landmark
     from training.rules_rows import encoder
     from training.run import moment_of
@@ -36,7 +37,7 @@ def _():
 
     return (
         CHANNELS, Beside, DAY, DatasetInfo, Landmark, Market, Path, consenting, content_effect, content_paths, encoder, figures,
-        joined, journeys_at, mo, moment_of, np, open_dataset, os, path_order, pd, policy_of, removal, settings_for,
+        gates, go, joined, journeys_at, mo, moment_of, np, open_dataset, os, path_figures, path_order, pd, policy_of, removal, settings_for,
         tempfile, trails, write_market,
     )  # fmt: skip
 
@@ -113,7 +114,7 @@ def _(
 
 
 @app.cell
-def _(Landmark, content_paths, dataset, figures, landmark, mo, now, pd, policy, steps, support, trails):
+def _(Landmark, content_paths, dataset, go, landmark, mo, now, path_figures, pd, policy, steps, support, trails):
     asked = trails.Asked("won", policy, now, Landmark("day", landmark), "type")
     walked = trails.trails_of(dataset, asked)
     report = content_paths.path_report(walked, asked, steps, support)
@@ -128,7 +129,7 @@ def _(Landmark, content_paths, dataset, figures, landmark, mo, now, pd, policy, 
     whose interval lies above 1, and test it before you rebuild the site: people who are about to buy read the prices;
     sending others there does not make them buy.
     """),
-        table, figures.paths_figure({"all channels": [r.document() for r in report.rows]}),
+        table, go.Figure(path_figures.paths_figure([r.document() for r in report.rows[:15]])),
         mo.md(f"""
     {report.below_support:,} leads took rarer paths, {report.counts.censored:,} are too new to tell,
     {report.counts.closed_before:,} bought or were lost before day {landmark}.
@@ -138,9 +139,10 @@ def _(Landmark, content_paths, dataset, figures, landmark, mo, now, pd, policy, 
 
 
 @app.cell
-def _(content_effect, mo, pd, removal, support, walked):
+def _(content_effect, go, mo, path_figures, pd, removal, support, walked):
     lost = pd.DataFrame([r.document() for r in removal.removal_rows(walked)]).set_index("content")
-    effects = pd.DataFrame([r.document() for r in content_effect.effect_rows(walked, support)]).set_index("content")
+    told = [r.document() for r in content_effect.effect_rows(walked, support)]
+    effects = pd.DataFrame(told).set_index("content")
     effects = effects.join(lost["effect"].rename("pass through")).drop(columns="note").round(3)
     mo.vstack([
         mo.md("""
@@ -150,7 +152,7 @@ def _(content_effect, mo, pd, removal, support, walked):
     days, time and channel equal. *pass through* is the share of purchases whose path leads through the page, in a chain
     of steps: large for popular pages, whatever they do. Associated with, not caused by.
     """),
-        effects,
+        effects, go.Figure(path_figures.intervals_figure(told, "content", "ratio", "ratio_low", "ratio_high", "times as often")),
     ])  # fmt: skip
     return (effects,)
 
@@ -199,6 +201,29 @@ def _(dataset, mo, now, path_order, pd, policy, support):
         orders.head(15),
     ])  # fmt: skip
     return order, orders
+
+
+@app.cell
+def _(dataset, gates, mo, now, pd, policy):
+    forms = gates.content_gates(dataset, policy, "won", now)
+    mo.stop(not forms.gates, mo.md("No content behind a form was met yet."))
+    costs = pd.DataFrame([
+        {"content": r.gate, "reached": r.reached}
+        | {f"{n}: {k}": getattr(g, k) for n in ("left", "filled", "readers") if (g := getattr(r, n)) for k in ("people", "rate")}
+        | {"low": r.compared.low, "high": r.compared.high, "verdict": r.compared.verdict}
+        for r in forms.gates
+    ]).set_index("content").round(3)  # fmt: skip
+    mo.vstack([
+        mo.md(f"""
+    ## What does a form cost?
+
+    Who met the form before anything else of its topic and stage, and won in the {forms.horizon_days} days after that visit,
+    beside readers of open content. *low* to *high*: all who met it, filled in or not, less those readers. Associated with,
+    not caused by.
+    """),
+        costs,
+    ])  # fmt: skip
+    return costs, forms
 
 
 if __name__ == "__main__":

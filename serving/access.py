@@ -39,12 +39,16 @@ class Access:
     async def refusal(self, request: Request) -> Answer | None:
         """None where the request may pass; else 401, or 403 for a key without the route's scope."""
         path = request["path"]
-        if (path in ROUTES and ROUTES[path] is None) or self._newcomer(request):
+        if (path in ROUTES and ROUTES[path] is None) or self.newcomer(request):
             return None
-        scope, token = ROUTES.get(path), _token(request)
+        return await self.refused(request, ROUTES.get(path))
+
+    async def refused(self, request: Request, scope: str | None) -> Answer | None:
+        """None where the request's key has the scope."""
+        token = _token(request)
         if token is None:
             return _denied(401, "Send a key: Authorization: Bearer KEY. leadlift keys create makes one.", "")
-        key = self._keys.remembered(token) or await self._found(token)
+        key = await self.key_of(token)
         if key is None:
             return _denied(401, "The key is not known, or was revoked.", ', error="invalid_token"')
         if scope not in key.scopes:
@@ -52,12 +56,25 @@ class Access:
             return _denied(403, f"The route needs a key with the scope {scope}.", wanted)
         return None
 
+    async def key_of(self, token: str) -> Key | None:
+        """The valid key of a token."""
+        return self._keys.remembered(token) or await self._found(token)
+
+    def known(self, request: Request) -> Key | None:
+        """The key of a request that was let in before."""
+        token = _token(request)
+        return self._keys.remembered(token) if token else None
+
+    def valid(self, number: str) -> Key | None:
+        """The valid key of that id."""
+        return self._keys.valid(number)
+
     async def _found(self, token: str) -> Key | None:
         """The slow way, beside the event loop and one at a time: guesses must not take the machine."""
         async with self._one_at_a_time:
             return await asyncio.to_thread(self._keys.find, token)
 
-    def _newcomer(self, request: Request) -> bool:
+    def newcomer(self, request: Request) -> bool:
         """Bound to this machine, called through an address of this machine, and no key was ever made."""
         if self._local and self._keys.exist():
             self._local = False  # and stays so: a file that is deleted must not open what was closed

@@ -26,10 +26,11 @@ from serving.desk import Answer
 from serving.limiter import Limiter
 from serving.metrics import Metrics
 from serving.problem import Problem, RequestError, refuse
-from serving.routes import route_of
+from serving.routes import INSIGHTS, route_of
 
 BODY_SECONDS, FIRST_SECONDS, SLOWEST = 10.0, 1.0, 20_000  # for a body in all; before it flows; then bytes a second
 DRAIN_SECONDS, DRAIN_BYTES = 1.0, 8_000_000
+FORM_BYTES = 8_192
 RETRY_AFTER_SECONDS = 1.0
 _log = logging.getLogger("leadlift")
 
@@ -47,6 +48,7 @@ class Call:
 Page = Callable[[], Answer]
 Post = Callable[[Call], Awaitable[Answer]]
 Look = Callable[[str], Awaitable[Answer]]
+Insights = Callable[[Scope, bytes], Awaitable[Answer]]
 Door = Callable[[Scope], Awaitable[Answer | None]]
 
 
@@ -63,6 +65,8 @@ class Guard:
         what such a request answers; a RequestError is an answer too.
     looks
         route with a lead in its path -> what a GET answers for that lead.
+    insights
+        what the page answers, who may see it included; given the request and its body.
     limits
         gives the settings in force.
     door
@@ -75,13 +79,14 @@ class Guard:
 
     def __init__(
         self, app: ASGIApp, *, pages: Mapping[str, Page], posts: Collection[str], post: Post, looks: Mapping[str, Look],
-        limits: Callable[[], ServingSettings], door: Door, metrics: Metrics, limiter: Limiter, leaving: Callable[[], bool],
+        insights: Insights, limits: Callable[[], ServingSettings], door: Door, metrics: Metrics, limiter: Limiter, leaving: Callable[[], bool],
     ) -> None:  # fmt: skip
         self.app = app
         self.pages = pages
         self.posts = posts
         self.post = post
         self.looks = looks
+        self.insights = insights
         self.limits = limits
         self.door = door
         self.metrics = metrics
@@ -114,6 +119,8 @@ class Guard:
 
     async def _answer(self, scope: Scope, lead_id: str, receive: Receive) -> Answer:
         method, path = scope["method"], scope["path"]
+        if path == INSIGHTS:
+            return await self._shown({**scope, "path": lead_id}, receive)
         if not any(path in routes for routes in (self.pages, self.posts, self.looks)):
             return Answer.of(Problem(404, "See /openapi.json for the routes."))
         if method not in (allowed := ("POST",) if path in self.posts else ("GET", "HEAD")):
@@ -129,6 +136,25 @@ class Guard:
         if path in self.looks:
             return await self._looked_up(path, lead_id)
         return await self._admitted(scope, receive)
+
+    async def _shown(self, scope: Scope, receive: Receive) -> Answer:
+        """The page: GET, and the small forms of signing in and out."""
+        if scope["method"] not in ("GET", "HEAD", "POST"):
+            return _not_allowed("GET, HEAD, POST")
+        if self.metrics.active >= self.limits().max_concurrent:
+            return _busy(RETRY_AFTER_SECONDS)
+        if seconds := self.limiter.wait(self.limits().max_rate):
+            return _busy(seconds)
+        self.metrics.active += 1
+        try:
+            body = await _Body(receive).read(FORM_BYTES) if scope["method"] == "POST" else b""
+            return await self.insights(scope, body)
+        except RequestError as refused:
+            return Answer.of(refused.problem)
+        except _GoneError:
+            return Answer.of(Problem(408, "The body did not arrive."))
+        finally:
+            self.metrics.active -= 1
 
     async def _looked_up(self, route: str, lead_id: str) -> Answer:
         self.metrics.active += 1

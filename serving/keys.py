@@ -147,6 +147,11 @@ class Keys:
         self._refresh()
         return self._accepted.get(self._digest(token))
 
+    def valid(self, number: str) -> Key | None:
+        """The valid key of that id."""
+        self._refresh()
+        return self._keys.get(number)
+
     def find(self, token: str) -> Key | None:
         """The valid key of a token, or None; slow for one not seen before whose id exists."""
         known = self.remembered(token)

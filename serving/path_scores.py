@@ -23,8 +23,13 @@ F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 
 
-def said_by(settings: Settings, market: str, target: str, scores: Path | None) -> Said | None:
+MOST_ASKED = 50_000  # people the champion is asked about: it is for means of groups, and reading is what takes its time
+
+
+def said_by(settings: Settings, market: str, target: str, scores: Path | None, leads: int = 0) -> Said | None:
     """Who says it: the published set at `scores`, else the champion of the target; None where there is neither.
+
+    leads: how many there are; above MOST_ASKED the champion is asked about an even share of them.
 
     Raises
     ------
@@ -37,7 +42,7 @@ def said_by(settings: Settings, market: str, target: str, scores: Path | None) -
     if outcome not in ("converted", "accepted"):
         return None
     scorer = load_scorer(settings, market, outcome)
-    return _asked(scorer) if scorer.bundle is not None else None
+    return _asked(scorer, max(leads // MOST_ASKED, 1)) if scorer.bundle is not None else None
 
 
 def _published(table: pa.Table, target: str, scores: Path) -> Said:
@@ -56,22 +61,25 @@ def _published(table: pa.Table, target: str, scores: Path) -> Said:
         row = pc.index_in(wanted, value_set=ids).fill_null(len(ids)).to_numpy(zero_copy_only=False)
         return columns[0][row], columns[1][row]
 
-    return said
+    return Said(said)
 
 
-def _asked(scorer: Scorer) -> Said:
-    """What the scorer says of each lead at its landmark, block by block."""
+def _asked(scorer: Scorer, every: int) -> Said:
+    """What the scorer says of each lead at its landmark, or of every so many-th of them, block by block."""
 
     def said(people: People, lead: I64, as_of: I64) -> tuple[F64, F64]:
+        probability, points = np.full(len(lead), np.nan), np.full(len(lead), np.nan)
+        some = np.arange(0, len(lead), every)
+        if every > 1:  # nobody else's events are encoded
+            people, lead, as_of = people.take(lead[some]), np.arange(len(some)), as_of[some]
         features, beside = scorer.feature_set, Beside.of(people)
         beside = beside if features.context else beside.bare()
         encoded, created = features.encode(people.events), people.created_at[lead]
-        probability, points = np.empty(len(lead)), np.empty(len(lead))
         for start in range(0, len(lead), BLOCK):
             rows = slice(start, start + BLOCK)
             moment = moment_at(people.leads, encoded, lead[rows], created[rows], as_of[rows], beside)
-            probability[rows], table = scorer.said(moment)
-            points[rows] = table.total
+            probability[some[rows]], table = scorer.said(moment)
+            points[some[rows]] = table.total
         return probability, points
 
-    return said
+    return Said(said, scorer.feature_set.context)

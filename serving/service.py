@@ -36,6 +36,7 @@ from data.settings import ServingSettings, Settings, load_settings
 from serving.access import Access
 from serving.desk import Answer, Desk, wants_of
 from serving.guard import Call, Guard, Post, log_failure
+from serving.insights.routes import Insights
 from serving.intake import Outcome
 from serving.leave import before_leaving
 from serving.limiter import Limiter
@@ -43,7 +44,7 @@ from serving.metrics import MEDIA_TYPE, Metrics
 from serving.problem import Problem
 from serving.reply import KEYS
 from serving.request import Lead
-from serving.routes import HISTORY, ROUTES
+from serving.routes import HISTORY, INSIGHTS, ROUTES
 from serving.scorer import Wants
 from serving.watch import SECONDS, Watch
 
@@ -125,11 +126,15 @@ class _Front:
     watching: asyncio.Task[None] | None = None
     threads: ThreadPoolExecutor | None = None
     posts: Mapping[str, Post] | None = None
-    metrics = Metrics(ROUTES)
+    insights: Insights | None = None
+    metrics = Metrics((*ROUTES, INSIGHTS))
     limiter = Limiter()
 
     def limits(self) -> ServingSettings:
         return self.desk.limits if self.desk else ServingSettings()
+
+    def market(self) -> str | None:
+        return self.desk.scorer.market if self.desk else None
 
     def live(self) -> Answer:
         return _page(200, {"status": "alive"})
@@ -176,6 +181,11 @@ class _Front:
             return NOT_READY
         return await asyncio.get_running_loop().run_in_executor(self.threads, self.desk.history_of, lead_id)
 
+    async def page(self, request: Scope, body: bytes) -> Answer:
+        if self.insights is None or self.desk is None:
+            return NOT_READY
+        return await self.insights.answer(request, body, self.threads)
+
     async def post(self, call: Call) -> Answer:
         if self.posts is None:
             return NOT_READY
@@ -203,6 +213,7 @@ class LeadliftService:
     def __init__(self) -> None:
         self._settings = _settings()
         FRONT.access = Access(self._settings.home, self._settings.serving.host)
+        FRONT.insights = Insights(self._settings.home, FRONT.access, FRONT.market)
         FRONT.posts = {api.route: partial(api.func, self) for api in LeadliftService.apis.values()}
 
     @bentoml.on_startup
@@ -282,7 +293,7 @@ LOOKS = {HISTORY: FRONT.history}
 def guarded(app: ASGIApp) -> Guard:
     """The service behind its guard, which answers; the application only starts and stops."""
     return Guard(
-        app, pages=PAGES, posts=POSTS, post=FRONT.post, looks=LOOKS, limits=FRONT.limits, door=FRONT.door,
+        app, pages=PAGES, posts=POSTS, post=FRONT.post, looks=LOOKS, insights=FRONT.page, limits=FRONT.limits, door=FRONT.door,
         metrics=FRONT.metrics, limiter=FRONT.limiter, leaving=lambda: FRONT.leaving,
     )  # fmt: skip
 

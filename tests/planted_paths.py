@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data.dataset import Consenting, Dataset, DatasetInfo, People, open_dataset
 from data.records import DAY, Coded
@@ -46,7 +47,10 @@ class Lot(Consenting):
         rises = (self._walked(people) - people.created_at) / DAY if self.planted else np.full(len(people), np.inf)
         rises = np.maximum(rises, 0.0)
         days = np.where(wait <= rises, wait, rises + (wait - np.minimum(wait, rises)) / FACTOR)
-        at = people.created_at + (np.minimum(days, 10_000) * DAY).astype(np.int64)
+        return self.buying(people, people.created_at + (np.minimum(days, 10_000) * DAY).astype(np.int64))
+
+    def buying(self, people: People, at: NDArray[np.int64]) -> People:
+        """The same people, each of whom buys at `at`, (n,) us, if that is before the end."""
         lead = np.flatnonzero(at < self.end)
         outcomes = {
             "lead": lead, "lead_id": Coded.nulls(len(lead)), "visitor_id": Coded.nulls(len(lead)),

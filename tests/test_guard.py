@@ -44,7 +44,7 @@ def guard(
 ) -> Guard:
     pages = {"/readyz": lambda: Answer(200, b"ok"), "/broken": broken_page}
     return Guard(
-        nothing, pages=pages, posts=("/v1/score",), post=post, looks={HISTORY: name}, limits=lambda: limits, door=door,
+        nothing, pages=pages, posts=("/v1/score",), post=post, looks={HISTORY: name}, insights=nobody, limits=lambda: limits, door=door,
         metrics=Metrics(("/readyz", "/v1/score", HISTORY)), limiter=limiter or Limiter(), leaving=lambda: False,
     )  # fmt: skip
 
@@ -52,6 +52,10 @@ def guard(
 async def name(lead_id: str) -> Answer:
     """Answers with the lead of the path."""
     return Answer(200, lead_id.encode())
+
+
+async def nobody(scope: Scope, body: bytes) -> Answer:
+    raise AssertionError
 
 
 def broken_page() -> Answer:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from data.simulate.market import Market
+from serving import path_scores
 from tests.planted import bundle_saying, promoted
 
 RATE = 0.07
@@ -40,14 +41,37 @@ def test_every_target_adds_up_and_says_that_it_is_no_cause(paths: Any, target: s
     assert "associated with, not caused by" in said
     assert (found["order"] is None) == (target in ("lead", "mql"))
     assert (len(found.get("activation", [])) > 0) == (target == "lead")
+    assert (found["gates"] is None) == (target not in ("won", "accepted"))
     assert all(0 <= r["effect"] <= 1 for r in found["removal"])
     json.dumps(found, allow_nan=False)
+
+
+def test_what_forms_cost_is_told_of_every_gated_content_and_adds_up(paths: Any) -> None:
+    _, found, said = paths()
+    rows = found["gates"]["gates"]
+    assert {r["gate"].partition(":")[0] for r in rows} == {"guide", "webinar"}
+    assert all(r["verdict"] in said and r["sentence"].startswith(r["gate"]) for r in rows)
+    whole = [r for r in rows if r["met"] and r["left"]]
+    assert whole
+    assert all(r["left"]["people"] + r["filled"]["people"] == r["met"]["people"] <= r["reached"] for r in whole)
+    assert all(r["filled"]["leads"] <= r["filled"]["people"] for r in whole)
 
 
 def test_the_champion_says_a_probability_at_the_landmark_and_the_points_beside_it(paths: Any) -> None:
     _, found, _ = paths()
     assert {round(r["probability"], 3) for r in found["rows"]} == {RATE}
     assert all(0 <= r["points"] <= 100 for r in found["rows"])
+
+
+def test_of_many_leads_the_champion_is_asked_about_some_and_says_the_same(
+    paths: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, all_asked, _ = paths()
+    monkeypatch.setattr(path_scores, "MOST_ASKED", 100)
+    _, found, _ = paths()
+    assert {round(r["probability"], 3) for r in found["rows"] if r["probability"] is not None} == {RATE}
+    assert [r["people"] for r in found["rows"]] == [r["people"] for r in all_asked["rows"]]
+    assert [r["points"] for r in found["rows"]] != [r["points"] for r in all_asked["rows"]]
 
 
 def test_where_nobody_says_a_probability_it_is_null(paths: Any) -> None:

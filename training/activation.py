@@ -114,7 +114,7 @@ class ActivationTally:
 
     def __call__(self, crowd: Crowd) -> None:
         codes = self._names.codes(crowd.encoded.vocabulary, self._by)
-        rows, journeys = _until_leads(crowd, self._policy, self._now)
+        rows, journeys = until_leads(crowd, self._policy, self._now)
         channel = pick(journeys.session_channel, journeys.first_session).astype(np.int64) + 1
         content = codes.take(journeys.content).astype(np.int64)
         self._reached.append(_reached(journeys, content, channel, len(self._names.all)))
@@ -131,7 +131,7 @@ class ActivationTally:
         return Activations(self._names.all, **columns, reached=total)
 
 
-def _until_leads(crowd: Crowd, policy: Policy, now: int) -> tuple[I64, Journeys]:
+def until_leads(crowd: Crowd, policy: Policy, now: int) -> tuple[I64, Journeys]:
     """Who was a visitor, and what each did until just after it became a lead, or until now."""
     until = filled(len(crowd), now, np.int64)
     born = crowd.conversions
@@ -154,7 +154,7 @@ def _points(
     """The activation points of one group; `reached` is left empty."""
     assert crowd.leads is not None
     created, outcomes = crowd.leads.created_at[rows], crowd.leads.outcomes
-    at = _activating(journeys)
+    at = activating(journeys)
     born = rows_where((created < now) & (at >= 0))
     position, lead, as_of = at[born], rows[born], created[born] + policy.first_look
     seen = journeys.last((content >= 0) & _up_to(journeys, at))[born]
@@ -167,7 +167,7 @@ def _points(
     )  # fmt: skip
 
 
-def _activating(journeys: Journeys) -> I64:
+def activating(journeys: Journeys) -> I64:
     """Position of the event that made each a lead, -1 = none known: a form, else another action, else a page view."""
     form, views = journeys.last(journeys.of_type("form")), journeys.last(journeys.views)
     action = journeys.last(journeys.of_type(*ACTIONS))

@@ -89,6 +89,11 @@ class Frame:
     def __len__(self) -> int:
         return len(self.lead)
 
+    def take(self, rows: I64) -> Frame:
+        """Some of the rows, ascending."""
+        columns = ("lead", "as_of", "label", "cancelled", "hashes", "weight", "source_row", "first_look")
+        return replace(self, **{c: getattr(self, c)[rows] for c in columns})
+
     def conversions(self, rows: I64) -> int:
         """Converted leads among some rows."""
         return len(np.unique(self.lead[rows][self.label[rows] == 1]))
@@ -212,10 +217,7 @@ def _refuse_one_class(frame: Frame, dataset: Dataset, question: Question) -> Non
 def _sampled(frame: Frame, limit: int) -> Frame:
     """About `limit` rows, see `thinned`."""
     keep, weight = thinned(frame.label, frame.hashes, frame.as_of, limit)
-    columns = ("lead", "as_of", "label", "cancelled", "hashes", "source_row", "first_look")
-    return replace(
-        frame, weight=weight, sampled_out=len(frame) - len(keep), **{c: getattr(frame, c)[keep] for c in columns}
-    )
+    return replace(frame.take(keep), weight=weight, sampled_out=len(frame) - len(keep))
 
 
 # -- second walk: the feature set ------------------------------------------------------------------------------

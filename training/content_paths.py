@@ -7,7 +7,7 @@ people and conversions of all paths add up. Who did not convert is in every deno
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,50 +16,18 @@ from numpy.typing import NDArray
 from data.dataset import Dataset
 from features.arrays import rows_where
 from features.channels import CHANNELS
-from training.intervals import LEVEL, discoveries, exact_p, lift, means, medians, rate, wilson
+from training.groups import Group, groups_of
 from training.landmarks import DAY_7, Landmark
 from training.path_targets import known_target
+from training.prepared_names import NO_PATH
 from training.rules import Rules
 from training.snapshots import Policy
 from training.trails import Asked, By, Counts, Trails, trails_of
 
-F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
-NO_PATH = "(no page view)"
 NO_CHANNEL = "(no visit)"
 ASSOCIATED = "associated with, not caused by"
 USUAL_STEPS = 3
-
-
-@dataclass(frozen=True)
-class Group:
-    """Some people and what became of them; intervals are 95 %.
-
-    rate: conversions over people, Wilson. lift: rate over that of all, NaN where nobody converts; p: exact, for a lift of
-    1; q: p with all groups in mind; claimed: q at most LEVEL. cancelled: people who converted and took it back within the
-    window, not among the conversions; cancelled_share: of all who converted, NaN where nobody did. dwell_seconds and
-    days_to_convert: medians, NaN = not known; probability (mean) and points (mean): NaN where nobody scored them.
-    """
-
-    people: int
-    conversions: int
-    rate: float
-    low: float
-    high: float
-    lift: float
-    lift_low: float
-    lift_high: float
-    p: float
-    q: float
-    claimed: bool
-    cancelled: int
-    cancelled_share: float
-    cancelled_low: float
-    cancelled_high: float
-    dwell_seconds: float
-    days_to_convert: float
-    probability: float
-    points: float
 
 
 @dataclass(frozen=True)
@@ -146,8 +114,8 @@ def path_report(trails: Trails, asked: Asked, steps: int = USUAL_STEPS, support:
 def path_rows(trails: Trails, steps: int = USUAL_STEPS, support: int = 30) -> tuple[PathRow, ...]:
     """The paths of at least `support` of these people, by lower bound of the rate; lift is over the rate of them all."""
     table = last_steps(trails, steps)
-    group, first = _distinct_rows(table)
-    found, kept = _groups(trails, group, len(first), support)
+    group, first = distinct_rows(table)
+    found, kept = groups_of(trails, group, len(first), support)
     names = (*trails.names, "")
     paths = [tuple(names[c] for c in table[first[i]].tolist() if c >= 0) or (NO_PATH,) for i in kept.tolist()]
     return tuple(
@@ -157,7 +125,7 @@ def path_rows(trails: Trails, steps: int = USUAL_STEPS, support: int = 30) -> tu
 
 def source_rows(trails: Trails, support: int = 5) -> tuple[SourceRow, ...]:
     """People by the channel of their first visit, by lower bound of the rate; fewer than `support` have no row."""
-    found, kept = _groups(trails, trails.channel.astype(np.int64) + 1, len(CHANNELS) + 1, support)
+    found, kept = groups_of(trails, trails.channel.astype(np.int64) + 1, len(CHANNELS) + 1, support)
     channels = [(NO_CHANNEL, *CHANNELS)[i] for i in kept.tolist()]
     rows = (SourceRow(**g, channel=c) for g, c in zip(found, channels, strict=True))
     return tuple(sorted(rows, key=lambda r: (-r.low, r.channel)))
@@ -173,36 +141,10 @@ def last_steps(trails: Trails, steps: int) -> NDArray[np.int32]:
     return table
 
 
-def _distinct_rows(table: NDArray[np.int32]) -> tuple[I64, I64]:
+def distinct_rows(table: NDArray[np.int32]) -> tuple[I64, I64]:
     """Number of each row's distinct row, and a row of each; numbers stay small, however many columns there are."""
     group, width = np.zeros(len(table), dtype=np.int64), int(table.max(initial=-1)) + 2
     for column in table.T:
         _, group = np.unique(group * width + column + 1, return_inverse=True)
     _, first = np.unique(group, return_index=True)
     return group.astype(np.int64), first.astype(np.int64)
-
-
-def _groups(trails: Trails, group: I64, n: int, support: int) -> tuple[list[dict[str, Any]], I64]:
-    """The fields of `Group` of each group of at least `support` people, and which groups these are."""
-    size = np.bincount(group, minlength=n)
-    kept = rows_where(size >= max(support, 1))
-    hits, gone = (np.bincount(group, w, n)[kept].astype(np.int64) for w in (trails.label, trails.cancelled))
-    size = size[kept]
-    p = exact_p(hits, size, trails.conversions, len(trails))
-    q = discoveries(p)
-    averages = [f(group, v, n)[kept] for f, v in (
-        (medians, trails.dwell), (medians, trails.days), (means, trails.probability), (means, trails.points),
-    )]  # fmt: skip
-    columns = (
-        size, hits, rate(hits, size), *wilson(hits, size), *lift(hits, size, trails.conversions, len(trails)), p, q,
-        q <= LEVEL, gone, *_share(gone, hits + gone), *averages,
-    )  # fmt: skip
-    names = [f.name for f in fields(Group)]
-    rows = zip(*(c.tolist() for c in columns), strict=True)
-    return [dict(zip(names, row, strict=True)) for row in rows], kept
-
-
-def _share(part: I64, whole: I64) -> tuple[F64, F64, F64]:
-    """A share and its interval; NaN where there is no whole."""
-    low, high = (np.where(whole > 0, bound, np.nan) for bound in wilson(part, whole))
-    return rate(part, whole), low, high

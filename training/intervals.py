@@ -80,28 +80,41 @@ def difference(hits: ArrayLike, n: ArrayLike, other_hits: ArrayLike, other_n: Ar
 
 def exact_p(hits: ArrayLike, n: ArrayLike, all_hits: int, all_n: int) -> F64:
     """How likely a part of `n` drawn by lot has conversions as far from the others' as `hits`, twice the nearer tail."""
-    from scipy.stats import hypergeom
+    parts = np.broadcast_arrays(np.asarray(hits, dtype=np.int64), np.asarray(n, dtype=np.int64))
+    logs = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, all_n + 1)))])  # of factorials
+    found = [
+        _nearer_tail(h, m, all_hits, all_n, logs) for h, m in zip(*(p.ravel().tolist() for p in parts), strict=True)
+    ]
+    return np.clip(2 * np.array(found, dtype=np.float64), 0.0, 1.0).reshape(parts[0].shape)
 
-    hits, n = np.asarray(hits, dtype=np.int64), np.asarray(n, dtype=np.int64)
-    below, above = hypergeom.cdf(hits, all_n, all_hits, n), hypergeom.sf(hits - 1, all_n, all_hits, n)
-    return np.asarray(np.clip(2 * np.minimum(below, above), 0.0, 1.0))
+
+def _nearer_tail(hits: int, n: int, all_hits: int, all_n: int, logs: F64) -> float:
+    """The smaller of the chances of at most, and at least, so many hits (hypergeometric)."""
+    k = np.arange(max(0, n - all_n + all_hits), min(n, all_hits) + 1)
+    chance = np.exp(
+        logs[all_hits] - logs[k] - logs[all_hits - k] + logs[all_n - all_hits] - logs[n - k]
+        - logs[all_n - all_hits - n + k] - logs[all_n] + logs[n] + logs[all_n - n]
+    )  # fmt: skip
+    at = hits - int(k[0])
+    return float(min(chance[: at + 1].sum(), chance[at:].sum()))
 
 
 def discoveries(p: F64) -> F64:
     """p with all of them in mind: claiming those at most LEVEL keeps the share of false claims there. NaN stays."""
-    from scipy.stats import false_discovery_control
-
     q, known = np.full(len(p), np.nan), rows_where(~np.isnan(p))
-    if len(known):
-        q[known] = false_discovery_control(p[known])
+    known = known[np.argsort(p[known], kind="stable")]
+    scaled = p[known] * len(known) / np.arange(1, len(known) + 1)
+    q[known] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
     return q
 
 
 def medians(group: I64, values: F64, n: int) -> F64:
     """The median of the known values of each of n groups; NaN where none is known."""
     known = rows_where(~np.isnan(values))
+    known = known[np.argsort(values[known], kind="stable")]  # quick where they are in order already
+    small = np.uint16 if n < 2**16 else np.int64  # the narrow one sorts ten times as fast
+    known = known[np.argsort(group[known].astype(small), kind="stable")]
     group, values = group[known], values[known]
-    values = values[np.lexsort((values, group))]
     size = np.bincount(group, minlength=n)
     start = np.cumsum(size) - size
     found, some = np.full(n, np.nan), rows_where(size > 0)

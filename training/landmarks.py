@@ -82,14 +82,19 @@ def moments(landmark: Landmark, start: I64, journeys: Journeys, steps: tuple[I64
     return np.where(start == FOREVER, FOREVER, at)
 
 
-def _visit_ends(start: I64, j: Journeys) -> I64:
-    """When the last visit begun by `start` ended, (n,); long ago where there is none."""
+def visit_ends(j: Journeys) -> I64:
+    """The last event of each visit, us, (sessions,)."""
     web = rows_where(j.session >= 0)
     ends = np.zeros(len(j.session_starts), dtype=np.int64)
     np.maximum.at(ends, j.session[web], j.time[web])
+    return ends
+
+
+def _visit_ends(start: I64, j: Journeys) -> I64:
+    """When the last visit begun by `start` ended, (n,); long ago where there is none."""
     begun = rows_where(j.time[j.session_starts] <= start[j.session_segment])
     last = highest_of_each(j.session_segment[begun], begun, len(start))
-    return np.append(ends, 0)[last]  # -1, no visit, finds the 0
+    return np.append(visit_ends(j), 0)[last]  # -1, no visit, finds the 0
 
 
 def _made(steps: tuple[I64, I64], number: int, n: int) -> I64:

@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -29,14 +30,14 @@ from data import arrow
 from data.dataset import Consenting, Dataset, People, bucket_groups, consenting
 from data.errors import InputError, UsageError
 from data.lake import Lake
-from data.lake_arrange import arrange
-from data.records import EVENT_TYPES, NULL_TIME, RECORDS, WEB_TYPES
+from data.lake_arrange import arrange, chunks
+from data.records import EVENT_TYPES, NULL_TIME, RECORDS, WEB_TYPES, Columns
 from data.spans import FOREVER
 from features.arrays import filled, rows_where
 from features.beside import Beside
 from features.build import FeatureSet, moment_at
 from features.encode import Encoded
-from training.parallel import in_parallel
+from training.parallel import Found, in_parallel
 from training.rules import MQL, Rules, score_points
 from training.rules_rows import encoder, standings
 from training.snapshots import Conversions, Policy, conversions_of, is_open
@@ -44,13 +45,24 @@ from training.snapshots import Conversions, Policy, conversions_of, is_open
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 Mask = NDArray[np.bool_]
-Said = Callable[[People, I64, I64], tuple[F64, F64]]
 
 WON, LEAD, TARGET_MQL = "won", "lead", "mql"
 OUTCOME = {WON: "converted", "converted": "converted", "accepted": "accepted", "cancelled": "cancelled"}
 MAX_EVENTS = 1_000_000  # read at once
+MAX_EVENTS_WITH_IDS = 5_000_000  # where each group costs a look at all of them
 _WEB = np.array([t in WEB_TYPES for t in EVENT_TYPES])
 TARGETS = (LEAD, TARGET_MQL, "accepted", WON, "cancelled")
+
+
+@dataclass(frozen=True)
+class Said:
+    """Somebody who gives probability and points, (n,) each, NaN = not known, of leads at moments.
+
+    accounts: does it look at who shares an account?
+    """
+
+    ask: Callable[[People, I64, I64], tuple[F64, F64]]
+    accounts: bool = False
 
 
 def known_target(target: str) -> str:
@@ -65,7 +77,7 @@ class Crowd:
     """Some people, numbered as in `encoded`. start (n,): when each clock starts, us, FOREVER = it never does.
 
     leads: their records as leads, None for strangers. looked_at: finds the conversions up to given moments, where they
-    are no outcomes that could be read.
+    are no outcomes that could be read. events: as they were read, with the number of each person as `lead`.
     """
 
     start: I64
@@ -76,6 +88,7 @@ class Crowd:
     visitors: bool = False
     without_visit: int = 0
     looked_at: Callable[[I64], Conversions] | None = field(default=None, repr=False)
+    events: Columns = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.start)
@@ -99,15 +112,15 @@ class Crowd:
         """Probability and points of each, NaN = not known; nobody scores visitors."""
         if said is None or self.leads is None or self.visitors:
             return np.full(len(lead), np.nan), np.full(len(lead), np.nan)
-        return said(self.leads, lead, as_of)
+        return said.ask(self.leads, lead, as_of)
 
 
 def crowds_of(
     dataset: Dataset, target: str, policy: Policy, now: int, rules: Rules | None = None, accounts: bool = False,
-    threads: int = 1,
+    threads: int = 1, ids: bool = False,
 ) -> Iterator[Crowd]:  # fmt: skip
     """Everybody who is asked about, group by group; accounts: with who shares an account, for who is to be scored;
-    threads: that read.
+    threads: that read; ids: events with the ids of visitors, for who is to be told apart by them.
 
     Raises
     ------
@@ -115,24 +128,25 @@ def crowds_of(
         for visitors of a dataset that asks for consent.
     """
     blank = encoder(dataset, context=False)
+    everybody = _with_ids(dataset) if ids else people_of(dataset, accounts and target != LEAD, threads)
     if target == LEAD:
         _refuse_consent(dataset)
-        yield from (_visitors_of(people, blank, now) for people in _people(dataset, False, threads))
-        yield from _strangers(dataset.lake, blank, now)
+        yield from (_visitors_of(people, blank, now) for people in everybody)
+        yield from _strangers(dataset.lake, blank, now, threads)
         return
-    for people in _people(dataset, accounts, threads):
+    for people in everybody:
         start = np.where(people.created_at == NULL_TIME, FOREVER, people.created_at + policy.first_look)
         encoded, beside = blank.encode(people.events), Beside.of(people)
         if target == TARGET_MQL:
             assert rules is not None
-            yield Crowd(
-                start, encoded, beside, _none(), people, looked_at=_Mql(people, encoded, beside, rules, policy, now)
-            )
+            looked_at = _Mql(people, encoded, beside, rules, policy, now)
+            yield Crowd(start, encoded, beside, _none(), people, looked_at=looked_at, events=people.events)
         else:
-            yield Crowd(start, encoded, beside, conversions_of(people.outcomes, OUTCOME[target], now), people)
+            won = conversions_of(people.outcomes, OUTCOME[target], now)
+            yield Crowd(start, encoded, beside, won, people, events=people.events)
 
 
-def _people(dataset: Dataset, accounts: bool, threads: int) -> Iterator[People]:
+def people_of(dataset: Dataset, accounts: bool = False, threads: int = 1) -> Iterator[People]:
     """All leads in groups of whole buckets, the next ones being read meanwhile; who shares an account takes another look
     at everything.
 
@@ -147,13 +161,19 @@ def _people(dataset: Dataset, accounts: bool, threads: int) -> Iterator[People]:
         yield from (people for people in _ahead(reads, threads) if len(people))
 
 
+def _with_ids(dataset: Dataset) -> Iterator[People]:
+    """All leads group by group; events that are arranged say no more which visitor's they are."""
+    groups = bucket_groups(dataset.info, range(dataset.info.buckets), MAX_EVENTS_WITH_IDS)
+    yield from (people for buckets in groups if len(people := dataset.people_in(buckets, accounts=False)))
+
+
 def _arranged(lake: Lake, groups: Sequence[Sequence[int]], folder: Path, threads: int) -> Lake:
-    chunks = len(lake.event_chunks)
-    shares = [partial(arrange, lake, groups, folder, range(i, chunks, threads)) for i in range(threads)]
+    steps = len(chunks(lake))
+    shares = [partial(arrange, lake, groups, folder, range(i, steps, threads)) for i in range(threads)]
     return in_parallel(shares, threads)[0]
 
 
-def _ahead(reads: Sequence[Callable[[], People]], threads: int) -> Iterator[People]:
+def _ahead(reads: Sequence[Callable[[], Found]], threads: int) -> Iterator[Found]:
     """What each of these reads gives, in order; at most `threads` are under way or waiting to be taken."""
     with ThreadPoolExecutor(threads) as pool:
         begun = deque(pool.submit(read) for read in reads[:threads])
@@ -187,23 +207,33 @@ def _visitors_of(people: People, blank: FeatureSet, now: int) -> Crowd:
     lead = rows_where((created != NULL_TIME) & (created < now) & ~strange)
     nothing = Beside()  # a call or a deal is no visit, and consent was asked about before
     born = Conversions(lead, created[lead], filled(len(lead), NULL_TIME, np.int64), np.full(len(lead), np.nan))
-    return Crowd(start, encoded, nothing, born, people, True, int(strange.sum()))
+    return Crowd(start, encoded, nothing, born, people, True, int(strange.sum()), events=people.events)
 
 
-def _strangers(lake: Lake, blank: FeatureSet, now: int) -> Iterator[Crowd]:
+def strangers_of(dataset: Dataset, now: int, threads: int = 1) -> Iterator[Crowd]:
+    """Visitors whom no link names, who convert never; nobody where consent is asked for, which they cannot have given."""
+    if not isinstance(dataset, Consenting):
+        yield from _strangers(dataset.lake, encoder(dataset, context=False), now, threads)
+
+
+def _strangers(lake: Lake, blank: FeatureSet, now: int, threads: int) -> Iterator[Crowd]:
     """Visitors whom no link names; all events of one lie in one bucket."""
     named = pc.unique(lake.links.column("visitor_id").combine_chunks().cast(pa.string()))
     columns = arrow.columns_of(RECORDS["events"], lake.info.extra)
-    for buckets in lake.event_chunks:
-        table = lake.events_in(buckets)
-        visitor = table.column("visitor_id").cast(pa.string())
-        nobodys = pc.and_(table.column("lead_id").is_null(), visitor.is_valid())
-        table = table.filter(pc.and_(nobodys, pc.invert(pc.is_in(visitor, value_set=named))))
+    for table in _ahead([partial(_nobodys, lake, buckets, named) for buckets in lake.event_chunks], threads):
         ids = table.column("visitor_id").cast(pa.string()).combine_chunks().dictionary_encode()
         who = ids.indices.to_numpy(zero_copy_only=False).astype(np.int64)
         events = {**arrow.from_arrow(table, columns), "lead": who, "known_from": filled(len(who), NULL_TIME, np.int64)}
         encoded, n = blank.encode(events), len(ids.dictionary)
-        yield Crowd(_first_seen(encoded, n, now), encoded, Beside(), _none(), visitors=True)
+        yield Crowd(_first_seen(encoded, n, now), encoded, Beside(), _none(), visitors=True, events=events)
+
+
+def _nobodys(lake: Lake, buckets: Sequence[int], named: pa.Array[Any]) -> pa.Table:
+    """The events in these buckets of visitors who are not among the named, and of no lead."""
+    table = lake.events_in(buckets)
+    visitor = table.column("visitor_id").cast(pa.string())
+    nobodys = pc.and_(table.column("lead_id").is_null(), visitor.is_valid())
+    return table.filter(pc.and_(nobodys, pc.invert(pc.is_in(visitor, value_set=named))))
 
 
 def _first_seen(encoded: Encoded, n: int, now: int) -> I64:

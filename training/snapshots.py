@@ -273,10 +273,17 @@ def _holds(conversions: Conversions, lead: I64, as_of: I64) -> Mask:
     """Does a conversion of lead[i] made before as_of[i] stand then, as far as is known? `lead` must be sorted."""
     holds = np.zeros(len(lead), dtype=np.bool_)
     until = np.where(conversions.cancelled_at == NULL_TIME, FOREVER, conversions.cancelled_at)
-    for who, start, end in zip(conversions.lead.tolist(), conversions.at.tolist(), until.tolist(), strict=True):
-        first, last = np.searchsorted(lead, [who, who + 1])
-        holds[first:last] |= (as_of[first:last] > start) & (as_of[first:last] <= end)
+    row, which = _rows_of(conversions, lead)
+    holds[row[(as_of[row] > conversions.at[which]) & (as_of[row] <= until[which])]] = True
     return holds
+
+
+def _rows_of(conversions: Conversions, lead: I64) -> tuple[I64, I64]:
+    """(row, conversion) of each pair of a row and a conversion of its lead. `lead` must be sorted."""
+    first, last = (np.searchsorted(lead, conversions.lead, side) for side in ("left", "right"))
+    many = last - first
+    which = np.repeat(np.arange(len(many)), many)
+    return np.arange(len(which)) + np.repeat(first - (np.cumsum(many) - many), many), which
 
 
 def _first(lead: I64, at: I64, leads: int) -> I64:
@@ -338,16 +345,19 @@ def labels_of(
     but was cancelled. `until` is as_of + horizon where not given. `lead` must be sorted."""
     until = as_of + policy.horizon if until is None else until
     label, cancelled = np.zeros(len(lead)), np.zeros(len(lead), dtype=np.bool_)
-    in_window = conversions.cancelled_at != NULL_TIME
-    in_window &= conversions.cancelled_at - conversions.at <= policy.cancellation_window
-    for who, at, gone in zip(conversions.lead.tolist(), conversions.at.tolist(), in_window.tolist(), strict=True):
-        first, last = np.searchsorted(lead, [who, who + 1])
-        hit = (as_of[first:last] <= at) & (at < until[first:last])
-        if gone:
-            cancelled[first:last] |= hit
-        else:
-            label[first:last] = np.where(hit, 1.0, label[first:last])
+    in_window = taken_back(conversions, policy)
+    row, which = _rows_of(conversions, lead)
+    hit = (as_of[row] <= conversions.at[which]) & (conversions.at[which] < until[row])
+    row, gone = row[hit], in_window[which[hit]]
+    label[row[~gone]], cancelled[row[gone]] = 1.0, True
     return label, cancelled & (label == 0)
+
+
+def taken_back(conversions: Conversions, policy: Policy) -> Mask:
+    """Which of these conversions were cancelled within their window."""
+    gone: Mask = conversions.cancelled_at != NULL_TIME
+    gone[gone] = (conversions.cancelled_at - conversions.at)[gone] <= policy.cancellation_window
+    return gone
 
 
 def _array(column: object) -> NDArray[np.int64]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from data.dataset import Dataset
 from data.errors import InputError, Verdict
-from data.records import DAY, NULL_TIME
+from data.records import DAY
 from data.spans import FOREVER
 from features.arrays import pick, rows_where
 from features.build import journeys_at
@@ -26,7 +26,7 @@ from features.journeys import Journeys
 from training.landmarks import DAY_7, Landmark, moments
 from training.path_targets import Crowd, Said, crowds_of
 from training.rules import Rules
-from training.snapshots import Policy, labels_of
+from training.snapshots import Policy, labels_of, taken_back
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
@@ -74,7 +74,8 @@ class Trails:
     names: of the steps' codes. Per step: person (m,), step code (m,), age (m,) days before the landmark. Per person:
     label (n,) 1 or 0; cancelled (n,), a conversion that was taken back in its window; days (n,) from the start of the
     clock to the conversion, NaN = none; dwell (n,) seconds on pages, NaN = not known; active (n,) days with views;
-    channel (n,) code of CHANNELS of the first session, -1 = none; probability and points (n,), NaN = not known.
+    channel (n,) code of CHANNELS of the first session, -1 = none; probability and points (n,), NaN = not known; at (n,),
+    us, the landmark; number (n,) of the person among everybody asked about, in the order they are told in.
     """
 
     names: tuple[str, ...]
@@ -90,6 +91,8 @@ class Trails:
     probability: F64
     points: F64
     counts: Counts = field(default_factory=Counts)
+    at: I64 = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    number: I64 = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     def __len__(self) -> int:
         return len(self.label)
@@ -108,11 +111,24 @@ class Trails:
         number = np.full(len(self), -1, dtype=np.int64)
         number[rows] = np.arange(len(rows))
         steps = rows_where(number[self.person] >= 0)
-        own = {n: getattr(self, n)[rows] for n in PER_PERSON}
+        own = {n: getattr(self, n)[rows] for n in PER_PERSON if len(getattr(self, n))}
         return replace(self, person=number[self.person[steps]], step=self.step[steps], age=self.age[steps], **own)
 
 
-PER_PERSON = ("label", "cancelled", "days", "dwell", "active", "channel", "probability", "points")
+@dataclass(frozen=True)
+class Stand:
+    """Where n people of a crowd stood at their landmark: rows (n,) numbers in the crowd, ascending, as_of (n,), what they
+    had done by then, and label (n,): did they convert in the horizon after it, 1 or 0?"""
+
+    asked: Asked
+    crowd: Crowd
+    rows: I64
+    as_of: I64
+    journeys: Journeys
+    label: F64
+
+
+PER_PERSON = ("label", "cancelled", "days", "dwell", "active", "channel", "probability", "points", "at", "number")
 
 
 class Names:
@@ -156,10 +172,14 @@ def refuse_without_times(dataset: Dataset) -> None:
 
 
 # -- one walk over a dataset -----------------------------------------------------------------------------------------
-def trails_of(dataset: Dataset, asked: Asked, also: Sequence[Callable[[Crowd], None]] = ()) -> Trails:
+def trails_of(
+    dataset: Dataset, asked: Asked, also: Sequence[Callable[[Crowd], None]] = (),
+    stands: Sequence[Callable[[Stand], None]] = (),
+) -> Trails:  # fmt: skip
     """The trails of everybody whose landmark has matured; steps are numbered in the order of their names.
 
     also: told of each group of people on the way, for analyses of their own that would read everything once more.
+    stands: told where those who have matured stood at their landmark.
 
     Raises
     ------
@@ -170,7 +190,7 @@ def trails_of(dataset: Dataset, asked: Asked, also: Sequence[Callable[[Crowd], N
     """
     refuse_without_times(dataset)
     names = Names()
-    parts = list(_parts(dataset, asked, names, also))
+    parts = list(_parts(dataset, asked, names, also, stands))
     counts = sum((p.counts for p in parts), Counts())
     if not any(len(p) for p in parts):
         raise Verdict(
@@ -192,26 +212,32 @@ def joined(parts: Sequence[Trails], names: tuple[str, ...], counts: Counts) -> T
     return Trails(tuple(names[i] for i in order), person, step, **columns, counts=counts)
 
 
-def _parts(dataset: Dataset, asked: Asked, names: Names, also: Sequence[Callable[[Crowd], None]]) -> Iterator[Trails]:
+def _parts(
+    dataset: Dataset, asked: Asked, names: Names, also: Sequence[Callable[[Crowd], None]],
+    stands: Sequence[Callable[[Stand], None]],
+) -> Iterator[Trails]:  # fmt: skip
+    told = 0
     for crowd in crowds_of(
         dataset,
         asked.target,
         asked.policy,
         asked.now,
         asked.rules,
-        accounts=asked.said is not None,
+        accounts=asked.said is not None and asked.said.accounts,
         threads=asked.threads,
     ):
         for tell in also:
             tell(crowd)
-        yield _part(crowd, asked, names)
+        part = _part(crowd, asked, names, stands)
+        yield replace(part, number=part.number + told)
+        told += len(crowd)
 
 
-def _part(crowd: Crowd, asked: Asked, names: Names) -> Trails:
+def _part(crowd: Crowd, asked: Asked, names: Names, stands: Sequence[Callable[[Stand], None]]) -> Trails:
     """The trails of one group, in the numbers that names have so far."""
     everybody, policy = np.arange(len(crowd), dtype=np.int64), asked.policy
     codes = names.codes(crowd.encoded.vocabulary, asked.by)
-    as_of = _landmarks(crowd, asked, everybody, codes)
+    as_of = landmarks_of(crowd, asked, everybody, codes)
     reached = (crowd.start < asked.now) & (as_of < FOREVER)
     crowd = crowd.watched(as_of, policy)
     open_ = reached & crowd.is_open(everybody, np.where(reached, as_of, 0))
@@ -219,6 +245,8 @@ def _part(crowd: Crowd, asked: Asked, names: Names) -> Trails:
     rows = rows_where(mature)
     journeys = journeys_at(crowd.encoded, rows, as_of[rows], crowd.beside)
     label, cancelled = labels_of(crowd.conversions, rows, as_of[rows], policy)
+    for tell in stands:
+        tell(Stand(asked, crowd, rows, as_of[rows], journeys, label))
     own = trails_at(journeys, codes, label)
     converted = _converted_at(crowd, rows, as_of[rows], policy)
     days = np.where(label == 1, (converted - crowd.start[rows]) / DAY, np.nan)
@@ -227,10 +255,12 @@ def _part(crowd: Crowd, asked: Asked, names: Names) -> Trails:
     counts = Counts(
         int((here & ~reached).sum()), int((reached & ~open_).sum()), int((open_ & ~mature).sum()), crowd.without_visit
     )
-    return replace(own, cancelled=cancelled, days=days, probability=probability, points=points, counts=counts)
+    return replace(
+        own, cancelled=cancelled, days=days, probability=probability, points=points, counts=counts, number=rows
+    )
 
 
-def _landmarks(crowd: Crowd, asked: Asked, everybody: I64, codes: I32) -> I64:
+def landmarks_of(crowd: Crowd, asked: Asked, everybody: I64, codes: I32) -> I64:
     """The landmark of each person; only where it is a visit or a step is it worth looking at all that is known."""
     if asked.landmark.kind == "day":
         everybody = everybody[:0]
@@ -245,9 +275,7 @@ def _converted_at(crowd: Crowd, rows: I64, as_of: I64, policy: Policy) -> I64:
     conversions = crowd.conversions
     moment = np.full(len(crowd), FOREVER, dtype=np.int64)
     moment[rows] = as_of
-    gone = conversions.cancelled_at != NULL_TIME
-    gone[gone] = (conversions.cancelled_at - conversions.at)[gone] <= policy.cancellation_window
-    hit = rows_where(~gone & (conversions.at >= moment[conversions.lead]))
+    hit = rows_where(~taken_back(conversions, policy) & (conversions.at >= moment[conversions.lead]))
     first = np.full(len(crowd), FOREVER, dtype=np.int64)
     np.minimum.at(first, conversions.lead[hit], conversions.at[hit])
     return first[rows]
@@ -262,4 +290,5 @@ def trails_at(journeys: Journeys, codes: I32, label: F64, names: tuple[str, ...]
     return Trails(
         names, segment, code, journeys.age_days[position], label, np.zeros(n, dtype=np.bool_), unknown,
         journeys.seconds_total, journeys.distinct(journeys.day, journeys.views), channel, unknown, unknown,
+        at=journeys.as_of,
     )  # fmt: skip

@@ -15,12 +15,18 @@ from data.errors import UsageError
 from data.files import replace_text, safe_cell
 from data.settings import Settings
 from serving.arguments import ConfigOption, DatasetArgument, parse_time, settings_for
+from serving.commands import paths_more
+from serving.commands.paths_gates import gate_tally, gates
+from serving.commands.scores import LangOption
 from serving.console import JsonOption, Screen
+from serving.insights.choice import TARGETS, Choice
+from serving.insights.plan import Plan
 
 if TYPE_CHECKING:
     from training.activation import ActivationRow, ActivationTally
     from training.content_effect import EffectRow
     from training.content_paths import PathReport
+    from training.hypotheses import HypothesisRow
     from training.path_order import LookTally, OrderReport
     from training.trails import Asked, Trails
 
@@ -54,12 +60,21 @@ def paths(
         Path | None, typer.Option(help="A published rescoring for probability and points; default the champion's.")
     ] = None,
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Write all rows to this file.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write the report: one file with every view, to be mailed and opened offline.")
+    ] = None,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Prepare the page /insights/: all targets, by this landmark and support.")
+    ] = False,
+    lang: LangOption = "en",
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Content paths with people, conversions, rate with its 95 % interval and lift; everybody is in the denominator."""
-    from training import content_paths, trails
+    from training import content_effect, content_paths, trails
     from training.activation import ActivationTally
+    from training.dwell_topics import DwellTally
+    from training.funnel import DropTally
     from training.path_targets import LEAD
 
     screen = Screen(as_json)
@@ -69,21 +84,63 @@ def paths(
     opened = consenting(open_dataset(dataset), settings.privacy.require_consent)
     asked = _asked(opened, settings, target, landmark, by, as_of, scores)
     order, activation = _order_tally(opened, asked), ActivationTally(asked.policy, asked.now)
+    met = gate_tally(opened, asked)
     also = activation if asked.target == LEAD else order.crowd if order else None
-    found = trails.trails_of(opened, asked, [also] if also else [])
+    topics, drops, stages = DwellTally(), DropTally("content"), DropTally("stage")
+    found = trails.trails_of(opened, asked, [tell for tell in (also, met) if tell], [topics, drops, stages])
     report = content_paths.path_report(found, asked, steps, support)
     _show(screen, report, top)
-    more = _contents(screen, found, support, top) | _order(screen, order, support)
+    effects = content_effect.effect_rows(found, support)
+    more = paths_more.source_paths(screen, found, steps, support, top)
+    more |= _contents(screen, found, effects, top) | _order(screen, order, support)
+    more |= gates(screen, opened, met, asked, top)
+    more |= paths_more.dwell_topics(screen, topics, top)
+    more |= paths_more.drop_offs(screen, drops, stages, asked.policy.horizon_days, top)
+    more |= _try(screen, _hypotheses(opened, settings, asked, report, found, effects, support), top)
     if asked.target == LEAD:
         more |= _activation(screen, activation, top)
     if csv_file is not None:
         _write_csv(csv_file, report)
         screen.say(f"{len(report.rows)} paths written to {csv_file}")
+    if html is not None:
+        _write_report(
+            screen,
+            html,
+            opened,
+            settings,
+            asked,
+            Plan(landmark, steps, support),
+            Choice(asked.target, by=by, lang=lang),
+        )
+    if publish:
+        more["published"] = str(publish_page(screen, opened, settings, asked.now, Plan(landmark, steps, support)))
     screen.result({**report.document(), "by": by, **more})
     screen.next_steps(
         f"leadlift paths {dataset} --by content --csv paths.csv",
-        "a rate is associated with a path, not caused by it: test before you rebuild",
+        f"leadlift experiment plan {dataset} NAME --first PAGE --then PAGE   (a rate is associated with a path, not caused "
+        "by it: test before you rebuild)",
     )
+
+
+def _write_report(
+    screen: Screen, file: Path, dataset: Dataset, settings: Settings, asked: Asked, plan: Plan, choice: Choice
+) -> None:
+    from serving.insights.report import write_report
+
+    write_report(file, dataset, settings, asked.now, plan, choice)
+    screen.say(f"report written to {file}")
+
+
+def publish_page(screen: Screen, dataset: Dataset, settings: Settings, now: int, plan: Plan) -> Path:
+    """Prepare the page of the dataset's market, and say so."""
+    from serving.insights.publish import publish
+
+    with screen.progress("targets prepared", len(TARGETS)) as advance:
+        place = publish(dataset, settings, now, plan, advance)
+    screen.say(
+        "The page shows it: /insights/ of leadlift serve. A key to sign in: leadlift keys create --name NAME --scope insights"
+    )
+    return place
 
 
 def _asked(
@@ -103,7 +160,7 @@ def _asked(
     rules = None
     if target == TARGET_MQL:
         rules, _ = rules_in_force(None, dataset, settings.home, dataset.info.name)
-    said = said_by(settings, dataset.info.name, target, scores)
+    said = said_by(settings, dataset.info.name, target, scores, dataset.info.counts.get("leads", 0))
     return Asked(target, policy_of(settings.snapshots), now, when, by, rules, said, settings.training.threads)  # type: ignore[arg-type]
 
 
@@ -147,26 +204,50 @@ def _days(value: float) -> str:
     return f"{value:.0f}" if value == value else "-"
 
 
-def _contents(screen: Screen, found: Trails, support: int, top: int) -> dict[str, Any]:
+def _contents(screen: Screen, found: Trails, effects: Sequence[EffectRow], top: int) -> dict[str, Any]:
     """Effects, removal and attribution of contents, shown and as they are in the document."""
     from training.content_attribution import attribution_rows
-    from training.content_effect import effect_rows
     from training.removal import removal_rows
 
-    effects, removals, written = effect_rows(found, support), removal_rows(found), attribution_rows(found)
+    removals, written = removal_rows(found), attribution_rows(found)
     _show_effects(screen, effects[:top], {r.content: r.effect for r in removals})
     lists = {"effects": effects, "removal": removals, "attribution": written}
     return {name: [r.document() for r in rows] for name, rows in lists.items()}
 
 
 def _show_effects(screen: Screen, effects: Sequence[EffectRow], removal: dict[str, float]) -> None:
-    rows = [[r.content, f"{r.people_with:,}", f"{r.rate_with:.1%}", f"{r.rate_without:.1%}", _ratio(r.ratio),
+    rows = [[r.content, f"{r.people_with:,}", f"{r.rate_with:.1%}", _share(r.rate_without), _ratio(r.ratio),
              f"{_ratio(r.ratio_low)} to {_ratio(r.ratio_high)}", "yes" if r.claimed else "no",
              f"{removal.get(r.content, 0.0):.1%}"] for r in effects]  # fmt: skip
     screen.table(
         "Contents; the ratio holds other contents, views, days, time and channel equal; associated with, not caused by",
         ("content", "saw it", "rate with", "without", "ratio", "95 % interval", "claimed", "pass through"), rows,
     )  # fmt: skip
+
+
+def _hypotheses(
+    dataset: Dataset, settings: Settings, asked: Asked, report: PathReport, found: Trails, effects: Sequence[EffectRow],
+    support: int,
+) -> tuple[HypothesisRow, ...]:  # fmt: skip
+    from training.assemble import content_map
+    from training.experiments import experiments_of
+    from training.hypotheses import hypothesis_rows, kinds_of
+
+    kinds = kinds_of(found.names, asked.by, content_map(dataset))
+    tried = experiments_of(settings.home, dataset.info.name)
+    return hypothesis_rows(found, report.rows, effects, kinds, asked.target, tried, support)
+
+
+def _try(screen: Screen, rows: Sequence[HypothesisRow], top: int) -> dict[str, Any]:
+    """What to try, and what it may be worth."""
+    cells = [[r.text, f"{r.reach:,.1f}", f"{r.followed_rate:.1%}", f"{r.others_rate:.1%}", f"{r.gain:,.2f}",
+              f"{r.gain_low:,.2f} to {r.gain_high:,.2f}", r.experiment or "-"] for r in rows[:top]]  # fmt: skip
+    names = ("link", "people a week", "saw both", "only the first", "gain a week", "95 % interval", "experiment")
+    if rows:
+        screen.table("What to try; a gain begins at 0 until an experiment of its kind was read", names, cells)
+    else:
+        screen.say("Nothing to try: no page or path is claimed to convert more.")
+    return {"hypotheses": [r.document() for r in rows]}
 
 
 def _ratio(value: float) -> str:

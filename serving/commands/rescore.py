@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from data.dataset import Dataset, consenting, open_dataset
-from data.errors import UsageError
+from data.errors import LeadliftError, UsageError
 from data.redact import without_password
 from data.settings import Settings
 from serving.arguments import ConfigOption, DatasetArgument, MarketOption, TargetOption, parse_time, settings_for
@@ -84,6 +84,7 @@ def rescore(
     if changes and told is None:
         screen.say("This set was published without --changes; the next one can tell what moved since.")
     _note(screen, settings, job, goal, out)
+    _prepare_page(screen, settings, job)
     _tell(screen, goal, done, told)
 
 
@@ -125,6 +126,20 @@ def _note(screen: Screen, settings: Settings, job: Job, goal: Target, out: str) 
         note_scores(place(settings.home, job.scorer.market or "", job.scorer.target), goal.folder, out)
     except OSError as bad:
         screen.say(f"The home takes no note of --out ({bad.strerror}); leadlift status has to be told it.")
+
+
+def _prepare_page(screen: Screen, settings: Settings, job: Job) -> None:
+    """The page anew, where it was prepared before. Scores are published by now: what goes wrong here is only said."""
+    from serving.commands.paths import publish_page
+    from serving.insights.plan import plan_of
+
+    plan = plan_of(settings.home, job.dataset.info.name)
+    if plan is None:
+        return
+    try:
+        publish_page(screen, job.dataset, settings, job.as_of, plan)
+    except (LeadliftError, OSError) as why:
+        screen.say(f"The page stays as it was: {why}")
 
 
 # -- telling ---------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from data.dataset import DatasetInfo, open_dataset
 from data.settings import load_settings
 from data.simulate.market import Market
 from data.simulate.write import write_market
-from tests.bench import path_claims
+from tests.bench import fields, gates, path_claims, paths_speed
 from tests.bench.line import Line
 from training.path_order import path_order
 from training.run import moment_of
@@ -25,7 +25,8 @@ PLANTED = "case > pricing"
 
 
 def lines() -> Iterator[Line]:
-    """40 markets with the planted effect and 40 without, 20,000 leads over 365 days each; see also `path_claims`."""
+    """40 markets with the planted effect and 40 without, 20,000 leads over 365 days each; see also `path_claims`, `gates`,
+    `fields` and `paths_speed`."""
     asked = [(seed, effect) for effect in (True, False) for seed in SEEDS]
     with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
         found = list(pool.map(_claims, asked))
@@ -36,6 +37,9 @@ def lines() -> Iterator[Line]:
         "paths other claims per seed with the planted order", sum(len(c - {PLANTED}) for c in planted) / len(SEEDS)
     )
     yield from path_claims.lines()
+    yield from gates.lines()
+    yield from fields.lines()
+    yield from paths_speed.lines()
 
 
 def _claims(market: tuple[int, bool]) -> set[str]:

@@ -1,0 +1,1 @@
+"""The page: which content paths convert, for people without Python."""

@@ -1,0 +1,94 @@
+"""The tables that are prepared whole: what takes too long, or needs too many records, to be asked for each choice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from serving.insights.tables import Column, Table, Words, sign
+from training.activation import ALL_CHANNELS, ActivationTally, rows_of
+from training.content_attribution import attribution_rows
+from training.content_effect import EffectRow
+from training.removal import removal_rows
+from training.trails import Trails
+
+CONTENT: Words = ("Content", "Inhalt")
+NO_CAUSE: Words = ("Associated with, not caused by.", "Ein Zusammenhang, keine Ursache.")
+RATIO_ABOUT: Words = (
+    "How many times as often people with it convert, all other contents, steps, days, time and channel held equal.",
+    "Wie viel Mal so oft Menschen mit dem Inhalt konvertieren, bei gleichen übrigen Inhalten, Schritten, Tagen, Zeiten "
+    "und gleichem Kanal.",
+)
+
+
+def of_target(target: str, trails: Trails, effects: Sequence[EffectRow], points: ActivationTally | None) -> list[Table]:
+    """The tables of one target. points: where visitors became leads; None for other targets."""
+    tables = [_effects(target, trails, effects), _attribution(target, trails)]
+    return tables + ([_activation(target, points)] if points else [])
+
+
+def _effects(target: str, trails: Trails, effects: Sequence[EffectRow]) -> Table:
+    removal = {r.content: r.effect for r in removal_rows(trails)}
+    rows = [
+        r.document() | {"through": removal.get(r.content), "stands": sign(r.claimed, r.ratio_low, r.ratio_high)}
+        for r in effects
+    ]
+    return Table(
+        "effects", "content", ("What goes with each content", "Was mit jedem Inhalt einhergeht"),
+        (
+            Column("content", CONTENT),
+            Column("people_with", ("People who saw it", "Menschen, die ihn sahen"), "count"),
+            Column("rate_with", ("Rate with it", "Quote mit"), "share", "low_with", "high_with"),
+            Column("rate_without", ("Rate without", "Quote ohne"), "share", "low_without", "high_without"),
+            Column("ratio", ("All else equal", "Bei sonst Gleichem"), "ratio", "ratio_low", "ratio_high", RATIO_ABOUT),
+            Column("stands", ("Beyond chance", "Jenseits des Zufalls"), "sign"),
+            Column("through", ("Pass through", "Laufen hindurch"), "share", about=(
+                "Share of conversions whose path leads through it; large for popular pages, whatever they do.",
+                "Anteil der Abschlüsse, deren Pfad hindurchführt; groß bei beliebten Seiten, was auch immer sie bewirken.",
+            )),
+        ),
+        rows,
+        (
+            "{people_with} people saw {content}: {rate_with} of them converted, {rate_without} of the others. All else equal "
+            "that is {ratio} times as often ({ratio_range}).",
+            "{people_with} Menschen sahen {content}: {rate_with} von ihnen konvertierten, von den übrigen {rate_without}. Bei "
+            "sonst Gleichem ist das {ratio} Mal so oft ({ratio_range}).",
+        ),
+        NO_CAUSE, target, whole=True,
+    )  # fmt: skip
+
+
+def _attribution(target: str, trails: Trails) -> Table:
+    titles: Sequence[tuple[str, Words]] = (
+        ("first", ("First step", "Erster Schritt")), ("last", ("Last step", "Letzter Schritt")),
+        ("linear", ("Linear", "Linear")), ("position", ("Position", "Position")), ("decay", ("Decay", "Abklingend")),
+    )  # fmt: skip
+    return Table(
+        "attribution", "content", ("Conversions written to contents", "Abschlüsse, den Inhalten zugeschrieben"),
+        (Column("content", CONTENT), *(Column(key, title, "number") for key, title in titles)),
+        [r.document() for r in attribution_rows(trails)], note=(
+            "Five rules that people use, for comparison; none of them is right, and each adds up to all conversions.",
+            "Fünf gebräuchliche Regeln zum Vergleich; keine ist richtig, und jede ergibt in Summe alle Abschlüsse.",
+        ), target=target, whole=True,
+    )  # fmt: skip
+
+
+def _activation(target: str, points: ActivationTally) -> Table:
+    rows = [r.document() for r in rows_of(points.found()) if r.channel == ALL_CHANNELS]
+    return Table(
+        "activation", "content", ("Where visitors become leads", "Wo Besucher zu Leads werden"),
+        (
+            Column("content", CONTENT), Column("action", ("Action", "Handlung")),
+            Column("visitors", ("Visitors", "Besucher"), "count"), Column("leads", ("Became leads", "Wurden Leads"), "count"),
+            Column("rate", ("Rate", "Quote"), "share", "low", "high"),
+            Column("won_rate", ("Of these won", "Davon gewonnen"), "share", "won_low", "won_high"),
+            Column("cancelled_rate", ("Cancelled", "Storniert"), "share", "cancelled_low", "cancelled_high"),
+        ),
+        rows,
+        (
+            "{leads} of {visitors} visitors who came to {content} became leads there ({action}): {rate}. Of these {won_rate} "
+            "were won ({won_rate_range}).",
+            "{leads} von {visitors} Besuchern, die zu {content} kamen, wurden dort zu Leads ({action}): {rate}. Davon wurden "
+            "{won_rate} gewonnen ({won_rate_range}).",
+        ),
+        NO_CAUSE, target, whole=True,
+    )  # fmt: skip

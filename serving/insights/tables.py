@@ -1,0 +1,149 @@
+"""Tables as people read them: on the page, as sentences, and as CSV. Prepared ones are kept as JSON in the same form.
+
+A further table for the page is one `Table`: the view it belongs to, its columns, its rows, a sentence, a note.
+Texts for people are pairs (English, German).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from data.files import safe_cell
+from serving.wording import number_text
+
+Words = tuple[str, str]
+Row = Mapping[str, Any]
+LANGS = ("en", "de")
+UNKNOWN = "–"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of rows[key]; null = not known. kind: text, count, number, share, ratio, days, seconds, money (units of
+    the currency), flag, sign (1 higher, -1 lower, 0 not sure), or
+    word: one of a few texts, see GERMAN. low, high: keys of its 95 % interval. about: what it means, for people."""
+
+    key: str
+    title: Words
+    kind: str = "text"
+    low: str = ""
+    high: str = ""
+    about: Words = ("", "")
+
+    def text(self, row: Row, lang: str) -> str:
+        return told(row.get(self.key), self.kind, lang)
+
+    def interval(self, row: Row, lang: str) -> str:
+        """`11.7 % to 18.6 %`; empty where there is none."""
+        bounds = [told(row.get(key), self.kind, lang) for key in (self.low, self.high) if key]
+        return "" if not bounds or UNKNOWN in bounds else (" bis " if lang == "de" else " to ").join(bounds)
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table. id: of the page and of its CSV; view: where it is shown; target: null = of all targets. sentence: a row in
+    words, with {key} for the text of a column and {key_range} for that of its interval. whole: told of everybody,
+    whatever is chosen on the page."""
+
+    id: str
+    view: str
+    title: Words
+    columns: Sequence[Column]
+    rows: Sequence[Row]
+    sentence: Words = ("", "")
+    note: Words = ("", "")
+    target: str | None = None
+    whole: bool = False
+
+    def sentences(self, lang: str, most: int = 50) -> list[str]:
+        """The first rows in words; none where the table has no sentence."""
+        form = self.sentence[lang == "de"]
+        return [form.format_map(self._words(row, lang)) for row in self.rows[:most]] if form else []
+
+    def _words(self, row: Row, lang: str) -> dict[str, str]:
+        texts = {c.key: c.text(row, lang) for c in self.columns}
+        return texts | {f"{c.key}_range": c.interval(row, lang) or UNKNOWN for c in self.columns}
+
+    def csv(self, lang: str) -> bytes:
+        """All rows, unrounded, for a spreadsheet: with a mark for its encoding, and nothing it would run as a formula."""
+        out = io.StringIO()
+        lines = csv.writer(out, lineterminator="\r\n")
+        fields = [key for c in self.columns for key in (c.key, c.low, c.high) if key]
+        titles = {c.key: c.title[lang == "de"] for c in self.columns}
+        bounds = {c.low: c for c in self.columns if c.low} | {c.high: c for c in self.columns if c.high}
+        ends = {c.low: ("low", "unten") for c in self.columns} | {c.high: ("high", "oben") for c in self.columns}
+        heads = [titles.get(f) or f"{bounds[f].title[lang == 'de']} ({ends[f][lang == 'de']})" for f in fields]
+        lines.writerow([safe_cell(h) for h in heads])
+        lines.writerows([_cell(row.get(f)) for f in fields] for row in self.rows)
+        return out.getvalue().encode("utf-8-sig")
+
+    def document(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def table_of(document: Mapping[str, Any]) -> Table:
+    """A table from its document, as JSON gives it back."""
+    pairs = ("title", "sentence", "note")
+    columns = [Column(**{**c, "title": tuple(c["title"]), "about": tuple(c["about"])}) for c in document["columns"]]
+    return Table(**{**document, **{name: tuple(document[name]) for name in pairs}, "columns": columns})
+
+
+def sign(claimed: bool, low: float | None, high: float | None) -> int:
+    """What is said of an interval around 1, where it is claimed."""
+    return 0 if not claimed or low is None else 1 if low > 1 else -1 if high is not None and high < 1 else 0
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return safe_cell(value) if isinstance(value, str) else value
+
+
+# -- values in words -------------------------------------------------------------------------------------------------
+def told(value: Any, kind: str, lang: str) -> str:
+    """A value as people read it."""
+    if value is None or value != value:
+        return UNKNOWN
+    if kind in ("text", "word"):
+        return GERMAN.get(str(value), str(value)) if kind == "word" and lang == "de" else str(value)
+    if kind == "sign":
+        return _SIGNS[int(value)][lang == "de"]
+    if kind == "flag":
+        return (("no", "yes"), ("nein", "ja"))[lang == "de"][bool(value)]
+    return _TELL[kind](float(value), lang)
+
+
+def _fixed(value: float, digits: int, lang: str) -> str:
+    text = f"{value:,.{digits}f}"
+    return text.translate(str.maketrans(",.", ".,")) if lang == "de" else text
+
+
+def _share(value: float, lang: str) -> str:
+    return _fixed(100 * value, 0 if abs(value) >= 0.995 else 1, lang) + "\u00a0%"
+
+
+def _seconds(value: float, lang: str) -> str:
+    minutes, seconds = divmod(round(value), 60)
+    return f"{minutes}\u00a0min {seconds:02d}\u00a0s" if minutes else f"{seconds}\u00a0s"
+
+
+GERMAN = {
+    "turns buyers away": "vertreibt Käufer", "earns its form": "verdient sein Formular",
+    "cannot be told yet": "noch nicht zu sagen", "not seen": "nicht gesehen", "time not known": "Zeit nicht bekannt",
+    "under 30 s": "unter 30 s", "30 s to 2 min": "30 s bis 2 min", "2 to 10 min": "2 bis 10 min",
+    "10 min or more": "10 min oder mehr", "planned": "geplant", "read": "gelesen", "too early": "zu früh", "broken": "kaputt",
+}  # fmt: skip
+_SIGNS = {1: ("higher", "höher"), -1: ("lower", "niedriger"), 0: ("not sure", "ungewiss")}
+_TELL = {
+    "count": lambda v, lang: _fixed(v, 0, lang),
+    "number": number_text,
+    "share": _share,
+    "ratio": lambda v, lang: _fixed(v, 2, lang),
+    "days": lambda v, lang: f"{_fixed(v, 0, lang)}\u00a0{('days', 'Tage')[lang == 'de']}",
+    "seconds": _seconds,
+    "money": lambda v, lang: _fixed(v, 0, lang),
+}

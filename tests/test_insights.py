@@ -1,0 +1,330 @@
+"""The page: its figures are those of `leadlift paths`, it shows no small group, and only who may see it does."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from data.consent import CONTACT, consent_spans
+from data.dataset import joined
+from serving import keys
+from serving.insights import session
+from serving.insights.audience import audience
+from serving.insights.blocks import FigureBlock, TableBlock, View
+from serving.insights.choice import DIRECTIONS, TARGETS, Choice
+from serving.insights.plan import Plan, plan_of
+from serving.insights.publish import publish
+from serving.insights.session import inside
+from serving.insights.tables import Column, Table, table_of
+from serving.insights.views import path_rows, view_of
+from serving.insights.words import VIEWS
+from tests.insights import WHEN, Prepared, Visitor, key, prepared
+from training.content_paths import path_report
+from training.prepared_names import BYS, LEAST
+from training.snapshots import conversions_of, is_open, policy_of
+from training.trails import Asked, trails_of
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    return prepared(tmp_path_factory.mktemp("shop"))
+
+
+@pytest.fixture
+def door(shop: Prepared, tmp_path: Path) -> Visitor:
+    """A visitor of the page in a home of its own: keys that one test makes close the page to no other."""
+    shutil.copytree(shop.home, tmp_path / "home")
+    return Visitor(tmp_path / "home")
+
+
+def choices(shop: Prepared) -> Iterator[Choice]:
+    """Some of everything that can be chosen."""
+    for target in ("won", "lead"):
+        part = shop.edition.parts[target]
+        months, industries = part.months, part.about["values"]["industry"]
+        for choice in (
+            Choice(), Choice(start=months[2], end=months[3]), Choice(channel="email"), Choice(segment="country:DE", by="topic"),
+            Choice(segment=f"industry:{industries[1]}", channel="paid_search", by="content"), Choice(end=months[0], by="stage"),
+        ):  # fmt: skip
+            yield replace(choice, target=target, direction=DIRECTIONS[len(choice.by) % 2])
+
+
+def tables(view: View) -> list[Table]:
+    return [b.table for b in view.blocks if isinstance(b, TableBlock)]
+
+
+# -- figures ---------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("target", ["won", "lead"])
+@pytest.mark.parametrize("by", BYS)
+def test_the_paths_of_the_page_are_those_of_the_command(shop: Prepared, target: str, by: Any) -> None:
+    asked = Asked(target, policy_of(shop.settings.snapshots), shop.now, by=by)
+    report = path_report(trails_of(shop.dataset, asked), asked, 3, 5)
+    part = shop.edition.parts[target]
+    found = {r["path"]: r for r in path_rows(part, part.people, by, 5)}
+    assert list(found) == [r.text for r in report.rows]
+    assert len(found) > 5
+    for row in report.rows:
+        shown = found[row.text]
+        for name, value in row.document().items():
+            if name in ("people", "conversions", "claimed", "cancelled"):
+                assert shown[name] == value
+            elif isinstance(value, float) and name not in ("probability", "points"):
+                assert shown[name] == pytest.approx(value, rel=1e-5)
+
+
+def test_people_of_all_channels_and_of_all_months_add_up(shop: Prepared) -> None:
+    for target, part in shop.edition.parts.items():
+        whole = len(part.people)
+        channels = part.about["values"]["channel"]
+        assert sum(len(part.chosen(Choice(target=target, channel=c), part.people)) for c in channels) == whole
+        assert sum(len(part.chosen(Choice(target=target, start=m, end=m), part.people)) for m in part.months) == whole
+        assert whole == part.about["people"]
+
+
+def test_the_period_before_is_as_long_and_ends_where_the_chosen_one_begins(shop: Prepared) -> None:
+    part = shop.edition.parts["won"]
+    chosen = Choice(start=part.months[3], end=part.months[4])
+    before = part.before(chosen)
+    assert before is not None
+    assert sorted(set(before.column("month").tolist())) == [1, 2]
+    assert part.before(Choice(start=part.months[1], end=part.months[4])) is None
+    assert part.before(Choice()) is None
+
+
+def test_no_group_below_five_people_is_shown_whatever_is_chosen(shop: Prepared) -> None:
+    seen = 0
+    for choice in choices(shop):
+        for name in VIEWS:
+            for table in tables(view_of(shop.edition, name, choice)):
+                for row in table.rows:
+                    sizes = [row[k] for k in ("people", "visitors", "people_with") if row.get(k) is not None]
+                    assert min(sizes, default=LEAST) >= LEAST, (choice, table.id, row)
+                    seen += len(sizes)
+    assert seen > 500
+    few = replace(Choice(), channel="sms")
+    assert not tables(view_of(shop.edition, "paths", few))
+
+
+def test_the_flow_adds_up_to_those_who_converted(shop: Prepared) -> None:
+    part = shop.edition.parts["won"]
+    (flow,) = (t for t in tables(view_of(shop.edition, "paths", Choice())) if t.id == "flow")
+    converted = sum(r["people"] for r in flow.rows if r["step"] == 1)
+    assert part.people.conversions - LEAST * 6 <= converted <= part.people.conversions
+    for row in flow.rows:
+        if row["step"] == 2:
+            inflow = sum(r["people"] for r in flow.rows if r["step"] == 1 and r["before"] == row["after"])
+            assert row["people"] <= inflow
+
+
+def test_rows_read_as_sentences_in_both_languages(shop: Prepared) -> None:
+    table = next(t for t in tables(view_of(shop.edition, "paths", Choice())) if t.id == "paths")
+    row = table.rows[0]
+    for lang, word in (("en", "converted"), ("de", "konvertierten")):
+        said = table.sentences(lang)[0]
+        assert str(row["people"]) in said
+        assert row["path"] in said
+        assert word in said
+
+
+def test_a_table_survives_being_kept() -> None:
+    table = Table(
+        "x", "overview", ("a", "b"), (Column("n", ("c", "d"), "share", "l", "h"),), [{"n": 1, "l": None}], whole=True
+    )
+    again = table_of(json.loads(json.dumps(table.document())))
+    assert again.document() == json.loads(json.dumps(table.document())) | {
+        "columns": [c.__dict__ for c in table.columns], "title": ("a", "b"), "sentence": ("", ""), "note": ("", "")
+    }  # fmt: skip
+    assert again.csv("de") == table.csv("de")
+
+
+def test_every_table_downloads_whole_and_a_spreadsheet_runs_nothing_of_it(shop: Prepared) -> None:
+    count = 0
+    for name in VIEWS:
+        for table in tables(view_of(shop.edition, name, Choice())):
+            rows = list(csv.reader(io.StringIO(table.csv("en").decode("utf-8-sig"))))
+            assert len(rows) == 1 + len(table.rows)
+            assert len({len(r) for r in rows}) == 1
+            count += 1
+    assert count >= 7
+    table = Table("x", "v", ("=1", "=1"), (Column("a", ("@a", "@a")),), [{"a": "=cmd|1"}, {"a": "+1"}])
+    assert table.csv("en").decode("utf-8-sig").split() == ["'@a", "'=cmd|1", "'+1"]
+
+
+# -- whom one may write to ---------------------------------------------------------------------------------------------
+def test_an_audience_is_open_leads_on_the_path_whose_permission_is_confirmed(shop: Prepared) -> None:
+    people = joined(list(shop.dataset.people()))
+    everybody, at = np.arange(len(people)), np.full(len(people), shop.now)
+    may = consent_spans(people.consents, CONTACT, confirmed=True).at(everybody, at) > 0
+    still = is_open(people, conversions_of(people.outcomes, "converted", shop.now), everybody, at)
+    allowed = {people.lead_ids[i] for i in np.flatnonzero(may & still)}
+    part, found = shop.edition.parts["won"], set()
+    for path in part.about["paths"]["type"][:-1]:
+        rows = audience(shop.edition, Choice(), " > ".join(path)).rows
+        assert found.isdisjoint(r["lead_id"] for r in rows)
+        found |= {r["lead_id"] for r in rows}
+    assert 20 < len(found) <= len(allowed)
+    assert found <= allowed
+    assert not audience(shop.edition, Choice(), "(other)").rows
+
+
+# -- publishing --------------------------------------------------------------------------------------------------------
+def test_publishing_again_is_the_same_edition_and_what_was_killed_is_not_seen(shop: Prepared, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(shop.home, home)
+    root = home / "market" / "insights"
+    half = root / ".staged" / "won"
+    half.mkdir(parents=True)
+    (half / "month.npy").write_bytes(b"half")
+    before = json.loads((root / "current.json").read_text())["run"]
+    again = publish(
+        shop.dataset, shop.settings.model_copy(update={"home": home}), shop.now, Plan("7", 3, 5), lambda n: None
+    )
+    assert again.name == before
+    assert {f.name for f in root.iterdir()} == {before, "current.json", "plan.json"}
+    assert plan_of(home, "market") == Plan("7", 3, 5)
+
+
+def test_a_rescoring_prepares_the_page_again_where_it_was_prepared(
+    shop: Prepared, leadlift_at: Any, tmp_path: Path
+) -> None:
+    leadlift = leadlift_at()
+    shutil.copytree(shop.home, leadlift.home, dirs_exist_ok=True)
+    pointer = leadlift.home / "market" / "insights" / "current.json"
+    before = pointer.stat().st_mtime_ns
+    words = ("rescore", shop.dataset.place, "--out", str(tmp_path / "scores"))
+    code, _, said = leadlift(*words)
+    assert (code, "/insights/" in said) == (0, True)
+    assert pointer.stat().st_mtime_ns > before
+
+
+# -- who may see it ----------------------------------------------------------------------------------------------------
+def test_before_the_first_key_who_is_on_this_machine_is_answered(door: Visitor) -> None:
+    assert door.get("/insights/").status == 200
+
+
+def test_signed_out_every_place_leads_to_sign_in_and_back(door: Visitor) -> None:
+    token = key(door.home, "insights")
+    for url in ("/insights/", "/insights/paths?target=lead&channel=email&lang=de", "/insights/csv/paths/paths?lang=en",
+                "/insights/audience?path=x", "/insights/nowhere"):  # fmt: skip
+        away = door.get(url)
+        assert away.status == 303
+        form = door.get(away.headers["Location"])
+        assert form.status == 200
+        there = re.search(r'name="next" value="([^"]*)"', form.body.decode())
+        assert there
+        back = door.post("/insights/sign-in", {"key": token, "next": there[1].replace("&amp;", "&")})
+        assert (back.status, back.headers["Location"]) == (303, url)
+
+
+@pytest.mark.parametrize(
+    "there",
+    ["https://evil.example/", "//evil.example/insights/", "/\\evil.example", "/insights/..//evil.example", "/v1/score",
+     "javascript:alert(1)", "/insights//evil.example", "", "/insights/\r\nSet-Cookie: a=b", "http:/insights/", "/insights/sign-out",
+     "/insights/../v1/score"],
+)  # fmt: skip
+def test_signing_in_leads_nowhere_else(door: Visitor, there: str) -> None:
+    assert inside(there) == "/insights/"
+    back = door.post("/insights/sign-in", {"key": key(door.home, "insights"), "next": there})
+    assert back.headers["Location"] == "/insights/"
+
+
+def test_a_session_is_for_this_page_and_out_of_the_reach_of_scripts(door: Visitor) -> None:
+    cookie = door.post("/insights/sign-in", {"key": key(door.home, "insights")}).headers["Set-Cookie"]
+    assert {"HttpOnly", "SameSite=Lax", "Path=/insights/"} <= {p.strip() for p in cookie.split(";")}
+    secure = door.post("/insights/sign-in", {"key": key(door.home, "insights")}, x_forwarded_proto="https")
+    assert "Secure" in secure.headers["Set-Cookie"]
+    assert (door.home / session.FILE).stat().st_mode & 0o077 == 0
+
+
+def test_keys_of_other_scopes_and_strangers_do_not_get_in(door: Visitor) -> None:
+    for token in (key(door.home, "score", "leads", "admin"), "leadlift_x_y", ""):
+        answer = door.post("/insights/sign-in", {"key": token})
+        assert (answer.status, "Set-Cookie" in answer.headers) == (403, False)
+        assert door.get("/insights/", authorization=f"Bearer {token}").status in (401, 403)
+    assert door.get("/insights/", authorization=f"Bearer {key(door.home, 'insights')}").status == 200
+
+
+def test_a_session_ends_with_its_key_with_its_time_and_where_it_was_touched(
+    door: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = key(door.home, "insights")
+    cookie = door.post("/insights/sign-in", {"key": token}).headers["Set-Cookie"].partition(";")[0]
+    assert door.get("/insights/", cookie=cookie).status == 200
+    assert door.get("/insights/", cookie=cookie[:-9] + ("A" if cookie[-9] != "A" else "B") + cookie[-8:]).status == 303
+    monkeypatch.setattr(session, "HOURS", -1)
+    assert door.get("/insights/", cookie=cookie).status == 303
+    monkeypatch.undo()
+    keys.revoke(door.home, token.split("_")[1], WHEN)
+    assert door.get("/insights/", cookie=cookie).status == 303
+
+
+def test_leads_are_given_to_keys_with_their_scope_alone(door: Visitor) -> None:
+    both, one = (door.signed_in(key(door.home, *s)) for s in (("insights", "leads"), ("insights",)))
+    assert one("/insights/audience?path=x").status == 403
+    assert both("/insights/audience?path=x").headers["Content-Type"].startswith("text/csv")
+    assert b"/insights/audience" not in one("/insights/paths").body
+    assert b"/insights/audience" in both("/insights/paths").body
+
+
+def test_another_page_cannot_sign_anybody_in(door: Visitor) -> None:
+    token = key(door.home, "insights")
+    for headers in ({"origin": "https://evil.example"}, {"sec_fetch_site": "cross-site"}):
+        assert door.post("/insights/sign-in", {"key": token}, **headers).status == 403
+    assert door.post("/insights/sign-in", {"key": token}, origin="http://127.0.0.1:3000").status == 303
+
+
+def test_every_answer_forbids_scripts_that_are_not_ours(door: Visitor) -> None:
+    for url in ("/insights/", "/insights/paths", "/insights/sign-in", "/insights/nowhere", "/insights/static/page.js"):
+        answer = door.get(url)
+        policy = answer.headers["Content-Security-Policy"]
+        assert "script-src 'self';" in policy
+        assert "default-src 'none'" in policy
+        assert not re.search(
+            rb"<script(?![^>]*(?:src=|application/json))|\son\w+=", answer.body.split(b"</head>")[-1]
+        ) or (url.endswith(".js"))
+
+
+def test_without_a_market_or_a_prepared_page_it_says_what_to_do(tmp_path: Path) -> None:
+    for visitor in (Visitor(tmp_path), Visitor(tmp_path, None)):
+        answer = visitor.get("/insights/")
+        assert (answer.status, b"leadlift paths DATASET --publish" in answer.body) == (503, True)
+
+
+def test_what_nobody_offers_counts_as_not_chosen(door: Visitor) -> None:
+    wild = "/insights/paths?target=%3Cx%3E&from=zz&channel=nosuch&by=__class__&segment=lead_id:1&direction=up&lang=xx"
+    assert door.get(wild).status == 200
+    assert door.get("/insights/csv/paths/nosuch").status == 404
+    assert door.get("/insights/csv/nosuch/paths").status == 404
+    assert door.get("/insights/static/../page.py").status == 404
+
+
+# -- the report --------------------------------------------------------------------------------------------------------
+def test_the_report_is_one_file_that_fetches_nothing_and_shows_the_same_figures(
+    shop: Prepared, leadlift_at: Any, tmp_path: Path
+) -> None:
+    leadlift, file = leadlift_at(), tmp_path / "report.html"
+    shutil.copytree(shop.home, leadlift.home, dirs_exist_ok=True)
+    words = ("paths", shop.dataset.place, "--html", str(file), "--support", "5", "--lang", "de")
+    code, found, _ = leadlift(*words)
+    assert code == 0
+    text = file.read_text(encoding="utf-8")
+    page = re.sub(r"<script>.*?</script>|<style>.*?</style>", "", text, flags=re.DOTALL)
+    assert not re.search(r"""(?:src|href)=["'](?!#|data:)""", page)
+    figures = [json.loads(f) for f in re.findall(r'<script type="application/json">(.*?)</script>', page)]
+    lifts = next(f for f in figures if f["data"][0]["type"] == "scatter" and f["layout"].get("shapes"))
+    assert lifts["data"][0]["x"] == [pytest.approx(r["lift"]) for r in found["rows"][: len(lifts["data"][0]["x"])]]
+
+
+def test_all_targets_are_prepared(shop: Prepared) -> None:
+    assert set(shop.edition.parts) == set(TARGETS)
+    assert any(isinstance(b, FigureBlock) for b in view_of(shop.edition, "model", Choice()).blocks)

@@ -1,0 +1,188 @@
+"""The page in Debian's Chromium: what a marketer does, what a script does not, and who cannot see or use a mouse."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from serving.insights.words import VIEWS
+from tests.insights import SCRIPTS, Prepared, key, prepared
+from tests.server import get, serving
+
+pytestmark = pytest.mark.browser
+DRAWN = "() => [...document.querySelectorAll('.figure')].every(f => f.dataset.drawn === 'yes')"
+SERIOUS = ("serious", "critical")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """One browser for all."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ModuleNotFoundError:
+        program = None
+    if program is None:
+        lacks = "install playwright (the extra dev) and Debian's chromium"
+        pytest.fail(lacks) if "browser" in os.environ.get("REQUIRED_TESTS", "") else pytest.skip(lacks)
+    with sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def evil(tmp_path_factory: pytest.TempPathFactory, chromium: Any) -> Iterator[tuple[Prepared, str, str]]:
+    """A market whose every name is a script, its service, and a key."""
+    folder = tmp_path_factory.mktemp("evil")
+    shop = prepared(folder, hostile=True)
+    token = key(shop.home, "insights", "leads")
+    with serving(shop.home, folder / "serve.log", "--market", "market") as address:
+        yield shop, address, token
+
+
+@pytest.fixture
+def tab(chromium: Any, evil: tuple[Prepared, str, str]) -> Iterator[Any]:
+    """A fresh, signed-out window; whatever a script does in it is an error of the test."""
+    context = chromium.new_context(base_url=evil[1], locale="en-GB", viewport={"width": 1440, "height": 900})
+    page, wrong = context.new_page(), []
+    page.on("dialog", lambda d: (wrong.append(d.message), d.dismiss()))
+    page.on("pageerror", lambda e: wrong.append(str(e)))
+    page.on("console", lambda m: wrong.append(m.text) if m.type == "error" and "403" not in m.text else None)
+    page.on("request", lambda r: None if r.url.startswith((evil[1], "data:", "blob:")) else wrong.append(r.url))
+    yield page
+    context.close()
+    assert wrong == []
+
+
+def sign_in(tab: Any, token: str, there: str = "/insights/") -> None:
+    tab.goto(there)
+    tab.get_by_label("Key").fill(token)
+    tab.get_by_role("button", name="Sign in").click()
+    tab.wait_for_function(DRAWN)
+
+
+def test_a_marketer_signs_in_filters_shares_downloads_follows_the_flow_and_reads_german(
+    tab: Any, evil: tuple[Prepared, str, str], chromium: Any
+) -> None:
+    shop, address, token = evil
+    tab.goto("/insights/paths")
+    tab.get_by_label("Key").fill("leadlift_no_key")
+    tab.get_by_role("button", name="Sign in").click()
+    assert tab.get_by_role("alert").is_visible()
+    sign_in(tab, token, "/insights/paths")
+    month = shop.edition.parts["won"].months[1]
+    tab.locator("select[name=from]").select_option(month)
+    tab.locator("select[name=channel]").select_option("organic_search")
+    tab.get_by_role("button", name="Show").click()
+    tab.wait_for_url("**from=**")
+    tab.wait_for_function(DRAWN)
+    shared, shown = tab.url, tab.locator("main").inner_text()
+    assert f"from={month}" in shared
+    with tab.expect_download() as found:
+        tab.locator("a[href*='/csv/paths/paths']").click()
+    rows = list(csv.reader(Path(found.value.path()).read_text(encoding="utf-8-sig").splitlines()))
+    assert rows[0][:3] == ["Path", "People", "Converted"]
+    tab.goto("/insights/paths")
+    tab.wait_for_function(DRAWN)
+    tab.locator(".figure .sankey-node rect").nth(1).click(force=True)
+    tab.wait_for_url("**direction=forward**")
+    tab.wait_for_function(DRAWN)
+    assert tab.get_by_role("heading", name="Where they went from").is_visible()
+    tab.get_by_role("link", name="Deutsch").click()
+    tab.wait_for_function(DRAWN)
+    assert tab.get_by_role("heading", level=1).inner_text() == "Pfade"
+    context = chromium.new_context(base_url=address, locale="en-GB")
+    other = context.new_page()
+    sign_in(other, token, shared)
+    assert (other.url, other.locator("main").inner_text()) == (shared, shown)
+    context.close()
+
+
+@pytest.mark.parametrize("by", ["content", "topic"])
+def test_forty_scripts_are_shown_as_they_are_and_none_runs(tab: Any, evil: tuple[Prepared, str, str], by: str) -> None:
+    sign_in(tab, evil[2])
+    seen = ""
+    for name in VIEWS:
+        for more in ("", "&direction=forward&segment=" + "country:" + SCRIPTS[1]):
+            tab.goto(f"/insights/{'' if name == 'overview' else name}?lang=en&by={by}{more}")
+            tab.wait_for_function(DRAWN)
+            seen += tab.locator("body").text_content()
+            tab.locator("main").hover()
+    shown = [s for s in SCRIPTS if s in seen]
+    assert len(set(shown)) > 12
+    assert (
+        tab.evaluate(
+            "document.querySelectorAll('iframe, main img, main svg a, [onload], [onerror], [onmouseover]').length"
+        )
+        == 0
+    )
+
+
+def test_no_script_of_the_data_is_part_of_any_page(evil: tuple[Prepared, str, str]) -> None:
+    _, address, token = evil
+    urls = [f"{address}/insights/{name}?by={by}" for name in VIEWS for by in ("content", "topic")]
+    texts = [get(url, Authorization=f"Bearer {token}")[1].decode() for url in urls]
+    for script in (s for s in SCRIPTS if "<" in s or s[0] in "\"'"):
+        assert not [t for t in texts if script in t], script
+    assert sum("alert(" in t for t in texts) > 6
+
+
+def test_every_view_is_for_who_cannot_see_it_or_has_a_phone(tab: Any, evil: tuple[Prepared, str, str]) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    axe, found = Axe(), []
+    for lang in ("en", "de"):
+        tab.goto(f"/insights/sign-in?lang={lang}")
+        found += _serious(axe, tab)
+    sign_in(tab, evil[2])
+    for width in (1440, 390):
+        tab.set_viewport_size({"width": width, "height": 900})
+        for name in VIEWS:
+            tab.goto(f"/insights/{'' if name == 'overview' else name}?lang={'en' if width > 1000 else 'de'}")
+            tab.wait_for_function(DRAWN)
+            found += _serious(axe, tab)
+            wider = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert wider <= 0, (name, width)
+    assert found == []
+
+
+def _serious(axe: Any, tab: Any) -> list[Any]:
+    """What axe calls serious or worse: rule, address, and the first element."""
+    tab.context.set_extra_http_headers({})
+    told = axe.run(tab).response["violations"]
+    return [(v["id"], tab.url, v["nodes"][0]["html"]) for v in told if v["impact"] in SERIOUS]
+
+
+def test_everything_is_reached_by_the_keyboard(tab: Any, evil: tuple[Prepared, str, str]) -> None:
+    sign_in(tab, evil[2])
+    tab.keyboard.press("Tab")
+    assert tab.evaluate("document.activeElement.className") == "skip"
+    reached = set()
+    for _ in range(30):
+        tab.keyboard.press("Tab")
+        reached.add(tab.evaluate("document.activeElement.name || document.activeElement.textContent.trim()"))
+    assert {"Paths", "Content", "Sources", "target", "from", "to", "channel", "segment", "Show"} <= reached
+
+
+def test_the_report_opens_without_a_network_and_draws_its_figures(
+    chromium: Any, evil: tuple[Prepared, str, str], leadlift_at: Callable[[], Any], tmp_path: Path
+) -> None:
+    leadlift, file = leadlift_at(), tmp_path / "report.html"
+    shutil.copytree(evil[0].home, leadlift.home, dirs_exist_ok=True)
+    assert leadlift("paths", evil[0].dataset.place, "--html", str(file), "--support", "5", "--by", "content")[0] == 0
+    context = chromium.new_context(offline=True)
+    page, asked = context.new_page(), []
+    page.on("request", lambda r: asked.append(r.url))
+    page.on("dialog", lambda d: asked.append(d.message))
+    page.goto(file.as_uri())
+    page.wait_for_function(DRAWN)
+    assert page.locator(".figure").count() >= 6
+    assert [a for a in asked if not a.startswith(("file:", "data:", "blob:"))] == []
+    context.close()

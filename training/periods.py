@@ -1,0 +1,45 @@
+"""A period of whole days (UTC), and the one of equal length just before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.records import DAY
+from training.calendar import day
+
+I64 = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Period:
+    """From the start of a day to the end of one, us: `start` is in it, `end` is not."""
+
+    start: int
+    end: int
+
+    @property
+    def before(self) -> Period:
+        """The period of equal length just before."""
+        return Period(2 * self.start - self.end, self.start)
+
+    @property
+    def days(self) -> int:
+        return (self.end - self.start) // DAY
+
+    @property
+    def text(self) -> str:
+        return f"{day(self.start)} to {day(self.end - 1)}"
+
+    def holds(self, at: I64) -> Mask:
+        """Which of these moments are in it."""
+        held: Mask = (at >= self.start) & (at < self.end)
+        return held
+
+    def document(self) -> dict[str, Any]:
+        """Both days are in it."""
+        return {"from": day(self.start), "to": day(self.end - 1), "days": self.days}
