@@ -60,11 +60,6 @@ def chunks(lake: Lake) -> list[list[int]]:
     return [chunk.tolist() for chunk in np.array_split(buckets, max(count, 1))]
 
 
-def chunks(lake: Lake) -> list[list[int]]:
-    """The buckets of events that are arranged at once."""
-    return lake.event_chunks
-
-
 def arrange(lake: Lake, groups: Sequence[Sequence[int]], folder: Path, steps: Iterable[int]) -> Arranged:
     """Put the events of some chunks where `Arranged` reads them, which it returns; to be read when all steps are done.
 
