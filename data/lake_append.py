@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from data import arrow, dataset_file, lake_manifest
 from data.dataset import DatasetInfo, ExtraColumn
@@ -193,8 +194,6 @@ class Append:
 
     def _whole(self, name: str) -> pa.Table:
         """One part with all its columns, from wherever it lies now."""
-        import pyarrow.parquet as pq
-
         staged = self.staging / name
         with pq.ParquetFile(staged if staged.exists() else self.path / name) as parquet:
             return parquet.read(use_threads=False)
@@ -245,7 +244,10 @@ class Append:
 
 
 def settle(staging: Path, staged: dict[str, Part], info: DatasetInfo) -> dict[str, Part]:
-    """The parts of a new dataset, merged with nothing: rows of several exports and repeated links become one."""
+    """The parts of a new dataset, merged with nothing: rows of several exports and repeated links become one.
+
+    Each is one piece then: in the small pieces they came in they are read at a third of the pace.
+    """
     settled = dict(staged)
     for name, part in staged.items():
         record = name.partition("/")[0]
@@ -257,7 +259,8 @@ def settle(staging: Path, staged: dict[str, Part], info: DatasetInfo) -> dict[st
             continue
         merged = merge(record, schema.empty_table(), rows)
         kept = merged.added if merged.whole is None else merged.whole
-        if len(kept) < part.rows or not set(MARKS).isdisjoint(rows.schema.names):
+        in_pieces = pq.read_metadata(staging / name).num_row_groups > 1
+        if in_pieces or len(kept) < part.rows or not set(MARKS).isdisjoint(rows.schema.names):
             write_part(staging / name, kept)
             settled[name] = replace(part, rows=len(kept))
     return settled
@@ -265,8 +268,6 @@ def settle(staging: Path, staged: dict[str, Part], info: DatasetInfo) -> dict[st
 
 def read_staged(file: Path, schema: pa.Schema) -> pa.Table:
     """A part of the staging folder: its record's columns, and the marks of how its rows are meant."""
-    import pyarrow.parquet as pq
-
     with pq.ParquetFile(file) as parquet:
         table = parquet.read(use_threads=False)
     names = [n for n in (*schema.names, *MARKS) if n in table.schema.names]

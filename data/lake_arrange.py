@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.feather
 from numpy.typing import NDArray
 
 from data import arrow
@@ -30,6 +29,7 @@ from data.records import NULL_TIME, Columns
 
 I64 = NDArray[np.int64]
 SAID = ("visitor_id", "lead_id")  # what says whose an event is: columns that people read from here do not have
+CHUNK_ROWS = 1_250_000  # arranged at once: each chunk leaves a file to each group, to be put together again
 PLAIN = arrow.MANY_VALUED.difference(SAID)
 
 
@@ -45,15 +45,19 @@ class Arranged(Lake):
 
     def _events_of_group(self, group: int, ids: pa.Array) -> Columns:
         columns = tuple(c for c in self._columns("events") if c.name not in SAID)
-        files = sorted(self._folder.glob(f"{group:04d}-*.arrow"))
-        table = pa.concat_tables([pyarrow.feather.read_table(f) for f in files] or [_empty(self)])
+        table = pa.concat_tables(self._pieces(group) or [_empty(self)])
         lead = _numbers(table.column("lead_id"), ids)
         return {**arrow.from_arrow(table, columns), "lead": lead, "known_from": table.column("known_from").to_numpy()}
 
+    def _pieces(self, group: int) -> list[pa.Table]:
+        return [_mapped(f) for f in sorted(self._folder.glob(f"{group:04d}-*.arrow"))]
+
 
 def chunks(lake: Lake) -> list[list[int]]:
-    """The buckets of events that are arranged at once."""
-    return lake.event_chunks
+    """The buckets of events that are arranged at once: equally many, so that workers have equally much to do."""
+    buckets, rows = np.arange(lake.info.buckets), lake.info.counts.get("events", 0)
+    count = min(-(-rows // CHUNK_ROWS), len(buckets))
+    return [chunk.tolist() for chunk in np.array_split(buckets, max(count, 1))]
 
 
 def arrange(lake: Lake, groups: Sequence[Sequence[int]], folder: Path, steps: Iterable[int]) -> Arranged:
@@ -61,8 +65,15 @@ def arrange(lake: Lake, groups: Sequence[Sequence[int]], folder: Path, steps: It
 
     groups: buckets (ascending) of people who are read together. steps: numbers of `chunks`.
     """
-    owners = _Owners.of(lake, groups)
-    links = _Links.of(lake, owners.ids)
+    for number, group, rows in pieces(lake, groups, steps):
+        _write(folder / f"{group:04d}-{number:04d}.arrow", rows)
+    return Arranged(lake, groups, folder)
+
+
+def pieces(lake: Lake, groups: Sequence[Sequence[int]], steps: Iterable[int]) -> Iterator[tuple[int, int, pa.Table]]:
+    """The number of a chunk and of a group, and the events that are arranged for them: what a file holds."""
+    owners = Owners.of(lake, groups)
+    links = AllLinks.of(lake, owners.ids)
     vars(lake).pop("links", None)  # as a table they are several times as large, and hardly anybody asks again
     for number in steps:
         table, lead = links.join(lake.events_with_shared_ids(chunks(lake)[number], PLAIN))
@@ -71,11 +82,18 @@ def arrange(lake: Lake, groups: Sequence[Sequence[int]], folder: Path, steps: It
         for group in np.flatnonzero(np.diff(starts)).tolist():
             first, last = starts[group], starts[group + 1]
             rows = _short(table.slice(first, last - first))
-            rows = rows.append_column("lead_id", owners.texts(lead[first:last]))
-            pyarrow.feather.write_feather(
-                rows, str(folder / f"{group:04d}-{number:04d}.arrow"), compression="uncompressed"
-            )
-    return Arranged(lake, groups, folder)
+            yield number, group, rows.append_column("lead_id", owners.texts(lead[first:last]))
+
+
+def _write(file: Path, rows: pa.Table) -> None:
+    rows = rows.combine_chunks()
+    with pa.OSFile(str(file), "wb") as out, pa.ipc.new_file(out, rows.schema) as writer:
+        writer.write_table(rows)
+
+
+def _mapped(file: Path) -> pa.Table:
+    with pa.memory_map(str(file)) as there:
+        return pa.ipc.open_file(there).read_all()
 
 
 def _short(table: pa.Table) -> pa.Table:
@@ -94,7 +112,7 @@ def _empty(lake: Lake) -> pa.Table:
 
 
 @dataclass(frozen=True)
-class _Owners:
+class Owners:
     """Whose events are wanted, and by which group.
 
     ids: leads of the groups, group by group, then others that were merged into one of them. starts: where the leads of
@@ -106,7 +124,7 @@ class _Owners:
     gone: list[I64]
 
     @staticmethod
-    def of(lake: Lake, groups: Sequence[Sequence[int]]) -> _Owners:
+    def of(lake: Lake, groups: Sequence[Sequence[int]]) -> Owners:
         own = [pc.unique(lake.texts("leads", "lead_id", buckets)).drop_null() for buckets in groups]
         starts = np.cumsum([0, *map(len, own)])
         leads = pa.concat_arrays(own)
@@ -116,12 +134,14 @@ class _Owners:
         ids = pc.unique(pa.concat_arrays([leads, gone]))
         into = np.searchsorted(starts, _places(stayed, leads), side="right") - 1
         number = _places(gone, ids)
-        return _Owners(ids, starts, [np.unique(number[into == group]) for group in range(len(groups))])
+        return Owners(ids, starts, [np.unique(number[into == group]) for group in range(len(groups))])
 
     def texts(self, lead: I64) -> pa.DictionaryArray:
         """The ids of some leads, by their numbers."""
-        numbers, codes = np.unique(lead, return_inverse=True)
-        return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), self.ids.take(pa.array(numbers)))
+        numbers = np.flatnonzero(np.bincount(lead))
+        codes = np.zeros(len(self.ids), dtype=np.int32)
+        codes[numbers] = np.arange(len(numbers), dtype=np.int32)
+        return pa.DictionaryArray.from_arrays(pa.array(codes[lead]), self.ids.take(pa.array(numbers)))
 
     def in_groups(self, lead: I64) -> tuple[I64, list[int]]:
         """The rows that each group wants, in their order, group by group; where those of each group begin, and the end.
@@ -153,7 +173,7 @@ class _Owners:
 
 
 @dataclass(frozen=True)
-class _Links:
+class AllLinks:
     """All links; leads that nobody wants have the number -1."""
 
     ids: pa.Array
@@ -161,15 +181,16 @@ class _Links:
     links: Links
 
     @staticmethod
-    def of(lake: Lake, ids: pa.Array) -> _Links:
+    def of(lake: Lake, ids: pa.Array) -> AllLinks:
         table = lake.links
-        visitors = pc.unique(table.column("visitor_id").combine_chunks())
-        leads = pc.unique(table.column("lead_id").combine_chunks())
-        leads = leads.take(pc.sort_indices(leads))  # a tie in time is decided by the ids
-        visitor, rank = _places(table.column("visitor_id"), visitors), _places(table.column("lead_id"), leads)
-        links = Links.of(visitor, rank, arrow.micros(table.column("known_from")))
-        lead = np.append(_places(leads, ids), -1)
-        return _Links(ids, visitors, replace(links, lead=lead[links.lead], first_lead=lead[links.first_lead]))
+        visitor, visitors = _encoded(table.column("visitor_id"))
+        code, leads = _encoded(table.column("lead_id"))
+        order = np.asarray(pc.sort_indices(leads), dtype=np.int64)  # a tie in time is decided by the ids
+        rank = np.empty_like(order)
+        rank[order] = np.arange(len(order))
+        links = Links.of(visitor, rank[code], arrow.micros(table.column("known_from")))
+        lead = np.append(_places(leads, ids)[order], -1)
+        return AllLinks(ids, visitors, replace(links, lead=lead[links.lead], first_lead=lead[links.first_lead]))
 
     def join(self, events: pa.Table) -> tuple[pa.Table, I64]:
         """Events with since when their lead is known instead of the texts that say it; and its number, -1 = nobody."""
@@ -192,7 +213,18 @@ def _numbers(texts: pa.ChunkedArray, values: pa.Array) -> I64:
     return np.concatenate([np.append(places[a:b], -1)[code] for a, b, code in chunks])
 
 
-def _places(texts: pa.Array | pa.ChunkedArray, values: pa.Array) -> I64:
-    """Place of each text in `values`; -1 = not there, or null."""
-    found = pc.fill_null(pc.index_in(texts, value_set=values, skip_nulls=True), -1)
-    return np.asarray(found, dtype=np.int64)
+def _places(texts: pa.Array, values: pa.Array) -> I64:
+    """Place of each text in `values`, which are distinct; -1 = not there, or null."""
+    code, distinct = _encoded(texts)
+    # The table of what is looked for is the one of fewer texts: one of all values would be made anew for each call.
+    found = np.asarray(pc.fill_null(pc.index_in(values, value_set=distinct, skip_nulls=True), -1))
+    place, there = np.full(len(distinct) + 1, -1, dtype=np.int64), np.flatnonzero(found >= 0)
+    place[found[there]] = there
+    return place[code]
+
+
+def _encoded(texts: pa.Array | pa.ChunkedArray) -> tuple[I64, pa.Array]:
+    """Texts as codes, -1 = null, and the distinct ones."""
+    encoded = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
+    encoded = encoded.dictionary_encode()
+    return np.asarray(pc.fill_null(encoded.indices, -1), dtype=np.int64), encoded.dictionary

@@ -38,11 +38,13 @@ _DEPARTMENTS: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 DEPARTMENTS = (*dict.fromkeys(name for name, _ in _DEPARTMENTS), OTHER)
 
+REMEMBERED = 8_192  # titles: most leads have one of few, and a service must not grow for long
+
 _LEVEL_PATTERNS = tuple((level, re.compile(pattern)) for level, pattern in _LEVELS)
 _DEPARTMENT_PATTERNS = tuple((name, re.compile(pattern)) for name, pattern in _DEPARTMENTS)
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=REMEMBERED)
 def seniority(title: str) -> int:
     """Level of a title: 1 in training or assisting, 2 specialist (no other word found), 3 manager or team lead,
     4 head of a department, 5 director or vice president, 6 owner or board.
@@ -54,7 +56,7 @@ def seniority(title: str) -> int:
     return next((level for level, pattern in _LEVEL_PATTERNS if pattern.search(words)), DEFAULT_LEVEL)
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=REMEMBERED)
 def department(title: str) -> str:
     """Department of a title, one of DEPARTMENTS.
 

@@ -154,10 +154,15 @@ def _write_part(job: Job, people: People, bucket: int, folder: Path) -> Part:
 def write_table(table: pa.Table, path: Path) -> str:
     """Write a table so that it is on the disk; its SHA-256."""
     with path.open("wb") as out:
-        pq.write_table(table, out, compression="zstd")
+        pq.write_table(table, out, compression="zstd", use_dictionary=_few_valued(table.schema))
         out.flush()
         os.fsync(out.fileno())
     return sha256_of(path)
+
+
+def _few_valued(schema: pa.Schema) -> list[str]:
+    """The columns of texts that say the same of many leads: no dictionary would be shorter than the others."""
+    return [f.name for f in schema if pa.types.is_string(f.type) and f.name != "lead_id"]
 
 
 def _tally(table: pa.Table, name: str) -> dict[str, int]:

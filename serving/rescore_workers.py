@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from data.dataset import Consenting, Dataset, bucket_groups, consenting
 from data.errors import LeadliftError, UsageError
-from data.lake_arrange import Arranged, arrange
+from data.lake_arrange import Arranged, arrange, chunks
 from serving.champion import scorer_of
 from serving.rescore_parts import Part, reading, write_parts
 from serving.scorer import Wants
@@ -81,7 +81,7 @@ class Plan:
         self.events.mkdir(exist_ok=True)
         lake = job.dataset.lake
         with reading(job):
-            arrange(lake, self.groups, self.events, range(number, len(lake.event_chunks), workers))
+            arrange(lake, self.groups, self.events, range(number, len(chunks(lake)), workers))
 
     def arranged(self, job: Job) -> Job:
         """The job that reads what is arranged, where anything is."""

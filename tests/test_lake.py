@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.dataset
+import pyarrow.parquet as pq
 import pytest
 
 from data.dataset import DatasetInfo, ExtraColumn, People, SnapshotSpec, SplitSpec, open_dataset
@@ -183,19 +184,22 @@ def test_an_event_of_nobody_is_refused(tmp_path: Path) -> None:
 
 
 def test_batches_and_one_write_hold_the_same_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("data.lake_write.HELD_ROWS", 50)
+    monkeypatch.setattr("data.lake_write.HELD_ROWS", 15)
     parts = records()
     write_lake(tmp_path / "one", INFO, parts, {}, {"truth": pa.table({"p": [0.1]})})
     with LakeWriter(tmp_path / "many", INFO) as writer:
         for name, columns in parts.items():
-            for start in range(0, len(next(iter(columns.values()))), 70):
-                rows = np.arange(start, min(start + 70, len(next(iter(columns.values())))))
+            for start in range(0, len(next(iter(columns.values()))), 20):
+                rows = np.arange(start, min(start + 20, len(next(iter(columns.values())))))
                 writer.add(name, {n: c.take(rows) if isinstance(c, Coded) else c[rows] for n, c in columns.items()})
         writer.commit({})
     one, many = Lake(tmp_path / "one"), Lake(tmp_path / "many")
     assert events_by_lead(list(one.people())) == events_by_lead(list(many.people()))
     assert one.table("truth").to_pydict() == {"p": [0.1]}
     assert one.info.latest_arrival == many.info.latest_arrival
+    groups = {n: max(pq.ParquetFile(f).num_row_groups for f in many.path.glob(f"{n}/*/*")) for n in ("events", "leads")}
+    assert groups["events"] > 1  # as they came: too many to be written again
+    assert groups["leads"] == 1
 
 
 def test_what_is_no_dataset_is_named(tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data import lake as lake_module
+from data import lake_arrange
 from data.dataset import DatasetInfo, People, bucket_groups
 from data.lake import Lake, write_lake
-from data.lake_arrange import SAID, arrange
+from data.lake_arrange import SAID, arrange, chunks
 from data.records import DAY, Coded, Columns
 
 T0 = 20_000 * DAY
@@ -48,12 +48,12 @@ def _events(people: People) -> dict[str, str]:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_arranged_events_are_those_of_the_lake(tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lake_module, "PART_ROWS", 100)
+    monkeypatch.setattr(lake_arrange, "CHUNK_ROWS", 100)
     write_lake(tmp_path / "d", DatasetInfo(name="m", buckets=8), _records(np.random.default_rng(seed)), {})
     lake = Lake(tmp_path / "d")
     groups = bucket_groups(lake.info, range(1, 8), 100)
     assert len(groups) > 3
-    steps = range(len(lake.event_chunks))
+    steps = range(len(chunks(lake)))
     assert len(steps) > 3
     (tmp_path / "events").mkdir()
     arrange(lake, groups, tmp_path / "events", steps[::2])

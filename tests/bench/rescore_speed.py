@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 from tests.bench.line import Line
@@ -17,6 +19,7 @@ from tests.bench.rescore_data import many
 from tests.postgres import running
 
 LEADS, EVENTS = 500_000, 10_000_000
+SAID = {"found": "leads of all events", "features": "features", "predict": "probabilities"}
 WRITTEN = 50_000  # leads on their way into PostgreSQL
 ONE = {"OMP_NUM_THREADS": "1", "LEADLIFT_TRAINING__THREADS": "1"}
 
@@ -29,11 +32,19 @@ def lines(folder: Path, leads: int = LEADS, events: int = EVENTS) -> Iterator[Li
     whole, memory = measured("whole", folder, "lake")
     least, _ = measured("needed", folder, "lake")
     yield Line("rescore, leads", whole["leads"], low=leads)
-    yield Line("rescore, processor's time of what must be", whole["cpu"] / least["cpu"], high=1.8)
+    for name, seconds in least.items():
+        yield Line(f"rescore, what must be, CPU s: {SAID[name]}", seconds)
+    yield Line("rescore, whole job, CPU s", whole["cpu"])
+    yield Line("rescore, processor's time of what must be", whole["cpu"] / sum(least.values()), high=1.8)
+    told = least["features"] + least["predict"]
+    yield Line("rescore, the same without finding leads of events", whole["cpu"] / told)
     yield Line("rescore, s", whole["s"], high=90)
     yield Line("rescore, most memory, GB", memory, high=1.5)
     two, _ = measured("whole", folder, "lake", 2)
     yield Line("rescore, two workers, times one", whole["s"] / two["s"], low=1.6)
+    if find_spec("pyspark") and shutil.which("java"):
+        spark, _ = measured("spark", folder, "lake", 2, str(folder / "scores-spark"))
+        yield Line("rescore, Spark local[2], times the speed of two workers", two["s"] / spark["s"], low=0.6)
     _, larger = measured("whole", folder, "large")
     yield Line("rescore, memory with four times the events, times one", larger / memory, high=1.1)
     yield from _postgres(folder, min(leads, WRITTEN))
