@@ -70,11 +70,12 @@ class FieldRow:
 @dataclass(frozen=True)
 class FieldReport:
     """Fields, those to ask first. base, all: log loss of the base rate alone and with everything known, in nats. forms:
-    contents whose forms made leads, -1 = visitors may not be counted, or there are no times."""
+    contents whose forms made leads, -1 = visitors may not be counted, or there are no times. horizon_days: None without
+    times."""
 
     rows: tuple[FieldRow, ...]
     target: str
-    horizon_days: int
+    horizon_days: int | None
     leads: int
     conversions: int
     base: float
@@ -109,8 +110,9 @@ def field_report(dataset: Dataset, settings: Settings, request: Request) -> Fiel
     costs = {f: cost_of(forms, f) if forms else NO_COST for f in known}
     rows = [_row(f, len(looks), known[f], worths, costs[f], q[f]) for f in known]
     order = sorted(rows, key=lambda r: (VERDICTS.index(r.verdict), -np.nan_to_num(r.worth.low, nan=-np.inf), r.field))
+    horizon = question.policy.horizon_days if dataset.info.has_times else None
     return FieldReport(
-        tuple(order), request.target, question.policy.horizon_days, len(looks), int(looks.rows.label.sum()), worths.base,
+        tuple(order), request.target, horizon, len(looks), int(looks.rows.label.sum()), worths.base,
         worths.all, len(forms.names) if forms else -1,
     )  # fmt: skip
 

@@ -60,11 +60,13 @@ def _show(screen: Screen, report: FieldReport) -> None:
     scale = 100 / report.base
     rows = [[r.field, f"{r.fill_rate:.0%}", _number(r.worth, scale, " %"), _interval(r.worth, scale), _number(r.caught),
              _interval(r.caught), _told(r.told), _cost(r.cost), r.verdict] for r in report.rows]  # fmt: skip
+    within = f" in {report.horizon_days} days" if report.horizon_days else ""
     title = (f"Fields of forms, of {report.leads:,} leads at their first look; {report.conversions:,} of them "
-             f"{report.target} in {report.horizon_days} days")  # fmt: skip
+             f"{report.target}{within}")  # fmt: skip
     screen.table(title, COLUMNS, rows)
-    for row in report.rows:
-        screen.say(f"{row.field}: {row.verdict}: {row.why}.")
+    for verdict, why in dict.fromkeys((r.verdict, r.why) for r in report.rows):
+        names = [r.field for r in report.rows if (r.verdict, r.why) == (verdict, why)]
+        screen.say(f"{verdict}, for {why}: {', '.join(names)}.")
     screen.say("log loss: share of the base rate's, where the answer is known. customers more: in the best fifth of 1,000 "
                "leads. Both on leads the model had not seen.")  # fmt: skip
     if report.forms < 0:
