@@ -24,6 +24,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from data.light import light
+
 Kind = Literal["text", "code", "time", "number", "money", "flag", "integer"]
 
 MICROS = 1_000_000
@@ -43,7 +45,11 @@ PURPOSES = ("tracking", "scoring", "contact")
 EMAIL_KINDS = ("business", "free", "disposable", "role")
 
 
-@dataclass(frozen=True)
+_ONE = np.zeros(1, dtype=np.int32)
+_ONE.flags.writeable = False
+
+
+@light
 class Coded:
     """A text column: `values[codes[i]]` is row i's text, code -1 is null. Values are distinct; order means nothing."""
 
@@ -52,6 +58,8 @@ class Coded:
 
     @staticmethod
     def of(texts: Iterable[str | None]) -> Coded:
+        if isinstance(texts, list) and len(texts) == 1 and texts[0] is not None:
+            return Coded(_ONE, (texts[0],))
         seen: dict[str | None, int] = {None: -1}
         codes = [seen.setdefault(t, len(seen) - 1) for t in texts]
         del seen[None]

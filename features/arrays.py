@@ -24,6 +24,11 @@ def rows_where(mask: Mask) -> I64:
     return mask.nonzero()[0]
 
 
+def every(mask: Mask) -> bool:
+    """Does `mask` hold everywhere? (`mask.all()` without its detours.)"""
+    return bool(np.count_nonzero(mask) == mask.size)
+
+
 def differs(values: NDArray[np.integer] | Mask) -> Mask:
     """Is each value another than the one before it? True of the first, which has none before it."""
     fresh = np.empty(len(values), dtype=np.bool_)

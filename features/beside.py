@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from data.accounts import Accounts, Members, rows_of
 from data.consent import SCORING, TRACKING, Permission, consent_spans, permission_at
 from data.dataset import People
+from data.light import light
 from data.outcomes import first_hand_over, times_of, won_spans
 from data.records import DAY, NULL_TIME, Columns
 from data.spans import Spans, before
@@ -26,7 +27,7 @@ NOBODY = -1
 KNOWN_DEPARTMENTS = tuple(d for d in DEPARTMENTS if d != OTHER)
 
 
-@dataclass(frozen=True)
+@light
 class Beside:
     """Records beside profiles and events; `lead` numbers leads as it does there.
 

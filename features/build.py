@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.dataset import ExtraColumn
+from data.light import light
 from data.records import NULL_TIME, Columns
 from features.beside import NOBODY, Beside, hand_over, past_at
 from features.catalog import CONTEXT, families_for
@@ -120,7 +121,7 @@ class FeatureSet:
         return encode(events, self.content_map, self._channel_of)
 
 
-@dataclass(frozen=True)
+@light
 class FeatureTable:
     """values float64 (n, k), C order, NaN = unknown; columns as in the feature set."""
 

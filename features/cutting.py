@@ -6,7 +6,7 @@ import numpy as np
 
 from data.bots import EVENTS_PER_MINUTE, MINUTE, too_fast
 from data.records import EVENT_TYPES, NULL_TIME, WEB_TYPES
-from features.arrays import I8, I32, I64, differs, filled, rows_where
+from features.arrays import I8, I32, I64, differs, every, filled, rows_where
 from features.dwell_times import gaps, heartbeats, only_over
 from features.encode import TYPE, Encoded
 from features.journeys import NO_SESSION, SESSION_GAP, Journeys
@@ -80,7 +80,7 @@ def _events_of(encoded: Encoded, lead: I64) -> tuple[I64, I64]:
 
 def _from_to(start: I64, length: I64, owner: I64) -> I64:
     """start[i], start[i] + 1 ... of each run; owner: number of the run at each place."""
-    if len(start) and (start[1:] == (start + length)[:-1]).all():
+    if len(start) and every(start[1:] == (start + length)[:-1]):
         return np.arange(start[0], start[0] + len(owner))
     shift = start - (np.cumsum(length) - length)
     return np.arange(len(owner)) + shift[owner]

@@ -7,11 +7,11 @@ in which events arrive never matters: ties in time are ordered by what the event
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from data.light import light
 from data.records import DIRECTIONS, DWELL_BASES, EVENT_TYPES, Coded, Columns
 from features.arrays import F64, I8, I32, I64, Mask, filled, rows_where, sorted_distinct
 from features.channels import ChannelOf
@@ -23,7 +23,7 @@ BASIS = {name: i for i, name in enumerate(DWELL_BASES)}
 TOUCH_COLUMNS = ("source", "medium", "campaign", "referrer_host", "click_id_kind")
 
 
-@dataclass(frozen=True)
+@light
 class Vocabulary:
     """What the codes of a journey mean: `contents[content]`, `CHANNELS[channel]`, `campaigns[campaign]`.
 
@@ -94,7 +94,7 @@ class Vocabulary:
         return np.array([*(number.get(name, -1) for name in of_each), -1], dtype=np.int32)
 
 
-@dataclass(frozen=True)
+@light
 class Encoded:
     """Events sorted by (lead, time); `known` is the moment from which we can see the event, never before `time`.
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from data.light import light
 from features.journeys import Journeys
 from features.lazy import cached_property
 from features.leads import Leads
@@ -20,7 +21,7 @@ Group = Literal["profile", "source", "dwell", "rhythm", "path"]
 GROUPS: tuple[Group, ...] = ("profile", "source", "dwell", "rhythm", "path")
 
 
-@dataclass(frozen=True)
+@light
 class Moment:
     """Everything known about n (lead, as_of) pairs: row i of `leads` and segment i of `journeys` belong together."""
 

@@ -12,11 +12,11 @@ order within each segment and never looks at another one.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from data.light import light
 from data.records import DAY, EVENT_TYPES, MICROS, WEB_TYPES
 from features.arrays import (
     F64,
@@ -47,7 +47,7 @@ HOUR = DAY // 24
 _GROUP_OF = np.array(GROUP_OF)
 
 
-@dataclass(frozen=True)
+@light
 class Journeys:
     """One segment per (lead, as_of); `offsets[i]:offsets[i + 1]` are the events of segment i, oldest first.
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
+from data.light import light
 from data.records import DAY, NULL_TIME, Array, Coded, Columns, take
-from features.arrays import nans, rows_where
+from features.arrays import every, nans, rows_where
 from features.lazy import cached_property
 from features.past import Past
 
@@ -17,7 +16,7 @@ I64 = NDArray[np.int64]
 _NOT_PROFILE = frozenset({"lead", "valid_from", "created_at", "source_row"})
 
 
-@dataclass(frozen=True)
+@light
 class Leads:
     """Row i is one (lead, as_of). Columns are those of data.records.LEAD and the declared extra ones.
 
@@ -69,7 +68,7 @@ def leads_at(columns: Columns, lead: I64, created_at: I64, as_of: I64, past: Pas
     assert isinstance(owner, np.ndarray)
     valid_from = _valid_from(columns)
     profile: Columns = {name: column for name, column in columns.items() if name not in _NOT_PROFILE}
-    if _one_row_each(owner, lead) and (valid_from < as_of).all():
+    if _one_row_each(owner, lead) and every(valid_from < as_of):
         return Leads(as_of, created_at, profile, past)  # every row once, in order: nothing to pick
     rows = _latest_before(owner.astype(np.int64), valid_from, _source_row(columns), lead, as_of)
     unknown = rows_where(rows < 0)
@@ -91,7 +90,7 @@ def _source_row(columns: Columns) -> I64:
 
 def _one_row_each(owner: Array, lead: I64) -> bool:
     """Are the rows those of these leads, one of each, in order?"""
-    return len(owner) == len(lead) and bool((owner == lead).all() and (lead[1:] > lead[:-1]).all())
+    return len(owner) == len(lead) and every(owner == lead) and every(lead[1:] > lead[:-1])
 
 
 def _latest_before(owner: I64, valid_from: I64, source_row: I64, lead: I64, as_of: I64) -> I64:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from data.light import light
 from features.arrays import (
     F64,
     I32,
@@ -25,7 +24,7 @@ from features.encode import Vocabulary
 from features.lazy import cached_property
 
 
-@dataclass(frozen=True)
+@light
 class Pages:
     """The page views of `journeys` many journeys, in order: position among all events, segment, content code."""
 

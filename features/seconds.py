@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from data.light import light
 from features.arrays import F64, I32, I64, Mask, rows_where
 from features.lazy import cached_property
 
 
-@dataclass(frozen=True)
+@light
 class Seconds:
     """The timed events of n journeys: page views, and engagement that was measured.
 

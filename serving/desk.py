@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from data.dataset import stored
 from data.errors import LeadliftError
+from data.light import light
 from data.settings import ApiSettings, ServingSettings
 from data.store.moves import History
 from serving import openapi, reply
@@ -29,7 +30,7 @@ LANGUAGES: tuple[Lang, ...] = get_args(Lang)
 CHOICES = {"detail": ("flat", "full"), "reasons": get_args(ReasonsFor), "lang": LANGUAGES}
 
 
-@dataclass(frozen=True)
+@light
 class Answer:
     """One HTTP answer without the HTTP."""
 
@@ -42,7 +43,7 @@ class Answer:
         return Answer(problem.status, problem.body(), {"Content-Type": MEDIA_TYPE})
 
 
-@dataclass(frozen=True)
+@light
 class Parsed:
     """A request that can be answered, and the warnings it gave itself."""
 

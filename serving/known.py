@@ -4,13 +4,14 @@ dataset, to the scorer. Both callers make one of these; from here on there is on
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.consent import contact_unconfirmed
 from data.dataset import People
+from data.light import light
 from data.records import NULL_TIME, Columns, take
 from features.beside import Beside
 from features.build import FeatureSet, moment_at
@@ -19,7 +20,7 @@ from features.family import Moment
 I64 = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@light
 class Known:
     """Records of n people.
 

@@ -10,13 +10,13 @@ where `calibration` is what calibrating moved, and `base` where the model starts
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from data.light import light
 from features.arrays import filled
 from features.build import FeatureSet, FeatureTable
 from features.family import Family
@@ -38,7 +38,7 @@ OTHER_WORDS = {
 }
 
 
-@dataclass(frozen=True)
+@light
 class Reasons:
     """The reasons of n rows.
 

@@ -53,6 +53,7 @@ DETAIL_KEYS = (*DETAIL_NUMBERS, *DETAIL_LISTS)
 Row = Mapping[str, Any]
 MOVE_KEYS: dict[str, Kind] = {name: kind for name, kind in COLUMNS.items() if name != "lead_id"}
 _EPOCH, _MICRO = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+_CONVERTED = tuple(key for key, kind in KEYS.items() if kind in ("time", "integer"))
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
@@ -67,7 +68,11 @@ def to_bytes(row: Row, detail: Mapping[str, Any] | None = None) -> bytes:
     detail
         the numbers and lists of DETAIL_KEYS, for `detail=full`.
     """
-    document: dict[str, Any] = dict(zip(KEYS, map(_value, KEYS.values(), _in_order(row)), strict=True))
+    document: dict[str, Any] = {
+        key: None if value is None or value != value else value for key, value in zip(KEYS, _in_order(row), strict=True)
+    }
+    for key in _CONVERTED:
+        document[key] = _value(KEYS[key], document[key])
     if detail is not None:
         document.update({key: _value("number", detail[key]) for key in DETAIL_NUMBERS})
         document.update({key: list(detail[key]) for key in DETAIL_LISTS})

@@ -10,7 +10,9 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from data.light import light
 from data.records import PROFILE_NUMBER, PROFILE_TEXT, Coded, Columns
+from features.arrays import every
 from features.build import FeatureSet, FeatureTable, build_features
 from features.family import Moment
 from features.leads import Leads
@@ -44,7 +46,7 @@ class Wants:
     detail: bool = False
 
 
-@dataclass(frozen=True)
+@light
 class Scores:
     """Scores of n leads: one column per key of the reply, in its order, `rank_score` (NaN without a model), and the
     further keys of `detail=full` per row where they were asked for."""
@@ -232,7 +234,7 @@ class Scorer:
         return (*PROFILE_TEXT, *PROFILE_NUMBER, *attributes), totals
 
 
-@dataclass(frozen=True)
+@light
 class _Verdict:
     """What model and rules say of n moments. Without a model the probability is the rules' expected rate, if any."""
 
@@ -273,7 +275,7 @@ def _asked(sales_ready: Mask, reasons: ReasonsFor) -> Mask:
 
 def _spread(texts: Sequence[Sequence[str | None]], asked: Mask) -> list[Coded]:
     """Texts of the asked rows, back at their places among all rows."""
-    if asked.all():
+    if every(asked):
         return [Coded.of(slot) for slot in texts]
     columns = []
     for slot in texts:
@@ -291,7 +293,7 @@ def _entry(entry: LedgerEntry) -> dict[str, Any]:
 def _any_known(leads: Leads, names: Sequence[str]) -> Mask:
     known = np.zeros(len(leads), dtype=np.bool_)
     for name in names:
-        if known.all():
+        if every(known):
             break
         column = leads.columns.get(name)
         if isinstance(column, Coded):

@@ -19,6 +19,7 @@ from serving.service import LeadliftService, guarded
 
 SETTLE_SECONDS = 0.3
 _SO_ATTACH_FILTER = 26
+_M_ARENA_MAX = -8
 _NO_SYN = (
     (0x30, 0, 0, 13),  # load the byte with the flags
     (0x45, 0, 1, 0x02),  # SYN?
@@ -62,8 +63,19 @@ def _stop_with_keeper(keeper: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+def _one_heap() -> None:
+    """Threads share one heap of the C library (glibc, mallopt(3)); elsewhere nothing happens.
+
+    With one for each thread, every thread's busiest moment stays in memory: after a hundred thousand requests a worker
+    was a tenth larger than after twenty thousand. Python runs one thread at a time, so nobody waits for the heap.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+
+
 def answer(listener: socket.socket) -> None:
     """Answer until a signal says to stop."""
+    _one_heap()
     threading.Thread(target=_stop_with_keeper, args=(os.getppid(),), daemon=True).start()
     listener.setblocking(False)
     app = guarded(LeadliftService.to_asgi())  # before all that BentoML puts before the service

@@ -20,6 +20,7 @@ F64 = NDArray[np.float64]
 
 _FLOAT64 = 1
 _RAW, _LEAF = 1, 2
+_AT = ctypes.c_char * 0
 _SUFFIXES = (".so", ".dll", ".dylib")
 
 
@@ -111,8 +112,10 @@ class Booster:
             self._handle = ctypes.c_void_p()
 
 
-def _address(values: F64) -> ctypes.c_void_p:
+def _address(values: F64) -> ctypes.c_void_p | ctypes.Array[ctypes.c_char]:
     """Where an array is. (`values.ctypes.data` without its detours, which one row would feel.)"""
+    if values.flags.writeable and values.size:
+        return _AT.from_buffer(values)  # type: ignore[arg-type]
     return ctypes.c_void_p(values.__array_interface__["data"][0])
 
 

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from data.currency import minor_units
 from data.errors import BundleError, InputError
 from data.files import replace_text, sync
+from data.light import light
 from features.build import FeatureSet, FeatureTable
 from features.golden import DIGESTS
 from training import calibration, cold, value
@@ -41,7 +42,7 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 
 
-@dataclass(frozen=True)
+@light
 class Prediction:
     """Per row: calibrated probability, its 90 % bounds, and `rank_score`, the uncalibrated log-odds that orders lists."""
 
@@ -55,7 +56,7 @@ class Prediction:
         return Prediction(self.probability[rows], self.low[rows], self.high[rows], self.rank_score[rows])
 
 
-@dataclass(frozen=True)
+@light
 class ExpectedValue:
     """Per row, in major units rounded to the minor one: what to expect, and its 90 % bounds. NaN = not known.
 
@@ -78,7 +79,7 @@ class ExpectedValue:
         return self._bounds[1]
 
 
-@dataclass(frozen=True)
+@light
 class Explanation:
     """contributions (n, k) of each column to the uncalibrated log-odds, and base (n,); their sum is `rank_score`."""
 

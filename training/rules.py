@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from data.light import light
 from features.family import Moment
 from training.rules_file import FIT_GRADES, GRADES, LEVELS, TEAMS, Condition, EngagementRule, FitRule, RulesFile
 from training.rules_match import counted_events, row_of
@@ -41,7 +42,7 @@ class Standing:
     sales_ready: bool
 
 
-@dataclass(frozen=True)
+@light
 class PointsTable:
     """Points of n leads.
 

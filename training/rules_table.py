@@ -14,6 +14,7 @@ from features.channels import CHANNELS
 from features.content import Content
 from features.family import Moment
 from features.journeys import Journeys
+from features.lazy import cached_property
 from features.leads import Leads
 from training.rules_file import EngagementRule, FitRule
 from training.rules_match import about, matches, rounded, text_test
@@ -93,7 +94,17 @@ class _ColumnRules:
         column = leads.columns.get(self.name)
         if not isinstance(column, Coded):
             return self._of_numbers(leads) * self.points
-        return np.array([*map(self.of_text, column.values), self.of_nothing], dtype=np.int64).take(column.codes, axis=0)
+        table = self._of_one(*column.values) if len(column.values) == 1 else self._table(*column.values)
+        return table.take(column.codes, axis=0)
+
+    def _table(self, *texts: str) -> I64:
+        """Points of each of some texts and, at the end, of none, (texts + 1, rules)."""
+        return np.array([*map(self.of_text, texts), self.of_nothing], dtype=np.int64)
+
+    @cached_property
+    def _of_one(self) -> Callable[[str], I64]:
+        """The same for one text, as one lead has: remembered."""
+        return lru_cache(maxsize=256)(self._table)
 
     def _of_numbers(self, leads: Leads) -> Mask:
         if self.bounds is None:
