@@ -13,7 +13,7 @@ from features.content import ContentMap
 from training.content_effect import effect_rows
 from training.content_paths import path_rows
 from training.experiments import BROKEN, READ, Experiment, Plan, Reading
-from training.hypotheses import HypothesisRow, hypothesis_rows, kinds_of
+from training.hypotheses import FIRSTS, HypothesisRow, hypothesis_rows, kinds_of
 from training.trails import Trails
 
 NAMES = ("blog:x", "careers", "pricing", "thanks")
@@ -80,6 +80,19 @@ def test_an_experiment_of_the_kind_says_the_gain_wherever_it_lies(interval: tupl
     row = _rows(_trails(BOTH), _tried(*interval))["blog:x", "pricing"]
     assert (row.gain, row.gain_low, row.gain_high) == pytest.approx(tuple(row.reach * f for f in interval))
     assert row.experiment == "e"
+
+
+def test_what_was_tried_and_lost_is_still_told_after_all_others() -> None:
+    walks = [((first,), 0.05) for first in range(2, 8)] + [((first, 0), 0.2) for first in range(2, 8)]
+    names = ("pricing", "thanks", *(f"page:{i}" for i in range(2, 8)))
+    trails = replace(_trails(walks), names=names)
+    kinds = {n: n for n in names}
+    lost = _tried(-0.02, -0.03, -0.01, first="page:7")
+    tried = replace(lost, plan=replace(lost.plan, kinds=("page:7", "pricing")))
+    without, told = (hypothesis_rows(trails, (), effect_rows(trails), kinds, "won", e) for e in ((), (tried,)))
+    assert len(without) == FIRSTS
+    assert (told[-1].first, told[-1].gain_high < 0) == ("page:7", True)
+    assert len(told) >= FIRSTS
 
 
 def test_the_experiment_of_these_very_pages_counts_before_later_ones_of_their_kind() -> None:

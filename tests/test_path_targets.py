@@ -210,7 +210,7 @@ def test_what_is_said_of_leads_is_averaged_over_who_is_known(small: Dataset) -> 
     def said(people: People, lead: I64, as_of: I64) -> tuple[F64, F64]:
         return np.where(lead == 0, np.nan, 0.25), np.full(len(lead), 40.0)
 
-    asked = Asked("won", POLICY, NOW, Landmark("day", 7), "stage", None, said)
+    asked = Asked("won", POLICY, NOW, Landmark("day", 7), "stage", None, path_targets.Said(said))
     report = path_report(trails_of(small, asked), asked, support=1)
     assert {round(r.points) for r in report.rows} == {40}
     assert {r.probability for r in report.rows if r.probability == r.probability} == {0.25}

@@ -36,7 +36,7 @@ F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 Pair = tuple[str, str]
 LATELY = 4 * WEEK
-FIRSTS = 3  # pages named for each page they should lead to, but for those on claimed paths
+FIRSTS = 3  # pages named for each page they should lead to, but for those on claimed paths and those that were tried
 TESTED = "an experiment of this kind was read"
 
 
@@ -91,7 +91,7 @@ def hypothesis_rows(
     for then in sorted(t for t in thens if _can_be_linked(kinds[t])):
         found = [r for r in _rows(seen, then, kinds, target, experiments, support) if _can_be_linked(r.kinds[0])]
         most = {r.first for r in found[:FIRSTS]} if then in wanted else set()
-        rows += [r for r in found if r.first in most or (r.first, then) in linked]
+        rows += [r for r in found if r.experiment or r.first in most or (r.first, then) in linked]
     return tuple(sorted(rows, key=lambda r: (r.gain_low <= 0, -r.gain, r.text)))
 
 
