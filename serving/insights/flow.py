@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -31,10 +32,10 @@ def flow_blocks(part: Part, people: People, choice: Choice) -> list[Block]:
         title = word("flow_forward", lang, page=names[start] if start >= 0 else "")
     else:
         rows = walk[people.column("label")].astype(np.int64)
-        steps = np.column_stack([np.full(len(rows), DONE), rows[:, ::-1][:, : STEPS + 1]])
-        steps = steps[steps[:, 1] >= 0]
+        rows = rows[rows[:, -1] >= 0]
+        steps = [np.full(len(rows), DONE), *(rows[:, -1 - k].copy() for k in range(STEPS + 1))]
         title = word("flow_title", lang)
-    links = _links(steps) if len(steps) else Counter()
+    links = _links(steps)
     kept = {pair: n for pair, n in sorted(links.items()) if n >= LEAST}
     if not kept:
         return [Note(word("no_rows", lang))]
@@ -50,37 +51,42 @@ def _most_seen(walk: Array) -> int:
     return int(seen.argmax()) if len(seen) else -1
 
 
-def _from(walk: Array, start: int) -> Array:
-    """What people saw from their first view of `start` on, (m, STEPS + 1); BEGIN after the last one."""
+def _from(walk: Array, start: int) -> list[Array]:
+    """What people saw from their first view of `start` on, (m,) for each step; BEGIN after the last one."""
     hit = walk == start
     rows = np.flatnonzero(hit.any(axis=1)) if start >= 0 else np.zeros(0, dtype=np.int64)
     first = hit[rows].argmax(axis=1)
     last = walk.shape[1] - 1
-    seen = [np.where(first + k <= last, walk[rows, np.minimum(first + k, last)], BEGIN) for k in range(STEPS + 1)]
-    return np.column_stack(seen).astype(np.int64)
+    flat, place = walk[rows].ravel(), np.arange(len(rows)) * walk.shape[1]
+    return [
+        np.where(first + k <= last, flat[place + np.minimum(first + k, last)], BEGIN).astype(np.int64)
+        for k in range(STEPS + 1)
+    ]
 
 
-def _links(steps: Array) -> Counter[tuple[int, int, int]]:
-    """People by (layer, content there, content one layer on); rare contents of a layer are OTHERS."""
-    merged = steps.copy()
-    for layer in range(1, merged.shape[1]):
-        column = merged[:, layer]
-        size = np.bincount(column[column >= 0])
-        kept = np.full(len(size) + 3, OTHERS, dtype=np.int64)
-        kept[BEGIN:], kept[DONE] = BEGIN, DONE
-        common = np.argsort(-size, kind="stable")[:MOST]
-        kept[common] = common
-        merged[:, layer] = kept[column]
+def _links(steps: list[Array]) -> Counter[tuple[int, int, int]]:
+    """People by (layer, content there, content one layer on); rare contents of a layer are OTHERS. Codes count from
+    DONE on, so that none is below 0."""
+    layers = [steps[0] - DONE, *(_merged(column) - DONE for column in steps[1:])]
     found: Counter[tuple[int, int, int]] = Counter()
-    alive = np.ones(len(merged), dtype=np.bool_)
-    for layer in range(merged.shape[1] - 1):
-        a, b = (merged[alive, at] - DONE for at in (layer, layer + 1))  # from 0 on
-        width = int(b.max(initial=0)) + 1
-        size = np.bincount(a * width + b)
+    for layer, (here, after) in enumerate(pairwise(layers)):
+        width = int(after.max(initial=0)) + 1
+        size = np.bincount(here * width + after)
         for pair in np.flatnonzero(size).tolist():
-            found[(layer, pair // width + DONE, pair % width + DONE)] = int(size[pair])
-        alive &= merged[:, layer + 1] != BEGIN
+            a, b = pair // width + DONE, pair % width + DONE
+            if a != BEGIN:  # who is gone goes nowhere
+                found[(layer, a, b)] = int(size[pair])
     return found
+
+
+def _merged(column: Array) -> Array:
+    """The MOST frequent contents; the others are OTHERS."""
+    size = np.bincount(column - BEGIN)[1:]
+    kept = np.full(len(size) + 1, OTHERS, dtype=np.int64)
+    kept[BEGIN] = BEGIN  # the last one, which code -1 finds
+    common = np.argsort(-size, kind="stable")[:MOST]
+    kept[common] = common
+    return kept[column]
 
 
 def _drawn(links: dict[tuple[int, int, int], int], names: list[str], choice: Choice) -> tuple[dict[str, Any], Table]:

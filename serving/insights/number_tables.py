@@ -24,9 +24,9 @@ DAYS, QUIET_DAYS = 28, 14
 PEOPLE: Words = ("People", "Menschen")
 _FIGURES = (
     Column("visitors", ("Visitors", "Besucher"), "count"),
-    Column("bounce_rate", ("Bounce rate", "Absprungrate"), "share", "bounce_low", "bounce_high"),
+    Column("bounce_rate", ("Bounces", "Absprünge"), "share", "bounce_low", "bounce_high"),
     Column("leads", ("Leads", "Leads"), "count"),
-    Column("ready_share", ("Ready at first contact", "Reif beim Erstkontakt"), "share", "ready_low", "ready_high"),
+    Column("ready_share", ("Ready at once", "Sofort reif"), "share", "ready_low", "ready_high"),
     Column("mql", ("MQL", "MQL"), "count"),
     Column("accepted", ("Accepted", "Angenommen"), "count"),
     Column("won", ("Won", "Gewonnen"), "count"),
@@ -34,7 +34,7 @@ _FIGURES = (
     Column("expected", ("Expected customers", "Erwartete Kunden"), "number"),
     Column("spend", ("Spend", "Ausgaben"), "money"),
     Column("cost_per_lead", ("Per lead", "Je Lead"), "money"),
-    Column("cost_per_expected", ("Per expected customer", "Je erwartetem Kunden"), "money"),
+    Column("cost_per_expected", ("Per expected", "Je erwartetem"), "money"),
 )
 
 

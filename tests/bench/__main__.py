@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-PARTS = ("models", "market", "paths", "cold", "retrain", "features", "endpoint", "monitor", "rescore")
+PARTS = ("models", "market", "paths", "cold", "retrain", "features", "endpoint", "insights", "monitor", "rescore")
 ALONE = ("rescore_large",)  # only when asked for
 
 
