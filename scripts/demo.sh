@@ -56,9 +56,10 @@ step "5/6 Rescore every lead"
 leadlift rescore .demo/market --out .demo/scores --reasons ready
 
 step "6/6 Which content paths convert"
-leadlift paths .demo/market
+leadlift paths .demo/market --publish
 
-printf '\nThe service answered at %s (POST /v1/score). Run make demo SERVE=1 to keep it running.\n' "$ADDRESS"
+printf '\nThe service answered at %s (POST /v1/score; the page is %s/insights/). Run make demo SERVE=1 to keep it running.\n' \
+    "$ADDRESS" "$ADDRESS"
 if [ "${SERVE:-}" = "1" ]; then
     echo "Serving; stop with Ctrl-C."
     wait "$SERVER"
