@@ -73,8 +73,10 @@ def arrange(lake: Lake, groups: Sequence[Sequence[int]], folder: Path, steps: It
 def pieces(lake: Lake, groups: Sequence[Sequence[int]], steps: Iterable[int]) -> Iterator[tuple[int, int, pa.Table]]:
     """The number of a chunk and of a group, and the events that are arranged for them: what a file holds."""
     owners = Owners.of(lake, groups)
+    pa.default_memory_pool().release_unused()  # what was read for them is several times as large as they are
     links = AllLinks.of(lake, owners.ids)
-    vars(lake).pop("links", None)  # as a table they are several times as large, and hardly anybody asks again
+    vars(lake).pop("links", None)  # hardly anybody asks for the table again
+    pa.default_memory_pool().release_unused()
     for number in steps:
         table, lead = links.join(lake.events_with_shared_ids(chunks(lake)[number], PLAIN))
         order, starts = owners.in_groups(lead)
@@ -83,6 +85,8 @@ def pieces(lake: Lake, groups: Sequence[Sequence[int]], steps: Iterable[int]) ->
             first, last = starts[group], starts[group + 1]
             rows = _short(table.slice(first, last - first))
             yield number, group, rows.append_column("lead_id", owners.texts(lead[first:last]))
+            del rows
+        del table  # two chunks at once would be twice the memory
 
 
 def _write(file: Path, rows: pa.Table) -> None:
