@@ -29,7 +29,7 @@ from data.records import NULL_TIME, Columns
 
 I64 = NDArray[np.int64]
 SAID = ("visitor_id", "lead_id")  # what says whose an event is: columns that people read from here do not have
-CHUNK_ROWS = 1_250_000  # arranged at once: each chunk leaves a file to each group, to be put together again
+CHUNK_ROWS = 1_200_000  # arranged at once: each chunk leaves a file to each group, to be put together again
 PLAIN = arrow.MANY_VALUED.difference(SAID)
 
 
@@ -54,10 +54,11 @@ class Arranged(Lake):
 
 
 def chunks(lake: Lake) -> list[list[int]]:
-    """The buckets of events that are arranged at once: equally many, so that workers have equally much to do."""
+    """The buckets of events that are arranged at once: about equally many, so that workers have equally much to do, and no
+    more events than CHUNK_ROWS where a bucket has fewer."""
     buckets, rows = np.arange(lake.info.buckets), lake.info.counts.get("events", 0)
-    count = min(-(-rows // CHUNK_ROWS), len(buckets))
-    return [chunk.tolist() for chunk in np.array_split(buckets, max(count, 1))]
+    at_once = max(CHUNK_ROWS * len(buckets) // max(rows, 1), 1)
+    return [chunk.tolist() for chunk in np.array_split(buckets, -(-len(buckets) // at_once))]
 
 
 def arrange(lake: Lake, groups: Sequence[Sequence[int]], folder: Path, steps: Iterable[int]) -> Arranged:
