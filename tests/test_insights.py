@@ -31,7 +31,8 @@ from serving.insights.words import VIEWS
 from tests.insights import WHEN, Prepared, Visitor, key, prepared
 from training.content_paths import path_report
 from training.prepared_names import BYS, LEAST
-from training.snapshots import conversions_of, is_open, policy_of
+from training.snapshots import conversions_of, is_open, policy_of, taken_back
+from training.touches import BANDS
 from training.trails import Asked, trails_of
 
 
@@ -89,6 +90,28 @@ def test_people_of_all_channels_and_of_all_months_add_up(shop: Prepared) -> None
         assert sum(len(part.chosen(Choice(target=target, channel=c), part.people)) for c in channels) == whole
         assert sum(len(part.chosen(Choice(target=target, start=m, end=m), part.people)) for m in part.months) == whole
         assert whole == part.about["people"]
+
+
+def test_people_by_their_visits_add_up_to_all_who_are_told_of(shop: Prepared) -> None:
+    every = {(t.id, t.target): t for t in shop.edition.tables}
+    for target, part in shop.edition.parts.items():
+        rows = every["touches", target].rows
+        missing = len(part.people) - sum(r["people"] for r in rows)
+        assert 0 <= missing < LEAST * len(BANDS)
+        assert part.people.conversions - missing <= sum(r["conversions"] for r in rows) <= part.people.conversions
+
+
+def test_the_whole_counts_every_lead_and_conversion_there_is(shop: Prepared) -> None:
+    (whole,) = next(t for t in shop.edition.tables if t.id == "whole").rows
+    people = joined(list(shop.dataset.people()))
+    won = conversions_of(people.outcomes, "converted", shop.now)
+    kept = won.lead[~taken_back(won, policy_of(shop.settings.snapshots))].tolist()
+    assert (whole["people"], whole["conversions"], whole["converted"]) == (len(people), len(kept), len(set(kept)))
+    by_source = next(t for t in shop.edition.tables if t.id == "whole_sources").rows
+    for name in ("visits", "people", "converted", "hits"):
+        assert 0 < sum(r[name] for r in by_source) <= whole[name]
+    assert whole["hits"] <= whole["conversions"]
+    assert sum(r["visits"] for r in by_source) > whole["visits"] * 0.9
 
 
 def test_the_period_before_is_as_long_and_ends_where_the_chosen_one_begins(shop: Prepared) -> None:

@@ -9,6 +9,7 @@ from data.dataset import Dataset
 from data.records import DAY
 from data.settings import Settings
 from serving.insights.tables import Column, Row, Table, Words
+from serving.insights.touch_tables import whole_tables
 from serving.path_scores import said_by
 from training.experiments import Experiment, experiments_of
 from training.lead_facts import NumbersAsked
@@ -19,6 +20,7 @@ from training.periods import Period
 from training.prepared_names import LEAST
 from training.rules_rows import rules_in_force
 from training.snapshots import policy_of
+from training.touches import WholeTally
 
 DAYS, QUIET_DAYS = 28, 14
 PEOPLE: Words = ("People", "Menschen")
@@ -39,16 +41,18 @@ _FIGURES = (
 
 
 def number_tables(dataset: Dataset, settings: Settings, now: int) -> list[Table]:
-    """The shared numbers of the last four whole weeks beside the four before, by channel and campaign; and experiments."""
+    """The shared numbers of the last four whole weeks beside the four before, by channel and campaign; everything that was
+    imported, plainly counted; and experiments."""
     end = now // DAY * DAY
     asked = NumbersAsked(
         policy_of(settings.snapshots), now, Period(end - DAYS * DAY, end),
         rules_in_force(None, dataset, settings.home, dataset.info.name)[0],
         said_by(settings, dataset.info.name, WON, None), threads=settings.training.threads,
     )  # fmt: skip
-    report = numbers_report(dataset, asked, QUIET_DAYS)
+    whole = WholeTally(asked.policy, now)
+    report = numbers_report(dataset, asked, QUIET_DAYS, also=[whole])
     return [
-        _total(report), *_alarms(report), _rising(report), _quiet(report), _definitions(),
+        _total(report), *_alarms(report), _rising(report), _quiet(report), *whole_tables(whole), _definitions(),
         *(_sources(report, name) for name in ("channels", "campaigns")), _launches(report),
         _experiments(experiments_of(settings.home, dataset.info.name)),
     ]  # fmt: skip

@@ -135,7 +135,7 @@ GERMAN = {
     "turns buyers away": "vertreibt Käufer", "earns its form": "verdient sein Formular",
     "cannot be told yet": "noch nicht zu sagen", "not seen": "nicht gesehen", "time not known": "Zeit nicht bekannt",
     "under 30 s": "unter 30 s", "30 s to 2 min": "30 s bis 2 min", "2 to 10 min": "2 bis 10 min",
-    "10 min or more": "10 min oder mehr", "planned": "geplant", "read": "gelesen", "too early": "zu früh", "broken": "kaputt",
+    "10 min or more": "10 min oder mehr", "planned": "geplant", "read": "gelesen", "too early": "zu früh", "none": "keine", "6 or more": "6 oder mehr", "broken": "kaputt",
 }  # fmt: skip
 _SIGNS = {1: ("higher", "höher"), -1: ("lower", "niedriger"), 0: ("not sure", "ungewiss")}
 _TELL = {
