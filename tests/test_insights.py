@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
 import re
@@ -17,19 +18,24 @@ import pytest
 
 from data.consent import CONTACT, consent_spans
 from data.dataset import joined
+from data.records import DAY
 from serving import keys
 from serving.insights import session
 from serving.insights.audience import audience
 from serving.insights.blocks import FigureBlock, TableBlock, View
 from serving.insights.choice import DIRECTIONS, TARGETS, Choice
+from serving.insights.number_words import GERMAN_DEFINITIONS, alarm_words
 from serving.insights.plan import Plan, plan_of
 from serving.insights.publish import publish
 from serving.insights.session import inside
 from serving.insights.tables import Column, Table, table_of
 from serving.insights.views import path_rows, view_of
-from serving.insights.words import VIEWS
+from serving.insights.words import CONTENT_STAGES, VIEWS
 from tests.insights import WHEN, Prepared, Visitor, key, prepared
 from training.content_paths import path_report
+from training.monitor.alarm import Alarm
+from training.number_figures import DEFINITIONS
+from training.periods import Period
 from training.prepared_names import BYS, LEAST
 from training.snapshots import conversions_of, is_open, policy_of, taken_back
 from training.touches import BANDS
@@ -157,6 +163,41 @@ def test_rows_read_as_sentences_in_both_languages(shop: Prepared) -> None:
         assert str(row["people"]) in said
         assert row["path"] in said
         assert word in said
+
+
+def test_a_german_reader_reads_definitions_stages_and_periods_in_german(shop: Prepared, door: Visitor) -> None:
+    assert set(GERMAN_DEFINITIONS) == set(DEFINITIONS)
+    english, german = (html.unescape(door.get(f"/insights/?lang={lang}").body.decode()) for lang in ("en", "de"))
+    for name, text in DEFINITIONS.items():
+        assert text in english
+        assert text not in german
+        assert GERMAN_DEFINITIONS[name][1] in german
+    for stage, said in (("sales_ready", "vertriebsreif"), ("accepted", "vom Vertrieb angenommen")):
+        assert f'<th scope="row" class="word">{stage}<' in english
+        assert f'<th scope="row" class="word">{said}<' in german
+    assert re.search(r"\d{4}-\d\d-\d\d to \d{4}", english)
+    assert not re.search(r"\d{4}-\d\d-\d\d to \d{4}", german)
+    german = door.get("/insights/csv/overview/definitions?lang=de").body.decode("utf-8-sig")
+    assert GERMAN_DEFINITIONS["won"][1] in german
+
+
+def test_stages_of_content_have_german_names_and_their_audience_is_the_same(shop: Prepared) -> None:
+    english, german = (view_of(shop.edition, "paths", Choice(by="stage", lang=lang)) for lang in ("en", "de"))
+    assert [path for path, _ in english.audience] == [path for path, _ in german.audience]
+    said = {name for _, text in german.audience for name in text.split(" > ")}
+    assert said & set(CONTENT_STAGES.values())
+    assert not said & set(CONTENT_STAGES)
+    shown = [c.text(r, "de") for t in tables(german) if t.id == "flow" for r in t.rows for c in t.columns]
+    assert not set(shown) & set(CONTENT_STAGES)
+
+
+def test_the_german_alarm_says_the_numbers_of_the_english_one() -> None:
+    numbers = {"channel": "x", "campaign": "y", "leads": 1500, "leads_before": 60, "mean": 0.123, "mean_before": 0.4}
+    alarm = Alarm("volume_up_quality_down", "volume up", "look", "x / y", numbers=numbers)
+    english, german = alarm_words(alarm, Period(0, 28 * DAY))
+    assert english == alarm.sentence
+    for text in ("x / y", "1.500 Leads", "gegen 60 davor", "12,3\u00a0%", "40,0\u00a0%", "28 Tagen seit 1970-01-01"):
+        assert text in german
 
 
 def test_a_table_survives_being_kept() -> None:
