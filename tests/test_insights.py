@@ -24,6 +24,7 @@ from serving.insights import session
 from serving.insights.audience import audience
 from serving.insights.blocks import FigureBlock, TableBlock, View
 from serving.insights.choice import DIRECTIONS, TARGETS, Choice
+from serving.insights.field_table import keep
 from serving.insights.number_words import GERMAN_DEFINITIONS, alarm_words
 from serving.insights.plan import Plan, plan_of
 from serving.insights.publish import publish
@@ -33,6 +34,9 @@ from serving.insights.views import path_rows, view_of
 from serving.insights.words import CONTENT_STAGES, VIEWS
 from tests.insights import WHEN, Prepared, Visitor, key, prepared
 from training.content_paths import path_report
+from training.field_costs import Cost
+from training.field_worth import Figure
+from training.fields import FieldReport, FieldRow
 from training.monitor.alarm import Alarm
 from training.number_figures import DEFINITIONS
 from training.periods import Period
@@ -269,6 +273,27 @@ def test_a_rescoring_prepares_the_page_again_where_it_was_prepared(
     code, _, said = leadlift(*words)
     assert (code, "/insights/" in said) == (0, True)
     assert pointer.stat().st_mtime_ns > before
+
+
+def test_the_verdicts_on_fields_are_on_the_page_once_they_were_left_for_it(shop: Prepared, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(shop.home, home)
+    at_best = Figure(0.01, 0.005, 0.02)
+    row = FieldRow("state", 500, 400, 0.8, 0.77, 0.83, at_best, Figure(3, 1, 5), Figure(-0.1, -0.2, 0.3), Cost(1, 0), 0.01,
+                   "ask", "it says who converts, which nothing else does")  # fmt: skip
+    few = replace(row, field="title", known=LEAST - 1)
+    keep(home, "market", FieldReport((row, few), "converted", 30, 500, 60, 0.4, 0.3, 1), "2025-08-28")
+    publish(shop.dataset, shop.settings.model_copy(update={"home": home}), shop.now, Plan("7", 3, 5), lambda n: None)
+    page = Visitor(home)
+    english, german = (page.get(f"/insights/content?lang={lang}").body.decode() for lang in ("en", "de"))
+    assert ">state<" in english
+    assert ">title<" not in english
+    assert "state: ask, for it says who converts" in english
+    assert "state: fragen, denn es sagt, wer konvertiert" in german
+    (told,) = csv.DictReader(io.StringIO(page.get("/insights/csv/content/fields").body.decode("utf-8-sig")))
+    assert float(told["Log loss saved"]) == pytest.approx(0.01 / 0.4)
+    assert float(told["Behaviour tells"]) == 0
+    assert b"/csv/content/fields" not in page.get("/insights/content?target=accepted").body
 
 
 # -- who may see it ----------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import Any
 
 from data.dataset import Dataset
 from data.settings import Settings
+from serving.insights.field_table import field_tables
 from serving.insights.tables import Column, Row, Table, Words, sign
 from serving.insights.touch_tables import touches
 from training.activation import ActivationTally
@@ -68,6 +69,7 @@ def extra_tables(
         _drops(extras, asked.target),
         _sources(trails, asked.target, steps, support),
     ]
+    tables += field_tables(settings.home, dataset.info.name, asked.target)
     if extras.met:
         tables.append(_gates(extras.met, dataset, asked))
     if asked.target != LEAD:

@@ -141,7 +141,7 @@ GERMAN = {
     "cannot be told yet": "noch nicht zu sagen", "not seen": "nicht gesehen", "time not known": "Zeit nicht bekannt",
     "under 30 s": "unter 30 s", "30 s to 2 min": "30 s bis 2 min", "2 to 10 min": "2 bis 10 min",
     "10 min or more": "10 min oder mehr", "planned": "geplant", "read": "gelesen", "too early": "zu früh", "none": "keine", "6 or more": "6 oder mehr",
-    "lead": "Lead", "mql": "MQL", "sales_ready": "vertriebsreif", "accepted": "vom Vertrieb angenommen", "broken": "kaputt",
+    "ask": "fragen", "ask later": "später fragen", "do not ask": "nicht fragen", "lead": "Lead", "mql": "MQL", "sales_ready": "vertriebsreif", "accepted": "vom Vertrieb angenommen", "broken": "kaputt",
 }  # fmt: skip
 OURS = {
     "(no campaign)": "(keine Kampagne)",
