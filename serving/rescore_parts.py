@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 LEDGER, NEW = "ledger.jsonl", "ledger.new"
+SLICE_EVENTS = 250_000  # looked at at once; the bytes do not depend on it
 
 
 @dataclass(frozen=True)
@@ -140,8 +141,11 @@ def reading(job: Job) -> Iterator[None]:
 
 def _write_part(job: Job, people: People, bucket: int, folder: Path) -> Part:
     known = of_people(people, job.as_of)
-    tables, refused = scored(job, known)
-    table = pa.concat_tables([SCHEMA.empty_table(), *tables]).combine_chunks()
+    tables, refused = [SCHEMA.empty_table()], list[Refused]()
+    for some in _slices(known):
+        found, bad = scored(job, some)
+        tables, refused = [*tables, *found], [*refused, *bad]
+    table = pa.concat_tables(tables).combine_chunks()
     counts = Counts(
         leads=len(people), scored=len(table), quarantined=len(refused), not_yet_created=len(people) - len(known),
         sales_ready=pc.sum(table.column("sales_ready")).as_py() or 0,
@@ -149,6 +153,12 @@ def _write_part(job: Job, people: People, bucket: int, folder: Path) -> Part:
     )  # fmt: skip
     part = Part(bucket, "", len(people.leads["lead"]), counts, tuple(refused))
     return Part(**vars(part) | {"sha256": write_table(table, folder / part.file)})
+
+
+def _slices(known: Known) -> Iterator[Known]:
+    """The same people, few enough at once that what is worked out about their events takes little memory."""
+    count = -(-len(known.events["lead"]) // SLICE_EVENTS)
+    yield from [known] if count < 2 else (known.take(rows) for rows in np.array_split(known.everyone, count))
 
 
 def write_table(table: pa.Table, path: Path) -> str:

@@ -107,7 +107,7 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, An
 
 
 def _said(p: float) -> Said:
-    return lambda people, lead, as_of: (np.full(len(lead), p), np.full(len(lead), np.nan))
+    return Said(lambda people, lead, as_of: (np.full(len(lead), p), np.full(len(lead), np.nan)))
 
 
 def _report(path: Path, period: Period, now: int | None = None, **options: Any) -> NumbersReport:
@@ -238,10 +238,10 @@ def test_the_report_raises_it_for_the_campaign_and_not_where_scores_are_of_one_m
         p = np.where((as_of >= START) & ~nowhere, 0.05, 0.2) * (1 + as_of // HOUR % 5 / 10)
         return p, np.full(len(lead), np.nan)
 
-    (alarm,) = _report(path, period, said=said).alarms
+    (alarm,) = _report(path, period, said=Said(said)).alarms
     assert (alarm.numbers["channel"], alarm.numbers["leads_before"]) == ("paid_search", 20)
     assert "volume up, quality down: paid_search" in alarm.sentence
-    assert _report(path, period, said=said, scored_at=START + 10 * DAY).alarms == ()
+    assert _report(path, period, said=Said(said), scored_at=START + 10 * DAY).alarms == ()
 
 
 # -- what rises ------------------------------------------------------------------------------------------------------

@@ -81,8 +81,10 @@ def test_bytes_depend_neither_on_groups_nor_on_workers(job, tmp_path, monkeypatc
     rescore(job, tmp_path / "two", workers=2)
     monkeypatch.setattr("serving.rescore_workers.GROUP_EVENTS", 1)
     rescore(job, tmp_path / "many")
-    one, two, many = (_tree(tmp_path / n) for n in ("one", "two", "many"))
-    assert one == two == many
+    monkeypatch.setattr("serving.rescore_parts.SLICE_EVENTS", 20)
+    rescore(job, tmp_path / "slices")
+    one, two, many, slices = (_tree(tmp_path / n) for n in ("one", "two", "many", "slices"))
+    assert one == two == many == slices
     assert len([f for f in one if "/part-" in f]) == job.dataset.info.buckets
 
 
