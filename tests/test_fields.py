@@ -11,17 +11,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from data.dataset import Dataset, People, consenting
+from data.dataset import Dataset, People, consenting, open_dataset
 from data.errors import Verdict
 from data.records import Coded
 from data.settings import SnapshotSettings, load_settings
+from serving.insights.field_table import WHY, field_tables
+from serving.insights.tables import GERMAN
 from tests.planted_fields import PLANTED, Telling
 from tests.planted_paths import Lot, market
 from training.activation import ALL_CHANNELS, activation_rows
 from training.field_costs import Cost, Forms, cost_of, forms_of
 from training.field_looks import ASKED
 from training.field_worth import Figure, Worth, kinds_of
-from training.fields import ASK, LATER, NOT, UNTOLD, FieldReport, field_report, verdict_of
+from training.fields import ASK, LATER, NOT, UNTOLD, VERDICTS, FieldReport, field_report, verdict_of
 from training.snapshots import policy_of
 from training.work import Request
 
@@ -131,10 +133,23 @@ def test_answers_are_told_apart_where_some_are_common_and_numbers_by_bands() -> 
 def test_the_command_says_every_field(leadlift_at: Callable[[], Any], tmp_path: Path) -> None:
     leadlift, folder = leadlift_at(), str(tmp_path / "market")
     assert leadlift("simulate", folder, "--leads", "900", "--days", "200", "--seed", "2")[0] == 0
-    code, found, said = leadlift("fields", folder)
+    code, found, said = leadlift("fields", folder, "--publish")
     assert code == 0
     assert {r["field"] for r in found["rows"]} == set(ASKED)
     assert all(r["verdict"] in said for r in found["rows"])
+    (table,) = field_tables(leadlift.home, open_dataset(folder).info.name, "won")
+    assert [(r["field"], r["verdict"]) for r in table.rows] == [(r["field"], r["verdict"]) for r in found["rows"]]
+    assert field_tables(leadlift.home, open_dataset(folder).info.name, "accepted") == []
+
+
+def test_every_reason_of_a_verdict_has_german_words() -> None:
+    some = [Figure(v, v, v) for v in (-1.0, 0.1, 1.0)]
+    worths = [Worth(worth, Figure(), told) for worth in [*some, Figure(0.1, -1.0, 1.0)] for told in some]
+    costs = [Cost(1, 1, high=h) for h in (-0.1, 0.1)]
+    found = {verdict_of(fill, w, c, q, 1.0) for fill in (0.0, 0.5) for w in worths for c in costs for q in (0.0, 1.0)}
+    assert {why for _, why in found} == set(WHY)
+    assert {verdict for verdict, _ in found} == set(VERDICTS)
+    assert set(VERDICTS) <= set(GERMAN)
 
 
 def test_where_nobody_answered_anything_it_is_a_verdict(made: Made) -> None:

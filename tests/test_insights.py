@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
 import re
@@ -17,21 +18,31 @@ import pytest
 
 from data.consent import CONTACT, consent_spans
 from data.dataset import joined
+from data.records import DAY
 from serving import keys
 from serving.insights import session
 from serving.insights.audience import audience
 from serving.insights.blocks import FigureBlock, TableBlock, View
 from serving.insights.choice import DIRECTIONS, TARGETS, Choice
+from serving.insights.field_table import keep
+from serving.insights.number_words import GERMAN_DEFINITIONS, alarm_words
 from serving.insights.plan import Plan, plan_of
 from serving.insights.publish import publish
 from serving.insights.session import inside
 from serving.insights.tables import Column, Table, table_of
 from serving.insights.views import path_rows, view_of
-from serving.insights.words import VIEWS
+from serving.insights.words import CONTENT_STAGES, VIEWS
 from tests.insights import WHEN, Prepared, Visitor, key, prepared
 from training.content_paths import path_report
+from training.field_costs import Cost
+from training.field_worth import Figure
+from training.fields import FieldReport, FieldRow
+from training.monitor.alarm import Alarm
+from training.number_figures import DEFINITIONS
+from training.periods import Period
 from training.prepared_names import BYS, LEAST
-from training.snapshots import conversions_of, is_open, policy_of
+from training.snapshots import conversions_of, is_open, policy_of, taken_back
+from training.touches import BANDS
 from training.trails import Asked, trails_of
 
 
@@ -91,6 +102,28 @@ def test_people_of_all_channels_and_of_all_months_add_up(shop: Prepared) -> None
         assert whole == part.about["people"]
 
 
+def test_people_by_their_visits_add_up_to_all_who_are_told_of(shop: Prepared) -> None:
+    every = {(t.id, t.target): t for t in shop.edition.tables}
+    for target, part in shop.edition.parts.items():
+        rows = every["touches", target].rows
+        missing = len(part.people) - sum(r["people"] for r in rows)
+        assert 0 <= missing < LEAST * len(BANDS)
+        assert part.people.conversions - missing <= sum(r["conversions"] for r in rows) <= part.people.conversions
+
+
+def test_the_whole_counts_every_lead_and_conversion_there_is(shop: Prepared) -> None:
+    (whole,) = next(t for t in shop.edition.tables if t.id == "whole").rows
+    people = joined(list(shop.dataset.people()))
+    won = conversions_of(people.outcomes, "converted", shop.now)
+    kept = won.lead[~taken_back(won, policy_of(shop.settings.snapshots))].tolist()
+    assert (whole["people"], whole["conversions"], whole["converted"]) == (len(people), len(kept), len(set(kept)))
+    by_source = next(t for t in shop.edition.tables if t.id == "whole_sources").rows
+    for name in ("visits", "people", "converted", "hits"):
+        assert 0 < sum(r[name] for r in by_source) <= whole[name]
+    assert whole["hits"] <= whole["conversions"]
+    assert sum(r["visits"] for r in by_source) > whole["visits"] * 0.9
+
+
 def test_the_period_before_is_as_long_and_ends_where_the_chosen_one_begins(shop: Prepared) -> None:
     part = shop.edition.parts["won"]
     chosen = Choice(start=part.months[3], end=part.months[4])
@@ -134,6 +167,41 @@ def test_rows_read_as_sentences_in_both_languages(shop: Prepared) -> None:
         assert str(row["people"]) in said
         assert row["path"] in said
         assert word in said
+
+
+def test_a_german_reader_reads_definitions_stages_and_periods_in_german(shop: Prepared, door: Visitor) -> None:
+    assert set(GERMAN_DEFINITIONS) == set(DEFINITIONS)
+    english, german = (html.unescape(door.get(f"/insights/?lang={lang}").body.decode()) for lang in ("en", "de"))
+    for name, text in DEFINITIONS.items():
+        assert text in english
+        assert text not in german
+        assert GERMAN_DEFINITIONS[name][1] in german
+    for stage, said in (("sales_ready", "vertriebsreif"), ("accepted", "vom Vertrieb angenommen")):
+        assert f'<th scope="row" class="word">{stage}<' in english
+        assert f'<th scope="row" class="word">{said}<' in german
+    assert re.search(r"\d{4}-\d\d-\d\d to \d{4}", english)
+    assert not re.search(r"\d{4}-\d\d-\d\d to \d{4}", german)
+    german = door.get("/insights/csv/overview/definitions?lang=de").body.decode("utf-8-sig")
+    assert GERMAN_DEFINITIONS["won"][1] in german
+
+
+def test_stages_of_content_have_german_names_and_their_audience_is_the_same(shop: Prepared) -> None:
+    english, german = (view_of(shop.edition, "paths", Choice(by="stage", lang=lang)) for lang in ("en", "de"))
+    assert [path for path, _ in english.audience] == [path for path, _ in german.audience]
+    said = {name for _, text in german.audience for name in text.split(" > ")}
+    assert said & set(CONTENT_STAGES.values())
+    assert not said & set(CONTENT_STAGES)
+    shown = [c.text(r, "de") for t in tables(german) if t.id == "flow" for r in t.rows for c in t.columns]
+    assert not set(shown) & set(CONTENT_STAGES)
+
+
+def test_the_german_alarm_says_the_numbers_of_the_english_one() -> None:
+    numbers = {"channel": "x", "campaign": "y", "leads": 1500, "leads_before": 60, "mean": 0.123, "mean_before": 0.4}
+    alarm = Alarm("volume_up_quality_down", "volume up", "look", "x / y", numbers=numbers)
+    english, german = alarm_words(alarm, Period(0, 28 * DAY))
+    assert english == alarm.sentence
+    for text in ("x / y", "1.500 Leads", "gegen 60 davor", "12,3\u00a0%", "40,0\u00a0%", "28 Tagen seit 1970-01-01"):
+        assert text in german
 
 
 def test_a_table_survives_being_kept() -> None:
@@ -205,6 +273,27 @@ def test_a_rescoring_prepares_the_page_again_where_it_was_prepared(
     code, _, said = leadlift(*words)
     assert (code, "/insights/" in said) == (0, True)
     assert pointer.stat().st_mtime_ns > before
+
+
+def test_the_verdicts_on_fields_are_on_the_page_once_they_were_left_for_it(shop: Prepared, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(shop.home, home)
+    at_best = Figure(0.01, 0.005, 0.02)
+    row = FieldRow("state", 500, 400, 0.8, 0.77, 0.83, at_best, Figure(3, 1, 5), Figure(-0.1, -0.2, 0.3), Cost(1, 0), 0.01,
+                   "ask", "it says who converts, which nothing else does")  # fmt: skip
+    few = replace(row, field="title", known=LEAST - 1)
+    keep(home, "market", FieldReport((row, few), "converted", 30, 500, 60, 0.4, 0.3, 1), "2025-08-28")
+    publish(shop.dataset, shop.settings.model_copy(update={"home": home}), shop.now, Plan("7", 3, 5), lambda n: None)
+    page = Visitor(home)
+    english, german = (page.get(f"/insights/content?lang={lang}").body.decode() for lang in ("en", "de"))
+    assert ">state<" in english
+    assert ">title<" not in english
+    assert "state: ask, for it says who converts" in english
+    assert "state: fragen, denn es sagt, wer konvertiert" in german
+    (told,) = csv.DictReader(io.StringIO(page.get("/insights/csv/content/fields").body.decode("utf-8-sig")))
+    assert float(told["Log loss saved"]) == pytest.approx(0.01 / 0.4)
+    assert float(told["Behaviour tells"]) == 0
+    assert b"/csv/content/fields" not in page.get("/insights/content?target=accepted").body
 
 
 # -- who may see it ----------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from training.lead_facts import NumbersAsked, lead_facts
 from training.monitor.alarm import Alarm
 from training.number_figures import DEFINITIONS
 from training.numbers import Numbers, numbers_of
+from training.path_targets import Crowd
 from training.quality_alarm import quality_alarms
 from training.rising import RisingRow, rising_rows
 from training.sources import Sources, spend_of
@@ -54,10 +55,11 @@ class NumbersReport:
 
 
 def numbers_report(
-    dataset: Dataset, asked: NumbersAsked, quiet_days: int = 14, advance: Callable[[int], None] = lambda by: None
-) -> NumbersReport:
+    dataset: Dataset, asked: NumbersAsked, quiet_days: int = 14, advance: Callable[[int], None] = lambda by: None,
+    also: Sequence[Callable[[Crowd], None]] = (),
+) -> NumbersReport:  # fmt: skip
     """The report on one dataset; quiet_days: without an outbound touch, from which a lead counts as quiet; advance: told
-    when each of the two walks is done.
+    when each of the two walks is done; also: told of each group of leads on the way.
 
     Raises
     ------
@@ -67,7 +69,7 @@ def numbers_report(
     refuse_without_times(dataset)
     sources, periods = Sources(), (asked.period, asked.period.before)
     quiet = QuietTally(asked, quiet_days)
-    facts = lead_facts(dataset, asked, sources, [quiet])
+    facts = lead_facts(dataset, asked, sources, [quiet, *also])
     advance(1)
     visits, contents = VisitTally(periods, sources), ContentTally(periods)
     counted = not isinstance(dataset, Consenting)

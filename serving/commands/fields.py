@@ -34,12 +34,20 @@ def fields(
         str | None, typer.Option(help="As if it were this moment; default just after the last arrival.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Equal seeds, equal figures.")] = 0,
+    publish: Annotated[
+        bool,
+        typer.Option(
+            "--publish",
+            help="Leave the verdicts for the page /insights/, which shows them from its next preparation on.",
+        ),
+    ] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Which fields a form should ask for: what each answer is worth, what asking costs, what behaviour tells already."""
+    from training.calendar import day
     from training.fields import field_report
-    from training.run import market_of
+    from training.run import market_of, moment_of
     from training.work import Request
 
     screen = Screen(as_json)
@@ -49,9 +57,14 @@ def fields(
     asked = Request(named, target or settings.training.target, moment, 1, seed, screen.advancing)
     report = field_report(opened, settings, asked)
     _show(screen, report)
+    if publish:
+        from serving.insights.field_table import keep
+
+        keep(settings.home, opened.info.name, report, day(moment_of(opened, moment) - 1))
+        screen.say("Left for the page /insights/: its next preparation shows it.")
     screen.result(report.document())
     screen.next_steps(
-        f"leadlift paths {dataset}",
+        f"leadlift paths {dataset} --publish" if publish else f"leadlift paths {dataset}",
         "ask one field less in half of the visits before you change every form: what was seen is no experiment",
     )
 

@@ -76,6 +76,7 @@ def paths(
     from training.dwell_topics import DwellTally
     from training.funnel import DropTally
     from training.path_targets import LEAD
+    from training.touches import TouchTally
 
     screen = Screen(as_json)
     if by not in BY:
@@ -86,15 +87,15 @@ def paths(
     order, activation = _order_tally(opened, asked), ActivationTally(asked.policy, asked.now)
     met = gate_tally(opened, asked)
     also = activation if asked.target == LEAD else order.crowd if order else None
-    topics, drops, stages = DwellTally(), DropTally("content"), DropTally("stage")
-    found = trails.trails_of(opened, asked, [tell for tell in (also, met) if tell], [topics, drops, stages])
+    topics, drops, stages, visits = DwellTally(), DropTally("content"), DropTally("stage"), TouchTally()
+    found = trails.trails_of(opened, asked, [tell for tell in (also, met) if tell], [topics, drops, stages, visits])
     report = content_paths.path_report(found, asked, steps, support)
     _show(screen, report, top)
     effects = content_effect.effect_rows(found, support)
     more = paths_more.source_paths(screen, found, steps, support, top)
     more |= _contents(screen, found, effects, top) | _order(screen, order, support)
     more |= gates(screen, opened, met, asked, top)
-    more |= paths_more.dwell_topics(screen, topics, top)
+    more |= paths_more.dwell_topics(screen, topics, top) | paths_more.touches(screen, visits)
     more |= paths_more.drop_offs(screen, drops, stages, asked.policy.horizon_days, top)
     more |= _try(screen, _hypotheses(opened, settings, asked, report, found, effects, support), top)
     if asked.target == LEAD:

@@ -9,6 +9,7 @@ from serving.console import Screen
 if TYPE_CHECKING:
     from training.dwell_topics import DwellTally
     from training.funnel import DropRow, DropTally
+    from training.touches import TouchTally
     from training.trails import Trails
 
 
@@ -43,6 +44,16 @@ def dwell_topics(screen: Screen, tally: DwellTally, top: int) -> dict[str, Any]:
     else:
         screen.say(f"Time on no topic goes with more or fewer conversions beyond chance, of {len(rows)} bands.")
     return {"dwell_topics": [r.document() for r in rows]}
+
+
+def touches(screen: Screen, tally: TouchTally) -> dict[str, Any]:
+    """Visits by the landmark against conversion."""
+    rows = tally.rows()
+    cells = [[r.touches, f"{r.people:,}", f"{r.conversions:,}", f"{r.rate:.1%}", f"{r.low:.1%} to {r.high:.1%}"]
+             for r in rows]  # fmt: skip
+    names = ("visits", "people", "converted", "rate", "95 % interval")
+    screen.table("How often they came by the landmark; associated with, not caused by", names, cells)
+    return {"touches": [r.document() for r in rows]}
 
 
 def drop_offs(screen: Screen, by_content: DropTally, by_stage: DropTally, days: int, top: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from serving.insights.blocks import Block, FigureBlock, Note, TableBlock
 from serving.insights.choice import Choice
 from serving.insights.edition import Part, People
 from serving.insights.tables import Column, Table
-from serving.insights.words import word
+from serving.insights.words import content_word, word
 from training import path_figures
 from training.prepared_names import LEAST
 
@@ -29,7 +29,7 @@ def flow_blocks(part: Part, people: People, choice: Choice) -> list[Block]:
     if choice.direction == "forward":
         start = names.index(choice.page) if choice.page in names else _most_seen(walk)
         steps = _from(walk, start)
-        title = word("flow_forward", lang, page=names[start] if start >= 0 else "")
+        title = word("flow_forward", lang, page=content_word(names[start], choice.by, lang) if start >= 0 else "")
     else:
         rows = walk[people.column("label")].astype(np.int64)
         rows = rows[rows[:, -1] >= 0]
@@ -101,7 +101,9 @@ def _drawn(links: dict[tuple[int, int, int], int], names: list[str], choice: Cho
 
     def label(code: int) -> str:
         gone = word("end" if forward else "begin", lang)
-        return {BEGIN: gone, OTHERS: word("others", lang), DONE: word("converted", lang)}.get(code) or names[code]
+        return {BEGIN: gone, OTHERS: word("others", lang), DONE: word("converted", lang)}.get(code) or content_word(
+            names[code], choice.by, lang
+        )
 
     nodes = [{"label": label(c), "layer": layer if forward else last - layer, "key": names[c] if c >= 0 else ""}
              for layer, c in order]  # fmt: skip

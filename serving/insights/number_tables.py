@@ -8,17 +8,20 @@ from typing import Any
 from data.dataset import Dataset
 from data.records import DAY
 from data.settings import Settings
+from serving.insights.number_words import alarm_words, definitions, period_words
 from serving.insights.tables import Column, Row, Table, Words
+from serving.insights.touch_tables import whole_tables
 from serving.path_scores import said_by
 from training.experiments import Experiment, experiments_of
 from training.lead_facts import NumbersAsked
-from training.number_figures import DEFINITIONS, Figures
+from training.number_figures import Figures
 from training.numbers_report import NumbersReport, numbers_report
 from training.path_targets import WON
 from training.periods import Period
 from training.prepared_names import LEAST
 from training.rules_rows import rules_in_force
 from training.snapshots import policy_of
+from training.touches import WholeTally
 
 DAYS, QUIET_DAYS = 28, 14
 PEOPLE: Words = ("People", "Menschen")
@@ -39,16 +42,18 @@ _FIGURES = (
 
 
 def number_tables(dataset: Dataset, settings: Settings, now: int) -> list[Table]:
-    """The shared numbers of the last four whole weeks beside the four before, by channel and campaign; and experiments."""
+    """The shared numbers of the last four whole weeks beside the four before, by channel and campaign; everything that was
+    imported, plainly counted; and experiments."""
     end = now // DAY * DAY
     asked = NumbersAsked(
         policy_of(settings.snapshots), now, Period(end - DAYS * DAY, end),
         rules_in_force(None, dataset, settings.home, dataset.info.name)[0],
         said_by(settings, dataset.info.name, WON, None), threads=settings.training.threads,
     )  # fmt: skip
-    report = numbers_report(dataset, asked, QUIET_DAYS)
+    whole = WholeTally(asked.policy, now)
+    report = numbers_report(dataset, asked, QUIET_DAYS, also=[whole])
     return [
-        _total(report), *_alarms(report), _rising(report), _quiet(report), _definitions(),
+        _total(report), *_alarms(report), _rising(report), _quiet(report), *whole_tables(whole), _definitions(),
         *(_sources(report, name) for name in ("channels", "campaigns")), _launches(report),
         _experiments(experiments_of(settings.home, dataset.info.name)),
     ]  # fmt: skip
@@ -60,10 +65,10 @@ def _row(figures: Figures) -> dict[str, Any]:
 
 
 def _total(report: NumbersReport) -> Table:
-    rows = [{"period": n.period.text, **_row(n.total)} for n in (report.numbers, report.before)]
+    rows = [{"period": period_words(n.period), **_row(n.total)} for n in (report.numbers, report.before)]
     return Table(
         "numbers", "overview", ("The numbers both teams share", "Die Zahlen, die beide Teams teilen"),
-        (Column("period", ("Period", "Zeitraum")), *_FIGURES), rows,
+        (Column("period", ("Period", "Zeitraum"), "pair"), *_FIGURES), rows,
         ("{period}: {leads} leads came, {accepted} were accepted, {won} won; {expected} customers are expected of these leads.",
          "{period}: {leads} Leads kamen, {accepted} wurden angenommen, {won} gewonnen; {expected} Kunden sind von diesen Leads "
          "zu erwarten."),
@@ -76,8 +81,8 @@ def _alarms(report: NumbersReport) -> list[Table]:
     if not report.alarms:
         return []
     title = ("Alarm: volume up, quality down", "Alarm: mehr Menge, weniger Güte")
-    rows = [{"alarm": a.sentence} for a in report.alarms]
-    return [Table("alarms", "overview", title, (Column("alarm", ("What", "Was")),), rows, whole=True)]
+    rows = [{"alarm": alarm_words(a, report.numbers.period)} for a in report.alarms]
+    return [Table("alarms", "overview", title, (Column("alarm", ("What", "Was"), "pair"),), rows, whole=True)]
 
 
 def _sources(report: NumbersReport, name: str) -> Table:
@@ -92,13 +97,14 @@ def _sources(report: NumbersReport, name: str) -> Table:
         ("Cost by campaign", "Kosten nach Kampagne") if campaign else ("Cost by channel", "Kosten nach Kanal")
     )
     before = Column("leads_before", ("Leads before", "Leads davor"), "count")
+    now, then = period_words(report.numbers.period), period_words(report.before.period)
     shown = [c for c in _FIGURES if c.key not in ("mql", "bounce_rate", "ready_share")]
     return Table(
         name, "sources", title, (Column("channel", ("Channel", "Kanal")), *campaign, *shown, before), rows,
         ("{channel}: {leads} leads, {expected} expected customers, {cost_per_expected} per expected customer.",
          "{channel}: {leads} Leads, {expected} erwartete Kunden, {cost_per_expected} je erwartetem Kunden."),
-        (f"{report.numbers.period.text}; before: {report.before.period.text}. Money in {report.currency}.",
-         f"{report.numbers.period.text}; davor: {report.before.period.text}. Geld in {report.currency}."), whole=True,
+        (f"{now[0]}; before: {then[0]}. Money in {report.currency}.",
+         f"{now[1]}; davor: {then[1]}. Geld in {report.currency}."), whole=True,
     )  # fmt: skip
 
 
@@ -136,7 +142,7 @@ def _quiet(report: NumbersReport) -> Table:
     return Table(
         "quiet", "overview", ("The middle of the funnel", "Die Mitte des Trichters"),
         (
-            Column("stage", ("Stage", "Phase")), Column("leads", ("Open leads", "Offene Leads"), "count"),
+            Column("stage", ("Stage", "Phase"), "word"), Column("leads", ("Open leads", "Offene Leads"), "count"),
             Column("never", ("Never touched", "Nie angesprochen"), "count"), Column("quiet", ("Quiet", "Still"), "count"),
             Column("share", ("Share", "Anteil"), "share", "low", "high"),
             Column("median_days", ("Since the last touch", "Seit der letzten Ansprache"), "days"),
@@ -150,9 +156,8 @@ def _quiet(report: NumbersReport) -> Table:
 
 
 def _definitions() -> Table:
-    rows = [{"name": name, "means": text} for name, text in DEFINITIONS.items()]
-    columns = (Column("name", ("Number", "Zahl")), Column("means", ("What it is", "Was sie ist (englisch)")))
-    return Table("definitions", "overview", ("Definitions", "Definitionen"), columns, rows, whole=True)
+    columns = (Column("name", ("Number", "Zahl"), "pair"), Column("means", ("What it is", "Was sie ist"), "pair"))
+    return Table("definitions", "overview", ("Definitions", "Definitionen"), columns, definitions(), whole=True)
 
 
 def _experiments(found: tuple[Experiment, ...]) -> Table:

@@ -17,8 +17,8 @@ from markupsafe import Markup
 from serving.insights.blocks import View
 from serving.insights.choice import DIRECTIONS, Choice
 from serving.insights.edition import Edition
-from serving.insights.tables import Column, Row, Table
-from serving.insights.words import ATTRIBUTE, BY, LEADS_TO, VIEWS, Words, word
+from serving.insights.tables import Column, Row, Table, told
+from serving.insights.words import ATTRIBUTE, BY, LEADS_TO, VIEWS, Words, content_word, word
 
 ROWS = 25  # of a table that is shown; the CSV has all
 PLOTLY = "plotly.min.js"
@@ -106,7 +106,7 @@ def _choices(edition: Edition, choice: Choice) -> dict[str, Any]:
     used = sorted(set(part.people.column("channel").tolist()))
     channels = part.about["values"]["channel"]
     segments = {
-        _named(ATTRIBUTE, choice)[a]: [(f"{a}:{v}", v) for v in part.about["values"][a]]
+        _named(ATTRIBUTE, choice)[a]: [(f"{a}:{v}", told(v, "text", choice.lang)) for v in part.about["values"][a]]
         for a in ATTRIBUTE if len(part.about["values"][a]) > 2
     }  # fmt: skip
     return {
@@ -116,7 +116,7 @@ def _choices(edition: Edition, choice: Choice) -> dict[str, Any]:
         "segment": segments,
         "by": list(_named(BY, choice).items()),
         "direction": [(d, word(d, choice.lang)) for d in DIRECTIONS],
-        "page": part.about["names"][choice.by],
+        "page": [(n, content_word(n, choice.by, choice.lang)) for n in part.about["names"][choice.by]],
     }
 
 

@@ -9,7 +9,9 @@ from typing import Any
 
 from data.dataset import Dataset
 from data.settings import Settings
+from serving.insights.field_table import field_tables
 from serving.insights.tables import Column, Row, Table, Words, sign
+from serving.insights.touch_tables import touches
 from training.activation import ActivationTally
 from training.assemble import content_map
 from training.content_effect import EffectRow
@@ -23,6 +25,7 @@ from training.meetings import MeetingTally
 from training.path_targets import LEAD, Crowd
 from training.prepared_names import LEAST
 from training.source_paths import source_path_rows
+from training.touches import TouchTally
 from training.trails import Asked, Stand, Trails
 
 PEOPLE, RATE, CONTENT = ("People", "Menschen"), ("Rate", "Quote"), ("Content", "Inhalt")
@@ -36,6 +39,7 @@ class Extras:
 
     topics: DwellTally
     drops: DropTally
+    touches: TouchTally
     activation: ActivationTally | None
     met: MeetingTally | None
 
@@ -43,7 +47,7 @@ class Extras:
     def of(dataset: Dataset, asked: Asked) -> Extras:
         met = MeetingTally(asked.policy, asked.now, content_map(dataset)) if asked.target in TARGETS else None
         activation = ActivationTally(asked.policy, asked.now) if asked.target == LEAD else None
-        return Extras(DwellTally(), DropTally("content"), activation, met)
+        return Extras(DwellTally(), DropTally("content"), TouchTally(), activation, met)
 
     @property
     def also(self) -> list[Callable[[Crowd], None]]:
@@ -51,7 +55,7 @@ class Extras:
 
     @property
     def stands(self) -> list[Callable[[Stand], None]]:
-        return [self.topics, self.drops]
+        return [self.topics, self.drops, self.touches]
 
 
 def extra_tables(
@@ -61,9 +65,11 @@ def extra_tables(
     """The further tables of one target."""
     tables = [
         _topics(extras, asked.target),
+        touches(extras.touches, asked.target),
         _drops(extras, asked.target),
         _sources(trails, asked.target, steps, support),
     ]
+    tables += field_tables(settings.home, dataset.info.name, asked.target)
     if extras.met:
         tables.append(_gates(extras.met, dataset, asked))
     if asked.target != LEAD:

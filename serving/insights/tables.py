@@ -25,7 +25,7 @@ UNKNOWN = "–"
 class Column:
     """One column of rows[key]; null = not known. kind: text, count, number, share, ratio, days, seconds, money (units of
     the currency), flag, sign (1 higher, -1 lower, 0 not sure), or
-    word: one of a few texts, see GERMAN. low, high: keys of its 95 % interval. about: what it means, for people."""
+    word: one of a few texts, see GERMAN; pair: [English, German]. low, high: keys of its 95 % interval. about: what it means, for people."""
 
     key: str
     title: Words
@@ -78,7 +78,10 @@ class Table:
         ends = {c.low: ("low", "unten") for c in self.columns} | {c.high: ("high", "oben") for c in self.columns}
         heads = [titles.get(f) or f"{bounds[f].title[lang == 'de']} ({ends[f][lang == 'de']})" for f in fields]
         lines.writerow([safe_cell(h) for h in heads])
-        lines.writerows([_cell(row.get(f)) for f in fields] for row in self.rows)
+        paired = {c.key for c in self.columns if c.kind == "pair"}
+        lines.writerows(
+            [_cell(row[f][lang == "de"] if f in paired else row.get(f)) for f in fields] for row in self.rows
+        )
         return out.getvalue().encode("utf-8-sig")
 
     def document(self) -> dict[str, Any]:
@@ -108,8 +111,10 @@ def told(value: Any, kind: str, lang: str) -> str:
     """A value as people read it."""
     if value is None or value != value:
         return UNKNOWN
+    if kind == "pair":
+        return str(value[lang == "de"])
     if kind in ("text", "word"):
-        return GERMAN.get(str(value), str(value)) if kind == "word" and lang == "de" else str(value)
+        return (GERMAN if kind == "word" else OURS).get(str(value), str(value)) if lang == "de" else str(value)
     if kind == "sign":
         return _SIGNS[int(value)][lang == "de"]
     if kind == "flag":
@@ -135,8 +140,19 @@ GERMAN = {
     "turns buyers away": "vertreibt Käufer", "earns its form": "verdient sein Formular",
     "cannot be told yet": "noch nicht zu sagen", "not seen": "nicht gesehen", "time not known": "Zeit nicht bekannt",
     "under 30 s": "unter 30 s", "30 s to 2 min": "30 s bis 2 min", "2 to 10 min": "2 bis 10 min",
-    "10 min or more": "10 min oder mehr", "planned": "geplant", "read": "gelesen", "too early": "zu früh", "broken": "kaputt",
+    "10 min or more": "10 min oder mehr", "planned": "geplant", "read": "gelesen", "too early": "zu früh", "none": "keine", "6 or more": "6 oder mehr",
+    "ask": "fragen", "ask later": "später fragen", "do not ask": "nicht fragen", "lead": "Lead", "mql": "MQL", "sales_ready": "vertriebsreif", "accepted": "vom Vertrieb angenommen", "broken": "kaputt",
 }  # fmt: skip
+OURS = {
+    "(no campaign)": "(keine Kampagne)",
+    "(no visit)": "(kein Besuch)",
+    "(no page view)": "(kein Seitenaufruf)",
+    "(other)": "(übrige)",
+    "(unknown)": "(unbekannt)",
+    "(all)": "(alle)",
+    "(fewer than 5 each)": "(je weniger als 5)",
+    "(not shown)": "(nicht gezeigt)",
+}  # what is said where there is no name; nobody calls a campaign so
 _SIGNS = {1: ("higher", "höher"), -1: ("lower", "niedriger"), 0: ("not sure", "ungewiss")}
 _TELL = {
     "count": lambda v, lang: _fixed(v, 0, lang),

@@ -15,7 +15,7 @@ from serving.insights.edition import Edition, Part, People
 from serving.insights.flow import flow_blocks
 from serving.insights.scores import score_blocks
 from serving.insights.tables import Column, Row, Table, sign, told
-from serving.insights.words import LEADS_TO, VIEWS, word
+from serving.insights.words import LEADS_TO, VIEWS, content_word, word
 from training import path_figures
 from training.groups import groups_of
 from training.intervals import rate, wilson
@@ -23,7 +23,7 @@ from training.prepared_names import LEAST
 
 REMEMBERED = 64  # views that are kept: most look at what others looked at
 SHOWN = 15  # paths in a figure
-FOLDED = ("attribution", "definitions", "drops")  # tables for who asks for them
+FOLDED = ("attribution", "definitions", "drops", "whole_touches", "whole_sources")  # tables for who asks for them
 HEAT = 20  # people in a cell of a channel and a path: rates of fewer look like news and are none
 PATH = ("Path", "Pfad")
 
@@ -78,6 +78,11 @@ def path_rows(part: Part, people: People, by: str, support: int) -> list[Row]:
     return sorted(rows, key=lambda r: (-r["low"], r["path"]))
 
 
+def _path_text(part: Part, code: int, choice: Choice) -> str:
+    """A path as people read it."""
+    return " > ".join(content_word(n, choice.by, choice.lang) for n in part.about["paths"][choice.by][code])
+
+
 def source_rows(part: Part, people: People) -> list[Row]:
     """Channels of the first visit, by lower bound of the rate."""
     names = part.about["values"]["channel"]
@@ -115,6 +120,7 @@ def _paths_table(edition: Edition, part: Part, people: People, choice: Choice) -
         s.replace("{what}", w) for s, w in zip(_SENTENCE, ("the path {path}", "dem Pfad {path}"), strict=True)
     )
     rest = len(people) - sum(r["people"] for r in rows)
+    rows = [{**r, "path": _path_text(part, r["code"], choice)} for r in rows]
     shown = ("fewer than 5", "weniger als 5") if 0 < rest < LEAST else (f"{rest:,}", f"{rest:,}".replace(",", "."))
     note = (f"{shown[0]} people are on rarer paths (fewer than {support}).",
             f"{shown[1]} Menschen sind auf selteneren Pfaden (weniger als {support}).")  # fmt: skip
@@ -200,7 +206,7 @@ def _paths(edition: Edition, part: Part, people: People, choice: Choice) -> View
     figure = path_figures.paths_figure(table.rows[:SHOWN], word("lift_axis", lang))
     first = [FigureBlock("lifts", word("lifts", lang), figure, word("paths_alt", lang))] if table.rows else []
     blocks: list[Block] = [*first, TableBlock(table), *flow_blocks(part, people, choice)]
-    audience = [(r["path"], r["path"]) for r in table.rows]
+    audience = [(" > ".join(part.about["paths"][choice.by][r["code"]]), r["path"]) for r in table.rows]
     return View("paths", [*blocks, *_prepared(edition, "paths", choice)], audience if choice.target != "lead" else ())
 
 
@@ -237,7 +243,7 @@ def _heat(part: Part, people: People, choice: Choice, sources: Sequence[Row]) ->
     n = np.bincount(cell, minlength=len(names) * len(part.about["values"]["channel"]))
     hits = np.bincount(cell, people.label, len(n))
     width = len(part.about["values"]["channel"])
-    rows = [{"path": " > ".join(names[i]), "channel": c["channel"], "people": int(n[k]), "conversions": int(hits[k]),
+    rows = [{"path": _path_text(part, i, choice), "channel": c["channel"], "people": int(n[k]), "conversions": int(hits[k]),
              "rate": float(hits[k] / n[k]), "low": float(low), "high": float(high), "at": (i, c["code"])}
             for i in common for c in channels if n[k := i * width + c["code"]] >= HEAT
             for low, high in [wilson(hits[k], n[k])]]  # fmt: skip
@@ -245,7 +251,7 @@ def _heat(part: Part, people: People, choice: Choice, sources: Sequence[Row]) ->
         return []
     found = {r["at"]: r["rate"] for r in rows}
     figure = path_figures.heat_figure(
-        [" > ".join(names[i]) for i in common], [c["channel"] for c in channels],
+        [_path_text(part, i, choice) for i in common], [c["channel"] for c in channels],
         [[found.get((i, c["code"])) for c in channels] for i in common],
     )  # fmt: skip
     title = (word("heat_title", "en"), word("heat_title", "de"))

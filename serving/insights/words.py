@@ -30,6 +30,7 @@ ATTRIBUTE: dict[str, Words] = {
     "country": ("Country", "Land"),
     "employees": ("Employees", "Beschäftigte"),
 }
+CONTENT_STAGES = {"awareness": "Aufmerksamkeit", "consideration": "Abwägung", "decision": "Entscheidung"}
 WORDS: dict[str, Words] = {
     "title": ("Which content converts", "Welche Inhalte konvertieren"),
     "skip": ("Skip to the content", "Zum Inhalt springen"),
@@ -162,6 +163,11 @@ WORDS: dict[str, Words] = {
     "not_found": ("There is no such page.", "Diese Seite gibt es nicht."),
     "report": ("Report", "Bericht"),
 }  # fmt: skip
+
+
+def content_word(name: str, by: str, lang: str) -> str:
+    """A content, type, topic or stage as people read it: stages alone have names of ours."""
+    return CONTENT_STAGES.get(name, name) if by == "stage" and lang == "de" else name
 
 
 def word(key: str, lang: str, **values: object) -> str:
