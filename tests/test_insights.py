@@ -7,6 +7,7 @@ import io
 import json
 import re
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,9 +25,10 @@ from serving.insights.blocks import FigureBlock, TableBlock, View
 from serving.insights.choice import DIRECTIONS, TARGETS, Choice
 from serving.insights.plan import Plan, plan_of
 from serving.insights.publish import publish
+from serving.insights.rows import month_rows, numbers, path_rows, source_rows
 from serving.insights.session import inside
 from serving.insights.tables import Column, Table, table_of
-from serving.insights.views import path_rows, view_of
+from serving.insights.views import view_of
 from serving.insights.words import VIEWS
 from tests.insights import WHEN, Prepared, Visitor, key, prepared
 from training.content_paths import path_report
@@ -89,6 +91,33 @@ def test_people_of_all_channels_and_of_all_months_add_up(shop: Prepared) -> None
         assert sum(len(part.chosen(Choice(target=target, channel=c), part.people)) for c in channels) == whole
         assert sum(len(part.chosen(Choice(target=target, start=m, end=m), part.people)) for m in part.months) == whole
         assert whole == part.about["people"]
+
+
+def test_what_was_prepared_of_everybody_is_what_the_same_people_chosen_are_told(shop: Prepared) -> None:
+    for part in shop.edition.parts.values():
+        again = part.people.where(np.ones(len(part.people), dtype=np.bool_))  # worked out, not read
+        for by in BYS:
+            assert path_rows(part, part.people, by, 5) == path_rows(part, again, by, 5)
+            walk = part.people.column(f"walk_{by}")
+            seen = Counter(walk[walk >= 0].tolist())
+            assert seen[part.about["start"][by]] == max(seen.values())
+        assert source_rows(part, part.people) == source_rows(part, again) != []
+        assert numbers(part, part.people) == numbers(part, again)
+        assert month_rows(part, part.people) == month_rows(part, again) != []
+
+
+def test_the_flow_forward_is_what_each_person_saw_next(shop: Prepared) -> None:
+    part = shop.edition.parts["won"]
+    names, walk = part.about["names"]["type"], part.people.column("walk_type").tolist()
+    page = names[part.about["start"]["type"]]
+    (flow,) = (t for t in tables(view_of(shop.edition, "paths", Choice(direction="forward"))) if t.id == "flow")
+    firsts = [row[row.index(names.index(page)) :] for row in walk if names.index(page) in row]
+    after = Counter(names[row[1]] for row in firsts if len(row) > 1)
+    shown = {r["after"]: r["people"] for r in flow.rows if r["step"] == 1}
+    assert len(shown) > 2
+    for name in set(shown) & set(names):
+        assert shown[name] == after[name]
+    assert sum(shown.values()) == len(firsts)
 
 
 def test_the_period_before_is_as_long_and_ends_where_the_chosen_one_begins(shop: Prepared) -> None:
