@@ -8,7 +8,7 @@ from typing import Any
 from data.dataset import Dataset
 from data.records import DAY
 from data.settings import Settings
-from serving.insights.tables import Column, Row, Table, Words
+from serving.insights.tables import Column, Row, Table, Words, told_of
 from serving.path_scores import said_by
 from training.experiments import Experiment, experiments_of
 from training.lead_facts import NumbersAsked
@@ -17,6 +17,7 @@ from training.numbers_report import NumbersReport, numbers_report
 from training.path_targets import WON
 from training.periods import Period
 from training.prepared_names import LEAST
+from training.rising import RisingRow
 from training.rules_rows import rules_in_force
 from training.snapshots import policy_of
 
@@ -55,12 +56,15 @@ def number_tables(dataset: Dataset, settings: Settings, now: int) -> list[Table]
 
 
 def _row(figures: Figures) -> dict[str, Any]:
-    """The figures as they may be shown: costs of nothing are not known."""
-    return figures.document()
+    """The figures as they may be shown: no rate of fewer than LEAST people or visits."""
+    row = told_of(figures.matured, figures.document(), "conversion", "conversion_low", "conversion_high")
+    row = told_of(figures.looked_at, row, "ready_share", "ready_low", "ready_high")
+    return told_of(figures.visits, row, "bounce_rate", "bounce_low", "bounce_high")
 
 
 def _total(report: NumbersReport) -> Table:
-    rows = [{"period": n.period.text, **_row(n.total)} for n in (report.numbers, report.before)]
+    rows = [{"period": n.period.text, **_row(n.total)} for n in (report.numbers, report.before)
+            if n.total.people >= LEAST]  # fmt: skip
     return Table(
         "numbers", "overview", ("The numbers both teams share", "Die Zahlen, die beide Teams teilen"),
         (Column("period", ("Period", "Zeitraum")), *_FIGURES), rows,
@@ -124,11 +128,19 @@ def _rising(report: NumbersReport) -> Table:
             Column("people_before", ("Before", "Davor"), "count"), Column("change", ("Times", "Mal"), "ratio", "low", "high"),
             Column("beyond", ("Beyond all", "Über alle hinaus"), "ratio"),
         ),
-        [r.document() for r in report.rising if r.claimed],
+        [change_row(r) for r in report.rising if r.claimed],
         ("{people} people saw {content}, {people_before} in the period before: {change} times as many ({change_range}).",
          "{people} Menschen sahen {content}, im Zeitraum davor {people_before}: {change} Mal so viele ({change_range})."),
         ("What is beyond chance, of all contents.", "Was jenseits des Zufalls liegt, von allen Inhalten."), whole=True,
     )  # fmt: skip
+
+
+def change_row(row: RisingRow) -> dict[str, Any]:
+    """A row, and nothing of a period in which some saw the content, but fewer than LEAST."""
+    fewest = min((n for n in (row.people, row.people_before) if n), default=0)
+    change = ("change", "low", "high", "beyond")
+    hidden = [n for n in ("people", "people_before") if 0 < getattr(row, n) < LEAST]
+    return told_of(fewest, row.document(), *hidden, *change)
 
 
 def _quiet(report: NumbersReport) -> Table:
@@ -173,6 +185,7 @@ def _experiment(found: Experiment) -> Mapping[str, Any]:
     if reading is None:
         return row
     row |= {"verdict": reading.verdict, "why": reading.why, "people": sum(reading.people)}
+    row = told_of(sum(reading.people), row, "people")
     row |= {name: getattr(reading, name) for name in ("ratio", "ratio_low", "ratio_high")}
     for name, arm in zip(("control", "treatment"), reading.arms, strict=False):
         row |= {name: arm.rate, f"{name}_low": arm.low, f"{name}_high": arm.high}

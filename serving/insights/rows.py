@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from serving.insights.edition import Part, People
-from serving.insights.tables import sign
+from serving.insights.tables import sign, told_of
 from training.groups import groups_of
 from training.intervals import rate, wilson
 from training.prepared_names import BYS, LEAST
@@ -70,8 +70,12 @@ def _source_rows(part: Part, people: People) -> Rows:
 
 
 def _plain(group: dict[str, Any]) -> dict[str, Any]:
-    """What is not known is null; so is a lift without an end."""
+    """What is not known is null; so is a lift without an end, and what is told of fewer than LEAST who converted."""
     found = {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in group.items()}
+    found = told_of(found["conversions"], found, "days_to_convert")
+    found = told_of(
+        found["conversions"] + found["cancelled"], found, "cancelled_share", "cancelled_low", "cancelled_high"
+    )
     return found | {"stands": sign(found["claimed"], found["lift_low"], found["lift_high"])}
 
 
@@ -79,11 +83,12 @@ def _numbers(people: People) -> dict[str, Any]:
     low, high = wilson(people.conversions, len(people))
     gone = int(people.cancelled.sum())
     days = people.days[~np.isnan(people.days)]
-    return {
+    found = {
         "people": len(people), "conversions": people.conversions, "rate": people.conversions / max(len(people), 1),
         "low": float(low), "high": float(high), "days": float(np.median(days)) if len(days) else None,
         "cancelled": gone / (gone + people.conversions) if gone + people.conversions else None,
     }  # fmt: skip
+    return told_of(people.conversions + gone, told_of(people.conversions, found, "days"), "cancelled")
 
 
 def _month_rows(part: Part, people: People) -> Rows:
