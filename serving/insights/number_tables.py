@@ -153,7 +153,7 @@ def _quiet(report: NumbersReport) -> Table:
             Column("share", ("Share", "Anteil"), "share", "low", "high"),
             Column("median_days", ("Since the last touch", "Seit der letzten Ansprache"), "days"),
         ),
-        [r.document() for r in report.quiet if r.leads >= LEAST],
+        [r.document() | {"stage": r.stage.replace("_", " ")} for r in report.quiet if r.leads >= LEAST],
         ("{stage}: of {leads} open leads {quiet} had no touch of ours lately ({share}).",
          "{stage}: von {leads} offenen Leads hatten {quiet} zuletzt keine Ansprache von uns ({share})."),
         (f"Quiet: no outbound touch for {days} days or more.", f"Still: seit {days} Tagen oder länger keine Ansprache."),
@@ -174,7 +174,9 @@ def _experiments(found: tuple[Experiment, ...]) -> Table:
         Column("treatment", ("With the link", "Mit dem Verweis"), "share", "treatment_low", "treatment_high"),
         Column("ratio", ("Effect", "Wirkung"), "ratio", "ratio_low", "ratio_high"), Column("why", ("Why", "Warum")),
     )  # fmt: skip
-    note = ("Arms were drawn by lot: this is a cause.", "Die Arme wurden gelost: das ist eine Ursache.")
+    note: Words = ("Arms were drawn by lot: this is a cause.", "Die Arme wurden gelost: das ist eine Ursache.")
+    if not found:
+        note = ("The first one is planned with: leadlift experiment plan", "Das erste plant: leadlift experiment plan")
     title = ("Experiments", "Experimente")
     return Table("experiments", "experiments", title, columns, [_experiment(e) for e in found], note=note, whole=True)
 
