@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from data.settings import Settings
 from data.simulate.market import Market
 from data.simulate.run import live
 from data.simulate.write import records
+from features.content import ContentMap
 from serving import keys
 from serving.access import Access
 from serving.desk import Answer
@@ -34,11 +35,13 @@ from training.run import moment_of
 WHEN = "2026-11-20T09:00:00+00:00"
 MARKET = Market(700, 240, 2)
 _FORMS = (
-    "<script>alert({})</script>", "<img src=x onerror=alert({})>", '"><svg onload=alert({})>', "'onmouseover=alert({}) x='",
-    "<a href=javascript:alert({})>x</a>", "javascript:alert({})", "</script><script>alert({})</script>",
-    "{{{{7*7}}}}{{%alert({})%}}", "<iframe srcdoc='<script>alert({})</script>'>", "=HYPERLINK(alert({}))",
+    "<script>{}</script>", "<img src=x onerror={}>", '"><svg onload={}>', "'onmouseover={} x='", "<a href=javascript:{}>x</a>",
+    "javascript:{}", "</script><script>{}</script>", "{{{{7*7}}}}{{%{}%}}", "<iframe srcdoc='<script>{}</script>'>", "=hyperlink({})",
 )  # fmt: skip
-SCRIPTS = tuple(form.format(i) for i in range(4) for form in _FORMS)
+_ALL = tuple(form.format(f"alert(window.ran={i})") for i in range(6) for form in _FORMS)
+SCRIPTS, _OTHERS = _ALL[:40], _ALL[40:]
+TITLES, URLS, CAMPAIGNS = SCRIPTS[:16], SCRIPTS[16:32], SCRIPTS[32:]
+SITE = "https://www.example.com/"
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ def prepared(folder: Path, hostile: bool = False) -> Prepared:
     """A small market in `folder`, a champion, and the page."""
     written, content = records(live(MARKET)), content_text()
     if hostile:
-        written, content = _poisoned(written), _poisoned_map(content)
+        written, content = _poisoned(written, content)
     files = {"content.yaml": content, "rules.yaml": rules_text()}
     write_lake(folder / "market", DatasetInfo(name="market", buckets=4), written, files)
     settings = promoted(folder / "home", bundle_saying(0.07, MARKET.end))
@@ -71,25 +74,44 @@ def prepared(folder: Path, hostile: bool = False) -> Prepared:
     return Prepared(settings.home, dataset, settings, now)
 
 
-def _poisoned(written: dict[str, Columns]) -> dict[str, Columns]:
-    """Industries, countries, campaigns and titles are scripts."""
-    leads, events = dict(written["leads"]), dict(written["events"])
-    for columns, name in ((leads, "industry"), (leads, "country"), (leads, "title"), (events, "campaign")):
-        column = columns[name]
-        assert isinstance(column, Coded)
-        columns[name] = replace(column, values=[f"{SCRIPTS[i % len(SCRIPTS)]} {i}" for i in range(len(column.values))])
-    return written | {"leads": leads, "events": events}
+def _poisoned(written: dict[str, Columns], content: str) -> tuple[dict[str, Columns], str]:
+    """Pages, campaigns, and what is known of leads are scripts; and the map of contents."""
+    leads, events, spend = (dict(written[n]) for n in ("leads", "events", "spend"))
+    for name in ("industry", "country", "title"):
+        leads[name] = _renamed(leads[name], _OTHERS)
+    for columns in (events, spend):
+        columns["campaign"] = _renamed(columns["campaign"], CAMPAIGNS)
+    urls = events["url"]
+    assert isinstance(urls, Coded)
+    addresses, document = _poisoned_pages(list(urls.values), yaml.safe_load(content))
+    events["url"] = replace(urls, values=addresses)
+    return written | {"leads": leads, "events": events, "spend": spend}, yaml.safe_dump(document, allow_unicode=True)
 
 
-def _poisoned_map(text: str) -> str:
-    """Every content has a script for its name and topic; the groups of its pattern stay."""
-    document: dict[str, Any] = yaml.safe_load(text)
-    for i, entry in enumerate(document["content"]):
-        script = SCRIPTS[i % len(SCRIPTS)]
-        entry["id"] = script + "".join(f" {g}" for g in re.findall(r"\\\d", entry["id"])) + f" #{i}"
-        entry["topic"] = SCRIPTS[(i + 20) % len(SCRIPTS)]
-        entry["title"] = {"en": script, "de": script}
-    return yaml.safe_dump(document, allow_unicode=True)
+def _renamed(column: object, scripts: Sequence[str]) -> Coded:
+    assert isinstance(column, Coded)
+    return replace(column, values=[*scripts, *(f"{s} " for s in scripts)][: len(column.values)])
+
+
+def _poisoned_pages(urls: list[str], document: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
+    """Addresses and the map of contents: one half of the contents has a script for its title, the other one for its URL,
+    which names it."""
+    known = ContentMap.of(document)
+    page = {url: url if "/docs/" in url else known.content(url).content_id for url in urls}
+    scripts = dict(zip(sorted(set(page.values())), (*TITLES, *URLS), strict=True))
+    topics = dict(zip(sorted({known.content(u).topic or "" for u in urls}), _OTHERS, strict=False)) | {"": None}
+    entries = {}
+    for url in urls:
+        script, content = scripts[page[url]], known.content(url)
+        own = [re.escape(urlsplit(u).path) for u in urls if page[u] == page[url]]
+        titled = {"match": f"^({'|'.join(own)})$", "id": script}
+        named = {"match": f"^/({re.escape(script)})$", "id": "\\1"}
+        entries[script] = (titled if script in TITLES else named) | {
+            "type": content.type, "topic": topics[content.topic or ""], "stage": content.stage, "gated": content.gated,
+            "title": {"en": script, "de": script},
+        }  # fmt: skip
+    found = [f"{SITE}{s}?{i}" if (s := scripts[page[url]]) in URLS else url for i, url in enumerate(urls)]
+    return found, document | {"content": list(entries.values())}
 
 
 # -- requests ----------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import io
 import json
 import re
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -25,14 +26,18 @@ from serving.insights.audience import audience
 from serving.insights.blocks import FigureBlock, TableBlock, View
 from serving.insights.choice import DIRECTIONS, TARGETS, Choice
 from serving.insights.field_table import keep
+from serving.insights.number_tables import change_row
 from serving.insights.number_words import GERMAN_DEFINITIONS, alarm_words
 from serving.insights.plan import Plan, plan_of
+from serving.insights.prepared_tables import of_target
 from serving.insights.publish import publish
+from serving.insights.rows import month_rows, numbers, path_rows, source_rows
 from serving.insights.session import inside
 from serving.insights.tables import Column, Table, table_of
-from serving.insights.views import path_rows, view_of
+from serving.insights.views import view_of
 from serving.insights.words import CONTENT_STAGES, VIEWS
 from tests.insights import WHEN, Prepared, Visitor, key, prepared
+from training.content_effect import effect_rows
 from training.content_paths import path_report
 from training.field_costs import Cost
 from training.field_worth import Figure
@@ -40,7 +45,8 @@ from training.fields import FieldReport, FieldRow
 from training.monitor.alarm import Alarm
 from training.number_figures import DEFINITIONS
 from training.periods import Period
-from training.prepared_names import BYS, LEAST
+from training.prepared_names import BYS, LEAST, OTHER
+from training.rising import RisingRow
 from training.snapshots import conversions_of, is_open, policy_of, taken_back
 from training.touches import BANDS
 from training.trails import Asked, trails_of
@@ -89,6 +95,8 @@ def test_the_paths_of_the_page_are_those_of_the_command(shop: Prepared, target: 
         for name, value in row.document().items():
             if name in ("people", "conversions", "claimed", "cancelled"):
                 assert shown[name] == value
+            elif shown[name] is None:
+                assert value is None or row.conversions < LEAST
             elif isinstance(value, float) and name not in ("probability", "points"):
                 assert shown[name] == pytest.approx(value, rel=1e-5)
 
@@ -124,6 +132,33 @@ def test_the_whole_counts_every_lead_and_conversion_there_is(shop: Prepared) -> 
     assert sum(r["visits"] for r in by_source) > whole["visits"] * 0.9
 
 
+def test_what_was_prepared_of_everybody_is_what_the_same_people_chosen_are_told(shop: Prepared) -> None:
+    for part in shop.edition.parts.values():
+        again = part.people.where(np.ones(len(part.people), dtype=np.bool_))  # worked out, not read
+        for by in BYS:
+            assert path_rows(part, part.people, by, 5) == path_rows(part, again, by, 5)
+            walk = part.people.column(f"walk_{by}")
+            seen = Counter(walk[walk >= 0].tolist())
+            assert seen[part.about["start"][by]] == max(seen.values())
+        assert source_rows(part, part.people) == source_rows(part, again) != []
+        assert numbers(part, part.people) == numbers(part, again)
+        assert month_rows(part, part.people) == month_rows(part, again) != []
+
+
+def test_the_flow_forward_is_what_each_person_saw_next(shop: Prepared) -> None:
+    part = shop.edition.parts["won"]
+    names, walk = part.about["names"]["type"], part.people.column("walk_type").tolist()
+    page = names[part.about["start"]["type"]]
+    (flow,) = (t for t in tables(view_of(shop.edition, "paths", Choice(direction="forward"))) if t.id == "flow")
+    firsts = [row[row.index(names.index(page)) :] for row in walk if names.index(page) in row]
+    after = Counter(names[row[1]] for row in firsts if len(row) > 1)
+    shown = {r["after"]: r["people"] for r in flow.rows if r["step"] == 1}
+    assert len(shown) > 2
+    for name in set(shown) & set(names):
+        assert shown[name] == after[name]
+    assert sum(shown.values()) == len(firsts)
+
+
 def test_the_period_before_is_as_long_and_ends_where_the_chosen_one_begins(shop: Prepared) -> None:
     part = shop.edition.parts["won"]
     chosen = Choice(start=part.months[3], end=part.months[4])
@@ -134,18 +169,64 @@ def test_the_period_before_is_as_long_and_ends_where_the_chosen_one_begins(shop:
     assert part.before(Choice()) is None
 
 
+# What a row counts, and the rates, medians and ratios that are told of so many.
+GROUPS = {
+    "people": "rate", "visitors": "", "people_with": "rate_with", "people_without": "rate_without", "stood": "share",
+    "visits": "bounce_rate", "looked_at": "ready_share", "matured": "conversion", "met_people": "met_rate",
+    "left_people": "left_rate", "filled_people": "filled_rate", "readers_people": "readers_rate", "people_before": "change",
+}  # fmt: skip
+
+
+COUNTED = (
+    "people", "visitors", "people_with", "stood", "met_people", "left_people", "filled_people", "readers_people", "people_before",
+)  # fmt: skip
+
+
 def test_no_group_below_five_people_is_shown_whatever_is_chosen(shop: Prepared) -> None:
-    seen = 0
+    seen: Counter[str] = Counter()
     for choice in choices(shop):
         for name in VIEWS:
             for table in tables(view_of(shop.edition, name, choice)):
                 for row in table.rows:
-                    sizes = [row[k] for k in ("people", "visitors", "people_with") if row.get(k) is not None]
-                    assert min(sizes, default=LEAST) >= LEAST, (choice, table.id, row)
-                    seen += len(sizes)
-    assert seen > 500
+                    assert _small(table, row) == [], (choice, table.id, row)
+                    seen.update(g for g in GROUPS if row.get(g) is not None)
+    assert set(GROUPS) - set(seen) <= {"people_before"}  # nothing rises in a market that is always alike
+    assert seen.total() > 500
     few = replace(Choice(), channel="sms")
     assert not tables(view_of(shop.edition, "paths", few))
+
+
+def _small(table: Table, row: Any) -> list[str]:
+    """Columns that tell of some people, but of fewer than LEAST."""
+    shown = {c.key: row.get(c.key) for c in table.columns}
+    found = [n for n in COUNTED if 0 < (shown.get(n) or LEAST) < LEAST]
+    of = {v: row[n] for n, v in GROUPS.items() if row.get(n) is not None}
+    if "conversions" in row and "cancelled" in row:
+        of |= {"days_to_convert": row["conversions"], "cancelled_share": row["conversions"] + row["cancelled"]}
+    return found + [v for v, n in of.items() if n < LEAST and shown.get(v) is not None]
+
+
+def test_what_few_saw_is_told_of_no_content(shop: Prepared) -> None:
+    asked = Asked("won", policy_of(shop.settings.snapshots), shop.now)
+    some = trails_of(shop.dataset, asked).take(np.arange(60))
+    seen = Counter(some.names[code] for _, code in {*zip(some.person.tolist(), some.step.tolist(), strict=True)})
+    effects, attribution = of_target("won", some, effect_rows(some, LEAST), None)
+    assert {n for n in seen if 0 < seen[n] < LEAST}
+    assert {r["content"] for r in attribution.rows} <= {n for n in seen if seen[n] >= LEAST} | {OTHER}
+    with_path = some.label[np.unique(some.person)].sum()
+    assert sum(r["linear"] for r in attribution.rows) == pytest.approx(with_path)
+    many = some.take(np.flatnonzero(np.isin(np.arange(60), some.person[some.step == some.step[0]])))
+    told = of_target("won", many, effect_rows(many, LEAST), None)[0].rows
+    assert [r["rate_without"] for r in told if r["people_without"] < LEAST][:1] == [None]
+    assert len(effects.rows) > 2
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "told"), [(40, 3, [40, None, None]), (3, 40, [None, 40, None]), (40, 0, [40, 0, 9.0])]
+)
+def test_a_period_in_which_few_saw_a_content_is_not_told(now: int, before: int, told: list[float | None]) -> None:
+    row = change_row(RisingRow("x", now, before, 9.0, 2.0, 20.0, 8.0, 0.0, 0.0, True))
+    assert [row["people"], row["people_before"], row["change"]] == told
 
 
 def test_the_flow_adds_up_to_those_who_converted(shop: Prepared) -> None:

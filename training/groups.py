@@ -79,7 +79,7 @@ def groups_of(trails: Told, group: I64, n: int, support: int) -> tuple[list[dict
     size = np.bincount(group, minlength=n)
     size[0] = 0
     kept = rows_where(size >= max(support, 1))
-    hits, gone = (np.bincount(group, w, n)[kept].astype(np.int64) for w in (trails.label, trails.cancelled))
+    hits, gone = (np.bincount(group[w > 0], minlength=n)[kept] for w in (trails.label, trails.cancelled))
     size = size[kept]
     p = exact_p(hits, size, trails.conversions, len(trails))
     q = discoveries(p)

@@ -12,6 +12,8 @@ Exact tails rather than normal ones: of 30 people 1 or 2 convert, and there the 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -81,11 +83,17 @@ def difference(hits: ArrayLike, n: ArrayLike, other_hits: ArrayLike, other_n: Ar
 def exact_p(hits: ArrayLike, n: ArrayLike, all_hits: int, all_n: int) -> F64:
     """How likely a part of `n` drawn by lot has conversions as far from the others' as `hits`, twice the nearer tail."""
     parts = np.broadcast_arrays(np.asarray(hits, dtype=np.int64), np.asarray(n, dtype=np.int64))
-    logs = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, all_n + 1)))])  # of factorials
+    logs = _log_factorials(1 << all_n.bit_length())
     found = [
         _nearer_tail(h, m, all_hits, all_n, logs) for h, m in zip(*(p.ravel().tolist() for p in parts), strict=True)
     ]
     return np.clip(2 * np.array(found, dtype=np.float64), 0.0, 1.0).reshape(parts[0].shape)
+
+
+@lru_cache(maxsize=2)
+def _log_factorials(most: int) -> F64:
+    """Of 0 to most. Asked for powers of two, so that other choices of the same people find it ready."""
+    return np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, most + 1)))])
 
 
 def _nearer_tail(hits: int, n: int, all_hits: int, all_n: int, logs: F64) -> float:
@@ -110,11 +118,12 @@ def discoveries(p: F64) -> F64:
 
 def medians(group: I64, values: F64, n: int) -> F64:
     """The median of the known values of each of n groups; NaN where none is known."""
-    known = rows_where(~np.isnan(values))
-    known = known[np.argsort(values[known], kind="stable")]  # quick where they are in order already
+    group, values = _known(group, values)
+    if (values[1:] < values[:-1]).any():
+        order = np.argsort(values, kind="stable")
+        group, values = group[order], values[order]
     small = np.uint16 if n < 2**16 else np.int64  # the narrow one sorts ten times as fast
-    known = known[np.argsort(group[known].astype(small), kind="stable")]
-    group, values = group[known], values[known]
+    values = values[np.argsort(group.astype(small), kind="stable")]
     size = np.bincount(group, minlength=n)
     start = np.cumsum(size) - size
     found, some = np.full(n, np.nan), rows_where(size > 0)
@@ -125,5 +134,11 @@ def medians(group: I64, values: F64, n: int) -> F64:
 
 def means(group: I64, values: F64, n: int) -> F64:
     """The mean of the known values of each of n groups; NaN where none is known."""
-    known = rows_where(~np.isnan(values))
-    return rate(np.bincount(group[known], values[known], n), np.bincount(group[known], minlength=n))
+    group, values = _known(group, values)
+    return rate(np.bincount(group, values, n), np.bincount(group, minlength=n))
+
+
+def _known(group: I64, values: F64) -> tuple[I64, F64]:
+    """Without the rows whose value is not known; nothing is copied where all are."""
+    known = ~np.isnan(values)
+    return (group, values) if known.all() else (group[known], values[known])

@@ -4,6 +4,7 @@ HOME/<market>/insights/current.json        {"run"}: what readers take
 HOME/<market>/insights/<run>/about.json    of when and of whom it is, and the names of codes, by target
                              tables.json   prepared tables
                              <target>/*.npy, <target>/open/*.npy, <target>/leads.json
+                             <target>/whole.json   rows of everybody
 """
 
 from __future__ import annotations
@@ -22,14 +23,15 @@ from serving.insights.choice import Choice
 from serving.insights.tables import Table, table_of
 from training.prepared_names import ATTRIBUTES
 
-FORMAT = 1
-FOLDER, CURRENT, ABOUT, TABLES, LEADS, OPEN = (
+FORMAT = 2
+FOLDER, CURRENT, ABOUT, TABLES, LEADS, OPEN, WHOLE = (
     "insights",
     "current.json",
     "about.json",
     "tables.json",
     "leads.json",
     "open",
+    "whole.json",
 )
 Array = NDArray[Any]
 
@@ -95,6 +97,12 @@ class Part:
     folder: Path
 
     @cached_property
+    def whole(self) -> Mapping[str, Any]:
+        """What `rows.whole_of` tells of all its matured people."""
+        found: dict[str, Any] = json.loads((self.folder / WHOLE).read_text(encoding="utf-8"))
+        return found
+
+    @cached_property
     def months(self) -> list[str]:
         """Months such as 2026-03, all of them."""
         first = np.datetime64(self.about["first_month"], "M")
@@ -155,13 +163,13 @@ def read_edition(folder: Path) -> Edition:
     if about["format"] != FORMAT:
         raise ValueError("the format of the page's tables")
     tables = tuple(table_of(t) for t in json.loads((folder / TABLES).read_text(encoding="utf-8")))
-    parts = {
-        target: Part(
-            known, People(_columns(folder / target)), People(_columns(folder / target / OPEN)), folder / target
-        )
-        for target, known in about["targets"].items()
-    }
+    parts = {target: part_in(folder / target, known) for target, known in about["targets"].items()}
     return Edition(folder.name, about, tables, parts)
+
+
+def part_in(folder: Path, about: Mapping[str, Any]) -> Part:
+    """One target; about: what is known of it."""
+    return Part(about, People(_columns(folder)), People(_columns(folder / OPEN)), folder)
 
 
 def _columns(folder: Path) -> dict[str, Array]:

@@ -27,7 +27,7 @@ def flow_blocks(part: Part, people: People, choice: Choice) -> list[Block]:
     lang, names = choice.lang, part.about["names"][choice.by]
     walk = people.column(f"walk_{choice.by}")
     if choice.direction == "forward":
-        start = names.index(choice.page) if choice.page in names else _most_seen(walk)
+        start = names.index(choice.page) if choice.page in names else part.about["start"][choice.by]
         steps = _from(walk, start)
         title = word("flow_forward", lang, page=content_word(names[start], choice.by, lang) if start >= 0 else "")
     else:
@@ -46,21 +46,20 @@ def flow_blocks(part: Part, people: People, choice: Choice) -> list[Block]:
     ]
 
 
-def _most_seen(walk: Array) -> int:
+def most_seen(walk: Array) -> int:
+    """The content that most views of these people are of, as its code; -1 where there is no view."""
     seen = np.bincount(walk[walk >= 0].astype(np.int64))
     return int(seen.argmax()) if len(seen) else -1
 
 
 def _from(walk: Array, start: int) -> list[Array]:
     """What people saw from their first view of `start` on, (m,) for each step; BEGIN after the last one."""
-    hit = walk == start
-    rows = np.flatnonzero(hit.any(axis=1)) if start >= 0 else np.zeros(0, dtype=np.int64)
-    first = hit[rows].argmax(axis=1)
-    last = walk.shape[1] - 1
-    flat, place = walk[rows].ravel(), np.arange(len(rows)) * walk.shape[1]
+    width = walk.shape[1]
+    at = np.flatnonzero(walk == start) if start >= 0 else np.zeros(0, dtype=np.int64)
+    at = at[np.diff(at // width, prepend=-1) > 0]  # the first of each person
+    room, flat = width - 1 - at % width, walk.ravel()
     return [
-        np.where(first + k <= last, flat[place + np.minimum(first + k, last)], BEGIN).astype(np.int64)
-        for k in range(STEPS + 1)
+        np.where(k <= room, flat[np.minimum(at + k, walk.size - 1)], BEGIN).astype(np.int64) for k in range(STEPS + 1)
     ]
 
 

@@ -9,7 +9,7 @@ from data.dataset import Dataset
 from data.records import DAY
 from data.settings import Settings
 from serving.insights.number_words import alarm_words, definitions, period_words
-from serving.insights.tables import Column, Row, Table, Words
+from serving.insights.tables import Column, Row, Table, Words, told_of
 from serving.insights.touch_tables import whole_tables
 from serving.path_scores import said_by
 from training.experiments import Experiment, experiments_of
@@ -19,6 +19,7 @@ from training.numbers_report import NumbersReport, numbers_report
 from training.path_targets import WON
 from training.periods import Period
 from training.prepared_names import LEAST
+from training.rising import RisingRow
 from training.rules_rows import rules_in_force
 from training.snapshots import policy_of
 from training.touches import WholeTally
@@ -60,12 +61,18 @@ def number_tables(dataset: Dataset, settings: Settings, now: int) -> list[Table]
 
 
 def _row(figures: Figures) -> dict[str, Any]:
-    """The figures as they may be shown: costs of nothing are not known."""
-    return figures.document()
+    """The figures as they may be shown: no rate of fewer than LEAST people or visits."""
+    row = told_of(figures.matured, figures.document(), "conversion", "conversion_low", "conversion_high")
+    row = told_of(figures.looked_at, row, "ready_share", "ready_low", "ready_high")
+    return told_of(figures.visits, row, "bounce_rate", "bounce_low", "bounce_high")
 
 
 def _total(report: NumbersReport) -> Table:
-    rows = [{"period": period_words(n.period), **_row(n.total)} for n in (report.numbers, report.before)]
+    rows = [
+        {"period": period_words(n.period), **_row(n.total)}
+        for n in (report.numbers, report.before)
+        if n.total.people >= LEAST
+    ]
     return Table(
         "numbers", "overview", ("The numbers both teams share", "Die Zahlen, die beide Teams teilen"),
         (Column("period", ("Period", "Zeitraum"), "pair"), *_FIGURES), rows,
@@ -130,11 +137,19 @@ def _rising(report: NumbersReport) -> Table:
             Column("people_before", ("Before", "Davor"), "count"), Column("change", ("Times", "Mal"), "ratio", "low", "high"),
             Column("beyond", ("Beyond all", "Über alle hinaus"), "ratio"),
         ),
-        [r.document() for r in report.rising if r.claimed],
+        [change_row(r) for r in report.rising if r.claimed],
         ("{people} people saw {content}, {people_before} in the period before: {change} times as many ({change_range}).",
          "{people} Menschen sahen {content}, im Zeitraum davor {people_before}: {change} Mal so viele ({change_range})."),
         ("What is beyond chance, of all contents.", "Was jenseits des Zufalls liegt, von allen Inhalten."), whole=True,
     )  # fmt: skip
+
+
+def change_row(row: RisingRow) -> dict[str, Any]:
+    """A row, and nothing of a period in which some saw the content, but fewer than LEAST."""
+    fewest = min((n for n in (row.people, row.people_before) if n), default=0)
+    change = ("change", "low", "high", "beyond")
+    hidden = [n for n in ("people", "people_before") if 0 < getattr(row, n) < LEAST]
+    return told_of(fewest, row.document(), *hidden, *change)
 
 
 def _quiet(report: NumbersReport) -> Table:
@@ -147,7 +162,7 @@ def _quiet(report: NumbersReport) -> Table:
             Column("share", ("Share", "Anteil"), "share", "low", "high"),
             Column("median_days", ("Since the last touch", "Seit der letzten Ansprache"), "days"),
         ),
-        [r.document() for r in report.quiet if r.leads >= LEAST],
+        [r.document() | {"stage": r.stage.replace("_", " ")} for r in report.quiet if r.leads >= LEAST],
         ("{stage}: of {leads} open leads {quiet} had no touch of ours lately ({share}).",
          "{stage}: von {leads} offenen Leads hatten {quiet} zuletzt keine Ansprache von uns ({share})."),
         (f"Quiet: no outbound touch for {days} days or more.", f"Still: seit {days} Tagen oder länger keine Ansprache."),
@@ -167,7 +182,9 @@ def _experiments(found: tuple[Experiment, ...]) -> Table:
         Column("treatment", ("With the link", "Mit dem Verweis"), "share", "treatment_low", "treatment_high"),
         Column("ratio", ("Effect", "Wirkung"), "ratio", "ratio_low", "ratio_high"), Column("why", ("Why", "Warum")),
     )  # fmt: skip
-    note = ("Arms were drawn by lot: this is a cause.", "Die Arme wurden gelost: das ist eine Ursache.")
+    note: Words = ("Arms were drawn by lot: this is a cause.", "Die Arme wurden gelost: das ist eine Ursache.")
+    if not found:
+        note = ("The first one is planned with: leadlift experiment plan", "Das erste plant: leadlift experiment plan")
     title = ("Experiments", "Experimente")
     return Table("experiments", "experiments", title, columns, [_experiment(e) for e in found], note=note, whole=True)
 
@@ -178,6 +195,7 @@ def _experiment(found: Experiment) -> Mapping[str, Any]:
     if reading is None:
         return row
     row |= {"verdict": reading.verdict, "why": reading.why, "people": sum(reading.people)}
+    row = told_of(sum(reading.people), row, "people")
     row |= {name: getattr(reading, name) for name in ("ratio", "ratio_low", "ratio_high")}
     for name, arm in zip(("control", "treatment"), reading.arms, strict=False):
         row |= {name: arm.rate, f"{name}_low": arm.low, f"{name}_high": arm.high}

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from serving.insights.tables import Column, Table, Words, sign
+import numpy as np
+
+from serving.insights.tables import Column, Row, Table, Words, sign, told_of
 from training.activation import ALL_CHANNELS, ActivationTally, rows_of
 from training.content_attribution import attribution_rows
 from training.content_effect import EffectRow
+from training.prepared_names import LEAST, OTHER
 from training.removal import removal_rows
 from training.trails import Trails
 
@@ -29,7 +32,8 @@ def of_target(target: str, trails: Trails, effects: Sequence[EffectRow], points:
 def _effects(target: str, trails: Trails, effects: Sequence[EffectRow]) -> Table:
     removal = {r.content: r.effect for r in removal_rows(trails)}
     rows = [
-        r.document() | {"through": removal.get(r.content), "stands": sign(r.claimed, r.ratio_low, r.ratio_high)}
+        told_of(r.people_without, r.document(), "rate_without", "low_without", "high_without")
+        | {"through": removal.get(r.content), "stands": sign(r.claimed, r.ratio_low, r.ratio_high)}
         for r in effects
     ]
     return Table(
@@ -65,15 +69,29 @@ def _attribution(target: str, trails: Trails) -> Table:
     return Table(
         "attribution", "content", ("Conversions written to contents", "Abschlüsse, den Inhalten zugeschrieben"),
         (Column("content", CONTENT), *(Column(key, title, "number") for key, title in titles)),
-        [r.document() for r in attribution_rows(trails)], note=(
+        _attributed(trails), note=(
             "Five rules that people use, for comparison; none of them is right, and each adds up to all conversions.",
             "Fünf gebräuchliche Regeln zum Vergleich; keine ist richtig, und jede ergibt in Summe alle Abschlüsse.",
         ), target=target, whole=True,
     )  # fmt: skip
 
 
+def _attributed(trails: Trails) -> list[Row]:
+    """Conversions by content; contents of fewer than LEAST people are one row, and none where these are too few."""
+    seen = np.unique(np.column_stack([trails.person, trails.step]), axis=0)
+    people = np.bincount(seen[:, 1], minlength=len(trails.names))
+    few = {trails.names[i] for i in np.flatnonzero(people < LEAST).tolist()}
+    rows = [r.document() for r in attribution_rows(trails)]
+    kept, rest = ([r for r in rows if (r["content"] in few) == rare] for rare in (False, True))
+    if rest and len(np.unique(seen[people[seen[:, 1]] < LEAST, 0])) >= LEAST:
+        kept.append({n: OTHER if n == "content" else sum(r[n] for r in rest) for n in rest[0]})
+    return kept
+
+
 def _activation(target: str, points: ActivationTally) -> Table:
-    rows = [r.document() for r in rows_of(points.found()) if r.channel == ALL_CHANNELS]
+    later = [f"{name}_{end}" for name in ("won", "cancelled") for end in ("rate", "low", "high")]
+    found = [r for r in rows_of(points.found()) if r.channel == ALL_CHANNELS]
+    rows = [told_of(r.matured, r.document(), *later) for r in found]
     return Table(
         "activation", "content", ("Where visitors become leads", "Wo Besucher zu Leads werden"),
         (

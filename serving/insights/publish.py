@@ -21,10 +21,12 @@ from features.channels import CHANNELS
 from serving.champion import load_scorer
 from serving.insights import prepared_tables
 from serving.insights.choice import TARGETS
-from serving.insights.edition import ABOUT, CURRENT, FOLDER, FORMAT, LEADS, OPEN, TABLES
+from serving.insights.edition import ABOUT, CURRENT, FOLDER, FORMAT, LEADS, OPEN, TABLES, WHOLE, part_in
+from serving.insights.flow import most_seen
 from serving.insights.number_tables import number_tables
 from serving.insights.path_extras import Extras, extra_tables
 from serving.insights.plan import PLAN, Plan
+from serving.insights.rows import whole_of
 from serving.insights.tables import Table
 from serving.path_scores import said_by
 from serving.reply import time_text
@@ -34,6 +36,7 @@ from training.content_paths import NO_CHANNEL
 from training.landmarks import Landmark
 from training.path_targets import LEAD, OUTCOME, TARGET_MQL
 from training.prepared import Columns, Judged, prepare
+from training.prepared_names import BYS
 from training.rules_rows import rules_in_force
 from training.snapshots import policy_of
 from training.trails import Asked
@@ -114,9 +117,10 @@ def _part(
     through = now - asked.policy.maturity - asked.policy.first_look - landmark_days * DAY
     about = {
         "people": len(found.trails), "conversions": found.trails.conversions, "matured_through": time_text(through)[:10],
-        "first_month": found.first_month, "months": found.months, "counts": asdict(found.counts), "names": found.names,
+        "first_month": found.first_month, "months": found.months, "counts": asdict(found.counts), "names": found.names, "start": {by: most_seen(found.columns[f"walk_{by}"]) for by in BYS},
         "values": {**found.values, "channel": [NO_CHANNEL, *CHANNELS]}, "paths": found.paths,
     }  # fmt: skip
+    _write(folder / WHOLE, whole_of(part_in(folder, about), plan.support))
     effects = effect_rows(found.trails, plan.support)
     tables = prepared_tables.of_target(target, found.trails, effects, extras.activation)
     return about, tables + extra_tables(

@@ -14,6 +14,7 @@ from typing import Any
 
 from data.files import safe_cell
 from serving.wording import number_text
+from training.prepared_names import LEAST
 
 Words = tuple[str, str]
 Row = Mapping[str, Any]
@@ -93,6 +94,11 @@ def table_of(document: Mapping[str, Any]) -> Table:
     pairs = ("title", "sentence", "note")
     columns = [Column(**{**c, "title": tuple(c["title"]), "about": tuple(c["about"])}) for c in document["columns"]]
     return Table(**{**document, **{name: tuple(document[name]) for name in pairs}, "columns": columns})
+
+
+def told_of(n: float | None, row: Row, *names: str) -> dict[str, Any]:
+    """The row, of which these columns tell of n people: not known where they are fewer than LEAST."""
+    return {**row} if n is not None and n >= LEAST else {**row, **dict.fromkeys(names)}
 
 
 def sign(claimed: bool, low: float | None, high: float | None) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
@@ -13,12 +12,12 @@ from serving.insights.blocks import Block, FigureBlock, Note, Sentences, TableBl
 from serving.insights.choice import Choice
 from serving.insights.edition import Edition, Part, People
 from serving.insights.flow import flow_blocks
+from serving.insights.rows import month_rows, numbers, path_rows, source_rows
 from serving.insights.scores import score_blocks
-from serving.insights.tables import Column, Row, Table, sign, told
+from serving.insights.tables import Column, Row, Table, told
 from serving.insights.words import LEADS_TO, VIEWS, content_word, word
 from training import path_figures
-from training.groups import groups_of
-from training.intervals import rate, wilson
+from training.intervals import wilson
 from training.prepared_names import LEAST
 
 REMEMBERED = 64  # views that are kept: most look at what others looked at
@@ -68,36 +67,9 @@ _SENTENCE = (
 )
 
 
-def path_rows(part: Part, people: People, by: str, support: int) -> list[Row]:
-    """Paths of at least `support` of these people, by lower bound of the rate, as `leadlift paths` tells them."""
-    names = part.about["paths"][by]
-    code = people.column(f"path_{by}").astype(np.int64)
-    code[code == len(names) - 1] = -1  # rarer ones are no path
-    found, kept = groups_of(people, code, len(names), support)
-    rows = [_plain(g) | {"path": " > ".join(names[i]), "code": i} for g, i in zip(found, kept.tolist(), strict=True)]
-    return sorted(rows, key=lambda r: (-r["low"], r["path"]))
-
-
 def _path_text(part: Part, code: int, choice: Choice) -> str:
     """A path as people read it."""
     return " > ".join(content_word(n, choice.by, choice.lang) for n in part.about["paths"][choice.by][code])
-
-
-def source_rows(part: Part, people: People) -> list[Row]:
-    """Channels of the first visit, by lower bound of the rate."""
-    names = part.about["values"]["channel"]
-    found, kept = groups_of(people, people.column("channel").astype(np.int64), len(names), LEAST)
-    rows = [
-        _plain(g) | {"channel": names[i].replace("_", " "), "code": i}
-        for g, i in zip(found, kept.tolist(), strict=True)
-    ]
-    return sorted(rows, key=lambda r: (-r["low"], r["channel"]))
-
-
-def _plain(group: dict[str, Any]) -> dict[str, Any]:
-    """What is not known is null; so is a lift without an end."""
-    found = {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in group.items()}
-    return found | {"stands": sign(found["claimed"], found["lift_low"], found["lift_high"])}
 
 
 def _with_before(rows: list[Row], before: Sequence[Row] | None) -> list[Row]:
@@ -157,7 +129,7 @@ def _overview(edition: Edition, part: Part, people: People, choice: Choice) -> V
         _tiles(part, people, choice),
         FigureBlock(
             "months", word("by_month", lang), path_figures.months_figure(
-                _by_month(part, people), word("people", lang), word("rate", lang)), word("by_month_alt", lang)),
+                month_rows(part, people), word("people", lang), word("rate", lang)), word("by_month_alt", lang)),
         Sentences(word("best", lang), said),
         FigureBlock("sources", word("rates", lang), figure, word("sources_alt", lang)),
         *_prepared(edition, "overview", choice),
@@ -166,7 +138,7 @@ def _overview(edition: Edition, part: Part, people: People, choice: Choice) -> V
 
 def _tiles(part: Part, people: People, choice: Choice) -> Tiles:
     lang, before = choice.lang, part.before(choice)
-    now, then = _numbers(people), _numbers(before) if before is not None and len(before) >= LEAST else {}
+    now, then = numbers(part, people), numbers(part, before) if before is not None and len(before) >= LEAST else {}
     range_ = Column("rate", ("", ""), "share", "low", "high").interval(now, lang)
     shown = [("people", "count"), ("conversions", "count"), ("rate", "share"), ("days", "days")]
     shown += [("cancelled", "share")] if choice.target == "won" else []
@@ -177,27 +149,6 @@ def _tiles(part: Part, people: People, choice: Choice) -> Tiles:
             word("before", lang, value=told(then[key], kind, lang)) if then else "",
         ) for key, kind in shown
     ])  # fmt: skip
-
-
-def _numbers(people: People) -> dict[str, Any]:
-    low, high = wilson(people.conversions, len(people))
-    gone = int(people.cancelled.sum())
-    days = people.days[~np.isnan(people.days)]
-    return {
-        "people": len(people), "conversions": people.conversions, "rate": people.conversions / len(people),
-        "low": float(low), "high": float(high), "days": float(np.median(days)) if len(days) else None,
-        "cancelled": gone / (gone + people.conversions) if gone + people.conversions else None,
-    }  # fmt: skip
-
-
-def _by_month(part: Part, people: People) -> list[Row]:
-    month = people.column("month")
-    n = np.bincount(month, minlength=len(part.months))
-    hits = np.bincount(month, people.label, len(part.months))
-    low, high = wilson(hits, n)
-    shares = rate(hits, n)
-    return [{"month": m, "people": int(n[i]), "rate": float(shares[i]), "low": float(low[i]), "high": float(high[i])}
-            for i, m in enumerate(part.months) if n[i] >= LEAST]  # fmt: skip
 
 
 def _paths(edition: Edition, part: Part, people: People, choice: Choice) -> View:

@@ -5,6 +5,7 @@ People are those of a small prepared market, told over and over: the size is wha
 
 from __future__ import annotations
 
+import json
 import tempfile
 import time
 from collections.abc import Iterator
@@ -15,8 +16,9 @@ from statistics import median
 import numpy as np
 
 from serving.insights.choice import Choice
-from serving.insights.edition import Edition, People
+from serving.insights.edition import WHOLE, Edition, People
 from serving.insights.page import view_page
+from serving.insights.rows import whole_of
 from serving.insights.views import view_of
 from serving.insights.words import VIEWS
 from tests.bench.line import Line
@@ -30,21 +32,26 @@ def lines() -> Iterator[Line]:
     with tempfile.TemporaryDirectory() as folder:
         edition = _large(prepared(Path(folder)).edition, Path(folder))
         months = edition.parts["won"].months
-        choices = (Choice(), Choice(start=months[2], end=months[4]), Choice(by="content"), Choice(direction="forward"))
+        choices = (
+            Choice(), Choice(start=months[2], end=months[4]), Choice(by="content"), Choice(direction="forward"),
+            Choice(start=months[1]), Choice(end=months[-2], direction="forward", by="content"),
+        )  # fmt: skip
         for name in VIEWS:
             slowest = max(_seconds(edition, name, choice) for choice in choices)
             yield Line(f"page of a million people, {name}, s", slowest, high=LIMIT)
 
 
 def _large(edition: Edition, folder: Path) -> Edition:
-    """The edition with PEOPLE people for its one target, in the order that prepared ones have."""
+    """The edition with PEOPLE people for its one target, in the order that prepared ones have, and their rows."""
     part = edition.parts["won"]
     names = [f.stem for f in (part.folder).glob("*.npy")]
     rows = np.sort(np.arange(PEOPLE) % len(part.people))  # each of them often, so in order of their time on pages
     for name in names:
         np.save(folder / f"{name}.npy", part.people.column(name)[rows])
     people = People({name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in names})
-    return replace(edition, parts={"won": replace(part, people=people)})
+    large = replace(part, people=people, folder=folder)
+    (folder / WHOLE).write_text(json.dumps(whole_of(large, edition.about["support"])), encoding="utf-8")
+    return replace(edition, parts={"won": large})
 
 
 def _seconds(edition: Edition, name: str, choice: Choice) -> float:

@@ -3,6 +3,7 @@
 (() => {
   const german = document.documentElement.lang === "de";
   const NARROW = 560;
+  const PAPER = 960; // width of a figure on a page of A4 across
 
   function fitted(spec, width) {
     const layout = { ...spec.layout, autosize: true };
@@ -26,9 +27,15 @@
     box.style.minHeight = layout.height + "px";
     const options = { responsive: true, displayModeBar: false };
     Plotly.newPlot(box, spec.data, layout, options).then(() => {
+      fit(box);
       box.dataset.drawn = "yes";
       if (spec.data[0].type === "sankey") box.on("plotly_click", follow);
     });
+  }
+
+  // On paper a figure is as wide as the page, whatever it is on the screen.
+  function fit(box) {
+    box.style.setProperty("--fit", Math.min(1, PAPER / box.clientWidth));
   }
 
   // A click on a content of the flow: where did people go from there?
@@ -43,5 +50,5 @@
 
   const all = document.querySelectorAll(".figure");
   all.forEach(draw);
-  window.addEventListener("beforeprint", () => all.forEach((box) => Plotly.Plots.resize(box)));
+  window.addEventListener("beforeprint", () => all.forEach(fit));
 })();
