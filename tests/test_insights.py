@@ -28,6 +28,7 @@ from serving.insights.choice import DIRECTIONS, TARGETS, Choice
 from serving.insights.field_table import keep
 from serving.insights.number_tables import change_row
 from serving.insights.number_words import GERMAN_DEFINITIONS, alarm_words
+from serving.insights.page import spread
 from serving.insights.plan import Plan, plan_of
 from serving.insights.prepared_tables import of_target
 from serving.insights.publish import publish
@@ -283,6 +284,16 @@ def test_the_german_alarm_says_the_numbers_of_the_english_one() -> None:
     assert english == alarm.sentence
     for text in ("x / y", "1.500 Leads", "gegen 60 davor", "12,3\u00a0%", "40,0\u00a0%", "28 Tagen seit 1970-01-01"):
         assert text in german
+
+
+def test_an_interval_is_drawn_around_no_difference_where_values_may_be_below_it() -> None:
+    column = Column("v", ("v", "v"), "share", "l", "h")
+    rows = [{"v": -0.1, "l": -0.4, "h": 0.2}, {"v": 0.2, "l": 0.1, "h": 0.3}]
+    table = Table("x", "content", ("x", "x"), (column,), rows)
+    assert spread(table, column, rows[0]) == pytest.approx((0, 37.5, 75, 50))
+    assert spread(table, column, rows[1]) == pytest.approx((62.5, 75, 87.5, 50))
+    above = replace(table, rows=rows[1:])
+    assert spread(above, column, rows[1]) == pytest.approx((100 * 0.1 / 0.26, 100 / 1.3, 100, -1))
 
 
 def test_a_table_survives_being_kept() -> None:

@@ -122,20 +122,32 @@ def _choices(edition: Edition, choice: Choice) -> dict[str, Any]:
 
 # -- in templates ----------------------------------------------------------------------------------------------------
 def spread(table: Table, column: Column, row: Row) -> tuple[float, float, float, float] | None:
-    """Where the interval of a cell begins, its value, its end, and 1 lie, in per cent of the drawing; the last is -1 for
-    shares. None where it is not known."""
+    """Where the interval of a cell begins, its value, its end, and what is no difference (1 for ratios, 0 where values may
+    be below it) lie, in per cent of the drawing; the last is -1 where there is no such. None where it is not known."""
     values = [row.get(k) for k in (column.low, column.key, column.high)]
     if any(v is None for v in values):
         return None
-    top = _top(table, column)
-    low, value, high = (min(float(v or 0) / top, 1.0) * 100 for v in values)
-    return low, value, high, 100 / top if column.kind == "ratio" else -1.0
+    first, last = _ends(table, column)
+    low, value, high = (_place(float(v or 0), first, last) for v in values)
+    none = 1.0 if column.kind == "ratio" else 0.0 if first < 0 else None
+    return low, value, high, -1.0 if none is None else _place(none, first, last)
 
 
-def _top(table: Table, column: Column) -> float:
-    """The end of the drawing: all values shown are in it, long intervals are cut."""
+def _place(value: float, first: float, last: float) -> float:
+    return min(max((value - first) / (last - first), 0.0), 1.0) * 100
+
+
+def _ends(table: Table, column: Column) -> tuple[float, float]:
+    """What the drawing begins and ends with: all values shown are in it, long intervals are cut. Where some are below 0,
+    it reaches as far to both sides as the longest."""
+    shown = [
+        [float(r[k]) for k in (column.low, column.key, column.high) if r.get(k) is not None] for r in table.rows[:ROWS]
+    ]
+    if any(value < 0 for values in shown for value in values):
+        furthest = max(abs(value) for values in shown for value in values)
+        return -furthest, furthest
     most = max(float(r[column.key]) for r in table.rows[:ROWS] if r.get(column.key) is not None)
-    return max(1.3 * most, 1.25 if column.kind == "ratio" else 0.0, 1e-9)
+    return 0.0, max(1.3 * most, 1.25 if column.kind == "ratio" else 0.0, 1e-9)
 
 
 def _json(value: Any) -> Markup:
