@@ -67,7 +67,7 @@ def _total(report: NumbersReport) -> Table:
             if n.total.people >= LEAST]  # fmt: skip
     return Table(
         "numbers", "overview", ("The numbers both teams share", "Die Zahlen, die beide Teams teilen"),
-        (Column("period", ("Period", "Zeitraum")), *_FIGURES), rows,
+        (Column("period", ("Period", "Zeitraum"), "period"), *_FIGURES), rows,
         ("{period}: {leads} leads came, {accepted} were accepted, {won} won; {expected} customers are expected of these leads.",
          "{period}: {leads} Leads kamen, {accepted} wurden angenommen, {won} gewonnen; {expected} Kunden sind von diesen Leads "
          "zu erwarten."),

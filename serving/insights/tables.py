@@ -24,7 +24,7 @@ UNKNOWN = "–"
 
 @dataclass(frozen=True)
 class Column:
-    """One column of rows[key]; null = not known. kind: text, count, number, share, ratio, days, seconds, money (units of
+    """One column of rows[key]; null = not known. kind: text, period, count, number, share, ratio, days, seconds, money (units of
     the currency), flag, sign (1 higher, -1 lower, 0 not sure), or
     word: one of a few texts, see GERMAN. low, high: keys of its 95 % interval. about: what it means, for people."""
 
@@ -114,7 +114,7 @@ def told(value: Any, kind: str, lang: str) -> str:
     """A value as people read it."""
     if value is None or value != value:
         return UNKNOWN
-    if kind in ("text", "word"):
+    if kind in ("text", "word", "period"):
         return GERMAN.get(str(value), str(value)) if kind == "word" and lang == "de" else str(value)
     if kind == "sign":
         return _SIGNS[int(value)][lang == "de"]
