@@ -184,6 +184,17 @@ def _serious(axe: Any, tab: Any) -> list[Any]:
     return [(v["id"], tab.url, v["nodes"][0]["html"]) for v in told if v["impact"] in SERIOUS]
 
 
+def test_printed_figures_fit_the_paper_and_tables_stay_tables(tab: Any, evil: tuple[Prepared, str, str]) -> None:
+    sign_in(tab, evil[2], "/insights/paths")
+    tab.emulate_media(media="print")
+    widths = tab.evaluate("[...document.querySelectorAll('.main-svg')].map(f => f.getBoundingClientRect().width)")
+    assert len(widths) > 1
+    assert max(widths) <= 961  # A4 across, less its margins and those of a block
+    tab.set_viewport_size({"width": 700, "height": 500})
+    assert tab.evaluate("getComputedStyle(document.querySelector('tbody tr')).display") == "table-row"
+    assert not tab.locator(".filters").first.is_visible()
+
+
 def test_everything_is_reached_by_the_keyboard(tab: Any, evil: tuple[Prepared, str, str]) -> None:
     sign_in(tab, evil[2])
     tab.keyboard.press("Tab")
