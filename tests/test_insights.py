@@ -34,7 +34,7 @@ from serving.insights.prepared_tables import of_target
 from serving.insights.publish import publish
 from serving.insights.rows import month_rows, numbers, path_rows, source_rows
 from serving.insights.session import inside
-from serving.insights.tables import Column, Table, table_of
+from serving.insights.tables import GERMAN, Column, Table, table_of
 from serving.insights.views import view_of
 from serving.insights.words import CONTENT_STAGES, VIEWS
 from tests.insights import WHEN, Prepared, Visitor, key, prepared
@@ -258,9 +258,10 @@ def test_a_german_reader_reads_definitions_stages_and_periods_in_german(shop: Pr
         assert text in english
         assert text not in german
         assert GERMAN_DEFINITIONS[name][1] in german
-    for stage, said in (("sales_ready", "vertriebsreif"), ("accepted", "vom Vertrieb angenommen")):
-        assert f'<th scope="row" class="word">{stage}<' in english
-        assert f'<th scope="row" class="word">{said}<' in german
+    shown = re.findall(r'<th scope="row" class="word">(\w+)<', english)
+    assert "accepted" in shown
+    for stage in shown:
+        assert f'<th scope="row" class="word">{GERMAN[stage]}<' in german
     assert re.search(r"\d{4}-\d\d-\d\d to \d{4}", english)
     assert not re.search(r"\d{4}-\d\d-\d\d to \d{4}", german)
     german = door.get("/insights/csv/overview/definitions?lang=de").body.decode("utf-8-sig")
