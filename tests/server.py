@@ -76,7 +76,7 @@ def started(words: list[str], env: dict[str, str], log: Path, cwd: Path | None =
     command = [*words, "--port", str(port)]
     with log.open("wb") as out, subprocess.Popen(command, env=env, stdout=out, stderr=out, cwd=cwd) as process:
         try:
-            deadline = time.monotonic() + 40
+            deadline = time.monotonic() + 120
             while get(f"http://127.0.0.1:{port}/readyz")[0] != 200:
                 assert process.poll() is None, log.read_text()
                 assert time.monotonic() < deadline, log.read_text()
