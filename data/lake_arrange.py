@@ -74,10 +74,9 @@ def arrange(lake: Lake, groups: Sequence[Sequence[int]], folder: Path, steps: It
 def pieces(lake: Lake, groups: Sequence[Sequence[int]], steps: Iterable[int]) -> Iterator[tuple[int, int, pa.Table]]:
     """The number of a chunk and of a group, and the events that are arranged for them: what a file holds."""
     owners = Owners.of(lake, groups)
-    pa.default_memory_pool().release_unused()  # what was read for them is several times as large as they are
+    _give_back()
     links = AllLinks.of(lake, owners.ids)
-    vars(lake).pop("links", None)  # hardly anybody asks for the table again
-    pa.default_memory_pool().release_unused()
+    _give_back()
     for number in steps:
         table, lead = links.join(lake.events_with_shared_ids(chunks(lake)[number], PLAIN))
         order, starts = owners.in_groups(lead)
@@ -88,6 +87,11 @@ def pieces(lake: Lake, groups: Sequence[Sequence[int]], steps: Iterable[int]) ->
             yield number, group, rows.append_column("lead_id", owners.texts(lead[first:last]))
             del rows
         del table  # two chunks at once would be twice the memory
+
+
+def _give_back() -> None:
+    """Memory that Arrow keeps for later goes back: what it takes to number texts is several times as large as they are."""
+    pa.default_memory_pool().release_unused()
 
 
 def _write(file: Path, rows: pa.Table) -> None:
@@ -133,8 +137,11 @@ class Owners:
         own = [pc.unique(lake.texts("leads", "lead_id", buckets)).drop_null() for buckets in groups]
         starts = np.cumsum([0, *map(len, own)])
         leads = pa.concat_arrays(own)
+        del own
         told = lake.merges
-        merges = merges_into(told, leads.to_pylist()) if told else []
+        if not told:
+            return Owners(leads, starts, [np.zeros(0, dtype=np.int64)] * len(groups))
+        merges = merges_into(told, leads.to_pylist())
         gone, stayed = (pa.array(t, pa.string()) for t in ([m.gone for m in merges], [m.stayed for m in merges]))
         ids = pc.unique(pa.concat_arrays([leads, gone]))
         into = np.searchsorted(starts, _places(stayed, leads), side="right") - 1
@@ -188,13 +195,21 @@ class AllLinks:
     @staticmethod
     def of(lake: Lake, ids: pa.Array) -> AllLinks:
         table = lake.links
-        visitor, visitors = _encoded(table.column("visitor_id"))
-        code, leads = _encoded(table.column("lead_id"))
+        vars(lake).pop("links")  # hardly anybody asks for the table again
+        known_from = arrow.micros(table.column("known_from"))
+        visitors, leads = (table.column(name) for name in SAID)
+        del table
+        code, leads = _encoded(leads)
+        _give_back()
         order = np.asarray(pc.sort_indices(leads), dtype=np.int64)  # a tie in time is decided by the ids
         rank = np.empty_like(order)
         rank[order] = np.arange(len(order))
-        links = Links.of(visitor, rank[code], arrow.micros(table.column("known_from")))
         lead = np.append(_places(leads, ids)[order], -1)
+        del leads
+        _give_back()
+        visitor, visitors = _encoded(visitors)
+        _give_back()
+        links = Links.of(visitor, rank[code], known_from)
         return AllLinks(ids, visitors, replace(links, lead=lead[links.lead], first_lead=lead[links.first_lead]))
 
     def join(self, events: pa.Table) -> tuple[pa.Table, I64]:
