@@ -30,7 +30,7 @@ LANGUAGES: tuple[Lang, ...] = get_args(Lang)
 CHOICES = {"detail": ("flat", "full"), "reasons": get_args(ReasonsFor), "lang": LANGUAGES}
 
 
-@light
+@dataclass(frozen=True)
 class Answer:
     """One HTTP answer without the HTTP."""
 
