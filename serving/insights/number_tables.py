@@ -107,7 +107,7 @@ def _sources(report: NumbersReport, name: str) -> Table:
     now, then = period_words(report.numbers.period), period_words(report.before.period)
     shown = [c for c in _FIGURES if c.key not in ("mql", "bounce_rate", "ready_share")]
     return Table(
-        name, "sources", title, (Column("channel", ("Channel", "Kanal")), *campaign, *shown, before), rows,
+        name, "sources", title, (Column("channel", ("Channel", "Kanal"), "word"), *campaign, *shown, before), rows,
         ("{channel}: {leads} leads, {expected} expected customers, {cost_per_expected} per expected customer.",
          "{channel}: {leads} Leads, {expected} erwartete Kunden, {cost_per_expected} je erwartetem Kunden."),
         (f"{now[0]}; before: {then[0]}. Money in {report.currency}.",
@@ -119,7 +119,7 @@ def _launches(report: NumbersReport) -> Table:
     return Table(
         "launches", "sources", ("Campaigns after their first week", "Kampagnen nach ihrer ersten Woche"),
         (
-            Column("channel", ("Channel", "Kanal")), Column("campaign", ("Campaign", "Kampagne")),
+            Column("channel", ("Channel", "Kanal"), "word"), Column("campaign", ("Campaign", "Kampagne")),
             Column("launched", ("Launched", "Gestartet")), Column("leads", ("Leads", "Leads"), "count"),
             Column("expected", ("Expected customers", "Erwartete Kunden"), "number"), Column("spend", ("Spend", "Ausgaben"), "money"),
             Column("cost_per_expected", ("Per expected customer", "Je erwartetem Kunden"), "money"),

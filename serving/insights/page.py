@@ -112,7 +112,7 @@ def _choices(edition: Edition, choice: Choice) -> dict[str, Any]:
     return {
         "target": [(t, named[t]) for t in edition.parts],
         "months": part.months,
-        "channel": [(channels[i], channels[i].replace("_", " ")) for i in used],
+        "channel": [(channels[i], told(channels[i].replace("_", " "), "word", choice.lang)) for i in used],
         "segment": segments,
         "by": list(_named(BY, choice).items()),
         "direction": [(d, word(d, choice.lang)) for d in DIRECTIONS],

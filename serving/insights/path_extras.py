@@ -118,7 +118,7 @@ def _sources(trails: Trails, target: str, steps: int, support: int) -> Table:
     return Table(
         "source_paths", "sources", ("Paths beside others of their channel", "Pfade neben anderen ihres Kanals"),
         (
-            Column("channel", ("First channel", "Erster Kanal")), Column("path", ("Path", "Pfad")),
+            Column("channel", ("First channel", "Erster Kanal"), "word"), Column("path", ("Path", "Pfad")),
             Column("people", PEOPLE, "count"), Column("rate", RATE, "share", "low", "high"),
             Column("lift", ("Lift in the channel", "Lift im Kanal"), "ratio", "lift_low", "lift_high"),
             Column("stands", STANDS, "sign"),

@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from data.files import safe_cell
+from features.channels import CHANNELS
+from serving.part_words import part_text
 from serving.wording import number_text
 from training.prepared_names import LEAST
 
@@ -120,7 +122,8 @@ def told(value: Any, kind: str, lang: str) -> str:
     if kind == "pair":
         return str(value[lang == "de"])
     if kind in ("text", "word"):
-        return (GERMAN if kind == "word" else OURS).get(str(value), str(value)) if lang == "de" else str(value)
+        words = GERMAN if kind == "word" else OURS
+        return words.get(str(value), str(value)) if lang == "de" else str(value)
     if kind == "sign":
         return _SIGNS[int(value)][lang == "de"]
     if kind == "flag":
@@ -142,13 +145,6 @@ def _seconds(value: float, lang: str) -> str:
     return f"{minutes}\u00a0min {seconds:02d}\u00a0s" if minutes else f"{seconds}\u00a0s"
 
 
-GERMAN = {
-    "turns buyers away": "vertreibt Käufer", "earns its form": "verdient sein Formular",
-    "cannot be told yet": "noch nicht zu sagen", "not seen": "nicht gesehen", "time not known": "Zeit nicht bekannt",
-    "under 30 s": "unter 30 s", "30 s to 2 min": "30 s bis 2 min", "2 to 10 min": "2 bis 10 min",
-    "10 min or more": "10 min oder mehr", "planned": "geplant", "read": "gelesen", "too early": "zu früh", "none": "keine", "6 or more": "6 oder mehr",
-    "ask": "fragen", "ask later": "später fragen", "do not ask": "nicht fragen", "lead": "Lead", "mql": "MQL", "sales_ready": "vertriebsreif", "accepted": "vom Vertrieb angenommen", "broken": "kaputt",
-}  # fmt: skip
 OURS = {
     "(no campaign)": "(keine Kampagne)",
     "(no visit)": "(kein Besuch)",
@@ -159,6 +155,14 @@ OURS = {
     "(fewer than 5 each)": "(je weniger als 5)",
     "(not shown)": "(nicht gezeigt)",
 }  # what is said where there is no name; nobody calls a campaign so
+GERMAN = {
+    "turns buyers away": "vertreibt Käufer", "earns its form": "verdient sein Formular",
+    "cannot be told yet": "noch nicht zu sagen", "not seen": "nicht gesehen", "time not known": "Zeit nicht bekannt",
+    "under 30 s": "unter 30 s", "30 s to 2 min": "30 s bis 2 min", "2 to 10 min": "2 bis 10 min",
+    "10 min or more": "10 min oder mehr", "planned": "geplant", "read": "gelesen", "too early": "zu früh", "none": "keine", "6 or more": "6 oder mehr",
+    "ask": "fragen", "ask later": "später fragen", "do not ask": "nicht fragen", "lead": "Lead", "mql": "MQL", "sales_ready": "vertriebsreif", "accepted": "vom Vertrieb angenommen", "broken": "kaputt",
+    **OURS, **{c.replace("_", " "): part_text("first_channel", c, "de") for c in CHANNELS},
+}  # fmt: skip
 _SIGNS = {1: ("higher", "höher"), -1: ("lower", "niedriger"), 0: ("not sure", "ungewiss")}
 _TELL = {
     "count": lambda v, lang: _fixed(v, 0, lang),

@@ -73,7 +73,7 @@ def _sources(tally: WholeTally) -> Table:
     return Table(
         "whole_sources", "sources", ("All visits by source", "Alle Besuche nach Quelle"),
         (
-            Column("channel", ("Channel", "Kanal")), Column("campaign", ("Campaign", "Kampagne")),
+            Column("channel", ("Channel", "Kanal"), "word"), Column("campaign", ("Campaign", "Kampagne")),
             Column("visits", ("Visits", "Besuche"), "count"), Column("views", ("Page views", "Seitenaufrufe"), "count"),
             Column("hits", ("Last before a conversion", "Letzter vor einem Abschluss"), "count"),
             Column("hit_rate", ("Of visits", "Der Besuche"), "share", "hit_low", "hit_high"),

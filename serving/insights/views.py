@@ -102,12 +102,17 @@ def _paths_table(edition: Edition, part: Part, people: People, choice: Choice) -
 def _sources_table(part: Part, people: People, choice: Choice) -> Table:
     before = part.before(choice)
     rows = _with_before(source_rows(part, people), None if before is None else source_rows(part, before))
-    columns = (Column("channel", ("First channel", "Erster Kanal")), *_FIGURES,
+    columns = (Column("channel", ("First channel", "Erster Kanal"), "word"), *_FIGURES,
                *((_BEFORE,) if before is not None else ()), *((_CANCELLED,) if choice.target == "won" else ()),
                *_MORE)  # fmt: skip
     words = ("the first channel {channel}", "dem ersten Kanal {channel}")
     sentence = tuple(s.replace("{what}", w) for s, w in zip(_SENTENCE, words, strict=True))
     return Table("sources", "sources", ("By first channel", "Nach erstem Kanal"), columns, rows, sentence)  # type: ignore[arg-type]
+
+
+def _in_words(rows: Sequence[Row], lang: str) -> list[Row]:
+    """The same rows with channels as people call them."""
+    return [{**r, "channel": told(r["channel"], "word", lang)} for r in rows]
 
 
 def _prepared(edition: Edition, name: str, choice: Choice) -> list[Block]:
@@ -124,7 +129,9 @@ def _overview(edition: Edition, part: Part, people: People, choice: Choice) -> V
     best = [r for r in paths.rows if r["stands"] > 0][:5]
     said = replace(paths, rows=best).sentences(lang) or [word("none_stands_out", lang)]
     sources = _sources_table(part, people, choice)
-    figure = path_figures.intervals_figure(sources.rows, "channel", "rate", "low", "high", word("rate", lang), "%")
+    figure = path_figures.intervals_figure(
+        _in_words(sources.rows, lang), "channel", "rate", "low", "high", word("rate", lang), "%"
+    )
     return View("overview", [
         _tiles(part, people, choice),
         FigureBlock(
@@ -175,7 +182,9 @@ def _content(edition: Edition, part: Part, people: People, choice: Choice) -> Vi
 
 def _sources(edition: Edition, part: Part, people: People, choice: Choice) -> View:
     lang, table = choice.lang, _sources_table(part, people, choice)
-    figure = path_figures.intervals_figure(table.rows, "channel", "rate", "low", "high", word("rate", lang), "%")
+    figure = path_figures.intervals_figure(
+        _in_words(table.rows, lang), "channel", "rate", "low", "high", word("rate", lang), "%"
+    )
     first = FigureBlock("sources", word("rates", lang), figure, word("sources_alt", lang))
     return View("sources", [
         first, TableBlock(table), *_heat(part, people, choice, table.rows), *_prepared(edition, "sources", choice)
@@ -202,11 +211,11 @@ def _heat(part: Part, people: People, choice: Choice, sources: Sequence[Row]) ->
         return []
     found = {r["at"]: r["rate"] for r in rows}
     figure = path_figures.heat_figure(
-        [_path_text(part, i, choice) for i in common], [c["channel"] for c in channels],
+        [_path_text(part, i, choice) for i in common], [told(c["channel"], "word", choice.lang) for c in channels],
         [[found.get((i, c["code"])) for c in channels] for i in common],
     )  # fmt: skip
     title = (word("heat_title", "en"), word("heat_title", "de"))
-    columns = (Column("path", PATH), Column("channel", ("First channel", "Erster Kanal")), *_FIGURES[:3])
+    columns = (Column("path", PATH), Column("channel", ("First channel", "Erster Kanal"), "word"), *_FIGURES[:3])
     table = Table("channel_paths", "sources", title, columns, [{k: v for k, v in r.items() if k != "at"} for r in rows])
     lang = choice.lang
     return [
