@@ -10,6 +10,7 @@ from scipy.stats import binom
 
 from data.records import DAY
 from data.settings import SnapshotSettings
+from serving.insights.number_words import reading_words
 from training.assignment import arms_of
 from training.experiment_read import BEFORE_LEVEL, SAMPLE_RATIO_LEVEL, compared, per_arm, sample_ratio_p
 from training.experiments import Plan, Reading
@@ -104,6 +105,20 @@ def test_a_page_that_gives_other_arms_says_nothing() -> None:
 def test_arms_of_fewer_than_five_people_are_not_shown() -> None:
     few = _came(7, people=8)
     assert _read(few).arms == ()
+
+
+def test_a_german_reader_is_told_why_whatever_was_found() -> None:
+    sound, ids = _came(3), [f"v{i}" for i in range(200)]
+    other = dict.fromkeys(ids, "control")
+    found = [
+        _read(_came(2)), _read(_came(2), now=OVER - 1), _read(_came(7, people=8)), _read(_came(4), _came(5, 0.1)),
+        _read(_came(6), delivered=other), _read(sound.take(np.flatnonzero(sound.arm + np.arange(PEOPLE) % 4 > 0))),
+    ]  # fmt: skip
+    words = [reading_words(reading) for reading in found]
+    assert [english for english, _ in words] == [reading.why for reading in found]
+    assert len({german for _, german in words}) == len(found)
+    assert all(german != english for english, german in words)
+    assert any("Endgültig ab 20" in german for _, german in words)
 
 
 def test_a_reading_does_not_depend_on_the_order_of_people() -> None:

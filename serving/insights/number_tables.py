@@ -8,7 +8,7 @@ from typing import Any
 from data.dataset import Dataset
 from data.records import DAY
 from data.settings import Settings
-from serving.insights.number_words import alarm_words, definitions, period_words
+from serving.insights.number_words import alarm_words, definitions, period_words, reading_words
 from serving.insights.tables import Column, Row, Table, Words, told_of
 from serving.insights.touch_tables import whole_tables
 from serving.path_scores import said_by
@@ -180,7 +180,7 @@ def _experiments(found: tuple[Experiment, ...]) -> Table:
         Column("name", ("Experiment", "Experiment")), Column("link", ("Link", "Verweis")), Column("verdict", ("Verdict", "Urteil"), "word"),
         Column("people", PEOPLE, "count"), Column("control", ("Control", "Kontrolle"), "share", "control_low", "control_high"),
         Column("treatment", ("With the link", "Mit dem Verweis"), "share", "treatment_low", "treatment_high"),
-        Column("ratio", ("Effect", "Wirkung"), "ratio", "ratio_low", "ratio_high"), Column("why", ("Why", "Warum")),
+        Column("ratio", ("Effect", "Wirkung"), "ratio", "ratio_low", "ratio_high"), Column("why", ("Why", "Warum"), "pair"),
     )  # fmt: skip
     note: Words = ("Arms were drawn by lot: this is a cause.", "Die Arme wurden gelost: das ist eine Ursache.")
     if not found:
@@ -194,7 +194,7 @@ def _experiment(found: Experiment) -> Mapping[str, Any]:
     row: dict[str, Any] = {"name": plan.name, "link": f"{plan.first} > {plan.then}", "verdict": "planned"}
     if reading is None:
         return row
-    row |= {"verdict": reading.verdict, "why": reading.why, "people": sum(reading.people)}
+    row |= {"verdict": reading.verdict, "why": reading_words(reading), "people": sum(reading.people)}
     row = told_of(sum(reading.people), row, "people")
     row |= {name: getattr(reading, name) for name in ("ratio", "ratio_low", "ratio_high")}
     for name, arm in zip(("control", "treatment"), reading.arms, strict=False):

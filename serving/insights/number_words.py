@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from serving.insights.tables import Words, told
+from training.experiments import Reading
 from training.monitor.alarm import Alarm
 from training.number_figures import DEFINITIONS
 from training.periods import Period
@@ -53,6 +54,23 @@ def definitions() -> list[dict[str, Words]]:
 def period_words(period: Period) -> Words:
     """Such as `2026-03-01 to 2026-03-28`."""
     return period.text, period.text.replace(" to ", " bis ")
+
+
+def reading_words(reading: Reading) -> Words:
+    """Why an experiment says what it says."""
+    control, treatment = (told(n, "count", "de") for n in reading.people)
+    german = {
+        "Arms are not even": f"Die Arme sind ungleich groß: {control} zu {treatment} Menschen. Menschen eines Arms gehen "
+        "verloren, durch Seite, Tracker oder Filter: Ursache finden, beheben und neu planen.",
+        "The arms differed before": "Die Arme unterschieden sich, bevor etwas geändert wurde (A/A-Probe): was sie jetzt zeigen, "
+        "ist nicht die Änderung. Unter anderem Namen neu planen.",
+        "The page gave": "Die Seite gab zu vielen einen anderen Arm als der Hash. Das Skript des Plans verwenden, mit der "
+        "Kennung, die der Tracker sendet, und neu planen.",
+        "Answers are final on": f"Endgültig ab {reading.why[21:31]}; bis dahin wird nichts gesagt.",
+        "An arm has fewer": "Ein Arm hat zu wenige Menschen; von so wenigen wird nichts gesagt.",
+        "Halves, alike before": "Gleich große Arme, vorher gleich, ausgereift.",
+    }
+    return reading.why, next((words for start, words in german.items() if reading.why.startswith(start)), reading.why)
 
 
 def alarm_words(alarm: Alarm, period: Period) -> Words:

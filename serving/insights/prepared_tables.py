@@ -95,7 +95,7 @@ def _activation(target: str, points: ActivationTally) -> Table:
     return Table(
         "activation", "content", ("Where visitors become leads", "Wo Besucher zu Leads werden"),
         (
-            Column("content", CONTENT), Column("action", ("Action", "Handlung")),
+            Column("content", CONTENT), Column("action", ("Action", "Handlung"), "word"),
             Column("visitors", ("Visitors", "Besucher"), "count"), Column("leads", ("Became leads", "Wurden Leads"), "count"),
             Column("rate", ("Rate", "Quote"), "share", "low", "high"),
             Column("won_rate", ("Of these won", "Davon gewonnen"), "share", "won_low", "won_high"),

@@ -161,6 +161,8 @@ GERMAN = {
     "under 30 s": "unter 30 s", "30 s to 2 min": "30 s bis 2 min", "2 to 10 min": "2 bis 10 min",
     "10 min or more": "10 min oder mehr", "planned": "geplant", "read": "gelesen", "too early": "zu früh", "none": "keine", "6 or more": "6 oder mehr",
     "ask": "fragen", "ask later": "später fragen", "do not ask": "nicht fragen", "lead": "Lead", "mql": "MQL", "sales_ready": "vertriebsreif", "accepted": "vom Vertrieb angenommen", "broken": "kaputt",
+    "page_view": "Seitenaufruf", "engagement": "Verweilen", "form": "Formular", "download": "Download", "video": "Film",
+    "call": "Anruf", "meeting": "Termin", "fair": "Messe", "goal": "Ziel", "custom": "Sonstiges",
     **OURS, **{c.replace("_", " "): part_text("first_channel", c, "de") for c in CHANNELS},
 }  # fmt: skip
 _SIGNS = {1: ("higher", "höher"), -1: ("lower", "niedriger"), 0: ("not sure", "ungewiss")}
