@@ -12,7 +12,7 @@ T = TypeVar("T")
 def light(cls: type[T]) -> type[T]:
     """A dataclass whose attributes nobody may set: the type checker refuses it.
 
-    `dataclass(frozen=True)` refuses it while the program runs and takes three to five times as long to make an object,
-    which is a twentieth of what one reply costs. Objects are compared by identity: their arrays have no one truth value.
+    `dataclass(frozen=True)` refuses it while the program runs, and takes several times as long to make an object, which one
+    reply would feel. Objects are compared by identity: their arrays have no one truth value.
     """
     return dataclass(eq=False)(cls)

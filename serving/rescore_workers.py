@@ -25,7 +25,7 @@ from training.bundle import Bundle
 if TYPE_CHECKING:
     from serving.rescore_job import Job
 
-GROUP_EVENTS = 640_000  # read at once by each process; its memory, not the bytes, depends on it
+GROUP_EVENTS = 500_000  # read at once by each process; its memory, not the bytes, depends on it
 FEW_GROUPS = 2  # as many are read from the lake itself
 OVER = "over"  # a worker's last word
 

@@ -66,8 +66,8 @@ def _stop_with_keeper(keeper: int) -> None:
 def _one_heap() -> None:
     """Threads share one heap of the C library (glibc, mallopt(3)); elsewhere nothing happens.
 
-    With one for each thread, every thread's busiest moment stays in memory: 4 MB of 114 after twenty thousand requests.
-    Python runs one thread at a time, so nobody waits for the heap.
+    With one for each thread, every thread's busiest moment stays in memory. Python runs one thread at a time, so nobody
+    waits for the heap.
     """
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)

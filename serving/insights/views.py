@@ -110,9 +110,10 @@ def _sources_table(part: Part, people: People, choice: Choice) -> Table:
     return Table("sources", "sources", ("By first channel", "Nach erstem Kanal"), columns, rows, sentence)  # type: ignore[arg-type]
 
 
-def _in_words(rows: Sequence[Row], lang: str) -> list[Row]:
-    """The same rows with channels as people call them."""
-    return [{**r, "channel": told(r["channel"], "word", lang)} for r in rows]
+def _channels_figure(rows: Sequence[Row], lang: str) -> path_figures.Figure:
+    """Rates by channel, channels as people call them."""
+    said = [{**r, "channel": told(r["channel"], "word", lang)} for r in rows]
+    return path_figures.intervals_figure(said, "channel", "rate", "low", "high", word("rate", lang), "%")
 
 
 def _prepared(edition: Edition, name: str, choice: Choice) -> list[Block]:
@@ -129,9 +130,7 @@ def _overview(edition: Edition, part: Part, people: People, choice: Choice) -> V
     best = [r for r in paths.rows if r["stands"] > 0][:5]
     said = replace(paths, rows=best).sentences(lang) or [word("none_stands_out", lang)]
     sources = _sources_table(part, people, choice)
-    figure = path_figures.intervals_figure(
-        _in_words(sources.rows, lang), "channel", "rate", "low", "high", word("rate", lang), "%"
-    )
+    figure = _channels_figure(sources.rows, lang)
     return View("overview", [
         _tiles(part, people, choice),
         FigureBlock(
@@ -182,9 +181,7 @@ def _content(edition: Edition, part: Part, people: People, choice: Choice) -> Vi
 
 def _sources(edition: Edition, part: Part, people: People, choice: Choice) -> View:
     lang, table = choice.lang, _sources_table(part, people, choice)
-    figure = path_figures.intervals_figure(
-        _in_words(table.rows, lang), "channel", "rate", "low", "high", word("rate", lang), "%"
-    )
+    figure = _channels_figure(table.rows, lang)
     first = FigureBlock("sources", word("rates", lang), figure, word("sources_alt", lang))
     return View("sources", [
         first, TableBlock(table), *_heat(part, people, choice, table.rows), *_prepared(edition, "sources", choice)
