@@ -228,8 +228,13 @@ def timeless(tmp_path_factory: pytest.TempPathFactory) -> Market:
 
 
 @pytest.fixture(scope="session")
-def client(market: Market) -> Iterator[Any]:
-    """The real service in this process, answering for `market`. One per session: BentoML keeps global state."""
+def client(market: Market, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The real service in this process, answering for `market`. One per session: BentoML keeps global state.
+
+    Its store lies apart from the home: tests copy the home, and a process that copies a file of SQLite it has open
+    loses its locks on it, so that another process may take the file for its own.
+    """
+    store = url_of(tmp_path_factory.mktemp("client") / "store.db")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from starlette.testclient import TestClient
@@ -240,6 +245,7 @@ def client(market: Market) -> Iterator[Any]:
         with pytest.MonkeyPatch.context() as patch:  # read once, when the service starts; other tests have their own
             patch.setenv("LEADLIFT_HOME", str(market.settings.home))
             patch.setenv("LEADLIFT_MARKET", market.name)
+            patch.setenv("LEADLIFT_SERVING__STORE", store)
             testing = running.enter_context(TestClient(LeadliftService.to_asgi(), base_url="http://127.0.0.1"))
         yield testing
 
