@@ -34,7 +34,7 @@ from serving.insights.prepared_tables import of_target
 from serving.insights.publish import publish
 from serving.insights.rows import month_rows, numbers, path_rows, source_rows
 from serving.insights.session import inside
-from serving.insights.tables import GERMAN, Column, Table, table_of
+from serving.insights.tables import ENGLISH, GERMAN, Column, Table, table_of
 from serving.insights.views import view_of
 from serving.insights.words import CONTENT_STAGES, VIEWS
 from tests.insights import WHEN, Prepared, Visitor, key, prepared
@@ -258,10 +258,11 @@ def test_a_german_reader_reads_definitions_stages_and_periods_in_german(shop: Pr
         assert text in english
         assert text not in german
         assert GERMAN_DEFINITIONS[name][1] in german
-    shown = re.findall(r'<th scope="row" class="word">(\w+)<', english)
-    assert "accepted" in shown
+    shown = re.findall(r'<th scope="row" class="word">([\w ]+)<', english)
+    assert {"MQL", "sales ready", "accepted"} <= set(shown)
+    small = {text: name for name, text in ENGLISH.items()}
     for stage in shown:
-        assert f'<th scope="row" class="word">{GERMAN[stage]}<' in german
+        assert f'<th scope="row" class="word">{GERMAN[small.get(stage, stage)]}<' in german
     assert re.search(r"\d{4}-\d\d-\d\d to \d{4}", english)
     assert not re.search(r"\d{4}-\d\d-\d\d to \d{4}", german)
     german = door.get("/insights/csv/overview/definitions?lang=de").body.decode("utf-8-sig")
@@ -319,6 +320,22 @@ def test_every_table_downloads_whole_and_a_spreadsheet_runs_nothing_of_it(shop: 
     assert count >= 7
     table = Table("x", "v", ("=1", "=1"), (Column("a", ("@a", "@a")),), [{"a": "=cmd|1"}, {"a": "+1"}])
     assert table.csv("en").decode("utf-8-sig").split() == ["'@a", "'=cmd|1", "'+1"]
+
+
+def test_a_csv_says_what_the_page_says_and_in_which_unit() -> None:
+    columns = (
+        Column("who", ("Who", "Wer"), "word"), Column("t", ("Time", "Zeit"), "seconds"),
+        Column("r", ("Rate", "Quote"), "share", "low", "high"), Column("s", ("Sure", "Sicher"), "sign"),
+    )  # fmt: skip
+    rows = [{"who": "paid search", "t": 12.5, "r": 0.25, "low": 0.0, "high": None, "s": 1}]
+    table = Table("x", "v", ("x", "x"), columns, rows)
+    assert list(csv.reader(io.StringIO(table.csv("en").decode("utf-8-sig")))) == [
+        ["Who", "Time (seconds)", "Rate", "Rate (low)", "Rate (high)", "Sure"], ["paid search", "12.5", "0.25", "0.0", "", "higher"]
+    ]  # fmt: skip
+    assert list(csv.reader(io.StringIO(table.csv("de").decode("utf-8-sig")), delimiter=";")) == [
+        ["Wer", "Zeit (Sekunden)", "Quote", "Quote (unten)", "Quote (oben)", "Sicher"],
+        ["bezahlte Suche", "12,5", "0,25", "0,0", "", "höher"],
+    ]
 
 
 # -- whom one may write to ---------------------------------------------------------------------------------------------

@@ -16,6 +16,8 @@ DRAWS = 4000
 def test_the_wilson_interval_holds_the_rate_and_stays_between_0_and_1(n: int, data: st.DataObject) -> None:
     hits = data.draw(st.integers(0, n))
     low, high = wilson(hits, n)
+    assert (hits == 0) == (float(low) == 0)
+    assert (hits == n) == (float(high) == 1)
     assert 0 <= low <= hits / n + 1e-12
     assert hits / n - 1e-12 <= high <= 1
 

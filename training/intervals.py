@@ -38,7 +38,8 @@ def wilson(hits: ArrayLike, n: ArrayLike, z: float = Z95) -> tuple[F64, F64]:
     hits, n = np.asarray(hits, dtype=np.float64), np.asarray(n, dtype=np.float64)
     centre = (hits + z * z / 2) / (n + z * z)
     half = z / (n + z * z) * np.sqrt(hits * (n - hits) / np.maximum(n, 1) + z * z / 4)
-    return np.maximum(0.0, centre - half), np.minimum(1.0, centre + half)
+    low, high = np.where(hits > 0, centre - half, 0.0), np.where(hits < n, centre + half, 1.0)
+    return np.maximum(0.0, low), np.minimum(1.0, high)  # of none and of all exactly
 
 
 def ratio(hits: ArrayLike, n: ArrayLike, other_hits: ArrayLike, other_n: ArrayLike) -> tuple[F64, F64, F64]:

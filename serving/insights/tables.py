@@ -72,19 +72,13 @@ class Table:
         return texts | {f"{c.key}_range": c.interval(row, lang) or UNKNOWN for c in self.columns}
 
     def csv(self, lang: str) -> bytes:
-        """All rows, unrounded, for a spreadsheet: with a mark for its encoding, and nothing it would run as a formula."""
+        """All rows for a spreadsheet: numbers unrounded, words as on the page; with a mark for its encoding, and nothing it
+        would run as a formula. A German one parts cells by semicolons and writes decimal commas: it takes 12.5 for a date."""
         out = io.StringIO()
-        lines = csv.writer(out, lineterminator="\r\n")
-        fields = [key for c in self.columns for key in (c.key, c.low, c.high) if key]
-        titles = {c.key: c.title[lang == "de"] for c in self.columns}
-        bounds = {c.low: c for c in self.columns if c.low} | {c.high: c for c in self.columns if c.high}
-        ends = {c.low: ("low", "unten") for c in self.columns} | {c.high: ("high", "oben") for c in self.columns}
-        heads = [titles.get(f) or f"{bounds[f].title[lang == 'de']} ({ends[f][lang == 'de']})" for f in fields]
-        lines.writerow([safe_cell(h) for h in heads])
-        paired = {c.key for c in self.columns if c.kind == "pair"}
-        lines.writerows(
-            [_cell(row[f][lang == "de"] if f in paired else row.get(f)) for f in fields] for row in self.rows
-        )
+        lines = csv.writer(out, delimiter=";" if lang == "de" else ",", lineterminator="\r\n")
+        fields = [(c, key) for c in self.columns for key in (c.key, c.low, c.high) if key]
+        lines.writerow([safe_cell(_head(c, key, lang)) for c, key in fields])
+        lines.writerows([_cell(row.get(key), c.kind, lang) for c, key in fields] for row in self.rows)
         return out.getvalue().encode("utf-8-sig")
 
     def document(self) -> dict[str, Any]:
@@ -108,10 +102,18 @@ def sign(claimed: bool, low: float | None, high: float | None) -> int:
     return 0 if not claimed or low is None else 1 if low > 1 else -1 if high is not None and high < 1 else 0
 
 
-def _cell(value: Any) -> Any:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return safe_cell(value) if isinstance(value, str) else value
+def _head(column: Column, key: str, lang: str) -> str:
+    """The title of a column of a CSV, with its unit, or which end of the interval it is."""
+    end = {column.low: ("low", "unten"), column.high: ("high", "oben")}.get(key) or _UNITS.get(column.kind)
+    return column.title[lang == "de"] + (f" ({end[lang == 'de']})" if end else "")
+
+
+def _cell(value: Any, kind: str, lang: str) -> Any:
+    if value is None:
+        return None
+    if kind in _WORDED:
+        return safe_cell(told(value, kind, lang))
+    return str(value).replace(".", ",") if lang == "de" else value
 
 
 # -- values in words -------------------------------------------------------------------------------------------------
@@ -122,8 +124,8 @@ def told(value: Any, kind: str, lang: str) -> str:
     if kind == "pair":
         return str(value[lang == "de"])
     if kind in ("text", "word"):
-        words = GERMAN if kind == "word" else OURS
-        return words.get(str(value), str(value)) if lang == "de" else str(value)
+        english, german = (ENGLISH, GERMAN) if kind == "word" else ({}, OURS)
+        return (german if lang == "de" else english).get(str(value), str(value))
     if kind == "sign":
         return _SIGNS[int(value)][lang == "de"]
     if kind == "flag":
@@ -155,16 +157,19 @@ OURS = {
     "(fewer than 5 each)": "(je weniger als 5)",
     "(not shown)": "(nicht gezeigt)",
 }  # what is said where there is no name; nobody calls a campaign so
+ENGLISH = {"mql": "MQL", "ai assistant": "AI assistant"}  # names that small letters would misspell
 GERMAN = {
     "turns buyers away": "vertreibt Käufer", "earns its form": "verdient sein Formular",
     "cannot be told yet": "noch nicht zu sagen", "not seen": "nicht gesehen", "time not known": "Zeit nicht bekannt",
     "under 30 s": "unter 30 s", "30 s to 2 min": "30 s bis 2 min", "2 to 10 min": "2 bis 10 min",
     "10 min or more": "10 min oder mehr", "planned": "geplant", "read": "gelesen", "too early": "zu früh", "none": "keine", "6 or more": "6 oder mehr",
-    "ask": "fragen", "ask later": "später fragen", "do not ask": "nicht fragen", "lead": "Lead", "mql": "MQL", "sales_ready": "vertriebsreif", "accepted": "vom Vertrieb angenommen", "broken": "kaputt",
+    "ask": "fragen", "ask later": "später fragen", "do not ask": "nicht fragen", "lead": "Lead", "mql": "MQL", "sales ready": "vertriebsreif", "accepted": "vom Vertrieb angenommen", "broken": "kaputt",
     "page_view": "Seitenaufruf", "engagement": "Verweilen", "form": "Formular", "download": "Download", "video": "Film",
     "call": "Anruf", "meeting": "Termin", "fair": "Messe", "goal": "Ziel", "custom": "Sonstiges",
     **OURS, **{c.replace("_", " "): part_text("first_channel", c, "de") for c in CHANNELS},
 }  # fmt: skip
+_WORDED = ("text", "word", "pair", "flag", "sign")
+_UNITS = {"seconds": ("seconds", "Sekunden"), "days": ("days", "Tage")}
 _SIGNS = {1: ("higher", "höher"), -1: ("lower", "niedriger"), 0: ("not sure", "ungewiss")}
 _TELL = {
     "count": lambda v, lang: _fixed(v, 0, lang),
