@@ -251,6 +251,14 @@ def test_rows_read_as_sentences_in_both_languages(shop: Prepared) -> None:
         assert word in said
 
 
+@pytest.mark.parametrize(
+    ("lang", "said"),
+    [("en", "<b>Lift:</b> Rate over that of all people"), ("de", "<b>Lift:</b> Quote im Verhältnis zu der aller")],
+)
+def test_a_reader_is_told_what_columns_mean(door: Visitor, lang: str, said: str) -> None:
+    assert said in html.unescape(door.get(f"/insights/paths?lang={lang}").body.decode())
+
+
 def test_a_german_reader_reads_definitions_stages_and_periods_in_german(shop: Prepared, door: Visitor) -> None:
     assert set(GERMAN_DEFINITIONS) == set(DEFINITIONS)
     english, german = (html.unescape(door.get(f"/insights/?lang={lang}").body.decode()) for lang in ("en", "de"))
@@ -519,6 +527,7 @@ def test_the_report_is_one_file_that_fetches_nothing_and_shows_the_same_figures(
     text = file.read_text(encoding="utf-8")
     page = re.sub(r"<script>.*?</script>|<style>.*?</style>", "", text, flags=re.DOTALL)
     assert not re.search(r"""(?:src|href)=["'](?!#|data:)""", page)
+    assert "Führt zu: Kunden · Pfade nach: Art des Inhalts" in page
     figures = [json.loads(f) for f in re.findall(r'<script type="application/json">(.*?)</script>', page)]
     lifts = next(f for f in figures if f["data"][0]["type"] == "scatter" and f["layout"].get("shapes"))
     assert lifts["data"][0]["x"] == [pytest.approx(r["lift"]) for r in found["rows"][: len(lifts["data"][0]["x"])]]

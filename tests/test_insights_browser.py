@@ -206,6 +206,16 @@ def test_printed_figures_fit_the_paper_and_tables_stay_tables(tab: Any, evil: tu
     assert not tab.locator(".filters").first.is_visible()
 
 
+def test_paper_says_what_was_chosen(tab: Any, evil: tuple[Prepared, str, str]) -> None:
+    sign_in(tab, evil[2], "/insights/paths?target=mql&from=2025-02&channel=paid_search")
+    said = tab.get_by_text(
+        "Leads to: marketing-qualified · From: 2025-02 · First channel: paid search · Paths by: type of content"
+    )
+    assert not said.is_visible()
+    tab.emulate_media(media="print")
+    assert said.is_visible()
+
+
 def test_everything_is_reached_by_the_keyboard(tab: Any, evil: tuple[Prepared, str, str]) -> None:
     sign_in(tab, evil[2])
     tab.keyboard.press("Tab")

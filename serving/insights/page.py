@@ -82,7 +82,7 @@ def _render(template: str, edition: Edition, choice: Choice, **more: Any) -> str
         _environment()
         .get_template(template)
         .render(
-            choice=choice, lang=choice.lang, de=choice.lang == "de", about=about, part=part, **more,
+            choice=choice, lang=choice.lang, de=choice.lang == "de", about=about, part=part, chosen=_chosen(choice), **more,
             through=word("through", choice.lang, data=about["data_through"], matured=part.about["matured_through"]),
             how=word("how", choice.lang, landmark=_landmark(about["landmark_text"], choice.lang), days=about["horizon_days"]),
         )
@@ -93,6 +93,18 @@ def _landmark(text: str, lang: str) -> str:
     if lang != "de":
         return text
     return text.replace("the first visit", "zum ersten Besuch").replace("day", "Tag").replace("step", "Schritt")
+
+
+def _chosen(choice: Choice) -> str:
+    """What is looked at, in words: paper and reports have no form that says it."""
+    lang, (attribute, _, value) = choice.lang, choice.segment.partition(":")
+    de = lang == "de"
+    chosen = [
+        ("target", LEADS_TO[choice.target][de]), ("from", choice.start), ("to", choice.end),
+        ("channel", choice.channel and told(choice.channel.replace("_", " "), "word", lang)),
+        ("segment", value and f"{ATTRIBUTE[attribute][de]} {told(value, 'text', lang)}"), ("by", BY[choice.by][de]),
+    ]  # fmt: skip
+    return " · ".join(f"{word(key, lang)}: {text}" for key, text in chosen if text)
 
 
 def _named(names: dict[str, Words], choice: Choice) -> dict[str, str]:
