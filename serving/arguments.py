@@ -20,7 +20,7 @@ MarketOption = Annotated[
 ]
 TargetOption = Annotated[
     str | None,
-    typer.Option(help="What is predicted: converted, accepted, next_order; default [training] target."),
+    typer.Option(help="What is predicted: converted, accepted, next_order; default \\[training] target."),
 ]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -73,6 +73,21 @@ def test_a_plan_says_people_weeks_and_arms_and_is_kept(experiment: Any, tmp_path
     assert f'name = "{NAME}"' in (tmp_path / "arm.js").read_text()
 
 
+def test_script_and_arms_of_a_plan_are_written_again_and_the_plan_stays(
+    experiment: Any, folder: Path, tmp_path: Path
+) -> None:
+    kept = experiment_of(experiment.home, "visits", NAME)
+    again = ("experiment", "plan", str(folder), NAME, "--unit", "lead", "--script", str(tmp_path / "again.js"))
+    code, found, said = experiment(*again, *PAGES, "--effect", "3", "--csv", str(tmp_path / "again.csv"))
+    assert (code, found["per_arm"], "again.js" in said) == (0, kept.plan.per_arm, True)
+    for name in ("js", "csv"):
+        first = tmp_path / ("arm.js" if name == "js" else "arms.csv")
+        assert (tmp_path / f"again.{name}").read_bytes() == first.read_bytes()
+    assert experiment_of(experiment.home, "visits", NAME) == kept
+    code, _, said = experiment(*again, "--first", "blog", "--then", "pricing", "--by", "type")
+    assert (code, "planned already" in said) == (2, True)
+
+
 def test_a_reading_covers_what_was_planted_and_paths_learn_from_it(experiment: Any, folder: Path) -> None:
     code, found, _ = experiment.read()
     assert (code, found["verdict"]) == (0, "read")

@@ -152,6 +152,13 @@ def test_every_reason_of_a_verdict_has_german_words() -> None:
     assert set(VERDICTS) <= set(GERMAN)
 
 
+def test_an_interval_is_said_to_hold_both_only_where_it_does() -> None:
+    worths = {low: Worth(Figure(0.5, low, 1.0), Figure(), Figure(0.0, 0.0, 0.0)) for low in (-0.1, 0.1)}
+    why = {low: verdict_of(0.5, w, Cost(1, 1, high=0.1), 1.0, 1.0)[1] for low, w in worths.items()}
+    assert "holds both" in why[-0.1]
+    assert "may be chance" in why[0.1]
+
+
 def test_where_nobody_answered_anything_it_is_a_verdict(made: Made) -> None:
     @dataclass(frozen=True)
     class Silent(Lot):

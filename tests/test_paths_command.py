@@ -104,6 +104,7 @@ def test_the_csv_has_every_row_and_nothing_a_spreadsheet_would_run(paths: Any, t
         (("--landmark", "week"), "expected visit, a number of days"),
         (("--target", "sold"), "expected one of lead, mql, accepted, won, cancelled"),
         (("--by", "colour"), "expected one of content, type, topic, stage"),
+        (("--lang", "fr"), "--lang: expected en or de, got 'fr'"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_with_the_reason(paths: Any, words: tuple[str, ...], message: str) -> None:

@@ -142,4 +142,6 @@ def verdict_of(fill: float, worth: Worth, cost: Cost, q: float, base: float) -> 
         return NOT, "behaviour tells it already"
     if worth.worth.high <= LITTLE * base:
         return NOT, f"at best it is worth less than {LITTLE:.1%} of the log loss"
+    if worth.worth.low > 0:
+        return UNTOLD, "it seems to help, which may be chance where so many fields are looked at"
     return UNTOLD, "it may help or not: the interval holds both"

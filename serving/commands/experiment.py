@@ -65,20 +65,23 @@ def plan(
     opened, settings, now = _opened(dataset, config, as_of)
     market = opened.info.name
     file = experiments.folder_of(settings.home, market) / f"{known_name(name)}.json"
-    if file.exists():
-        raise UsageError(f"NAME: expected a new name, got {name}, which is planned already. Choose another one, or "
-                         f"delete {file}.")  # fmt: skip
     begin = parse_time(start, "--start") if start else now
     draft = _draft(opened, settings, (name, first, then, by), (target, unit), (effect, level, power), begin)
-    found = planned(
-        opened, draft, _policy(settings), now, _rules(opened, settings, draft.target), settings.training.threads
-    )
+    if file.exists():
+        found = _planned_before(
+            experiments.experiment_of(settings.home, market, name).plan, draft, file, script or csv_file
+        )
+    else:
+        found = planned(
+            opened, draft, _policy(settings), now, _rules(opened, settings, draft.target), settings.training.threads
+        )
     if csv_file is not None:
         _write_arms(csv_file, opened, name, unit)
     if script is not None:
         replace_text(script, script_of(name))
-    experiments.keep(settings.home, market, experiments.Experiment(found))
-    _show_plan(screen, found, dataset)
+    if not file.exists():
+        experiments.keep(settings.home, market, experiments.Experiment(found))
+    _show_plan(screen, found, dataset, script)
     screen.result({**found.document(), "market": market, "file": str(file)})
 
 
@@ -157,6 +160,15 @@ def _draft(
                 0.0, 0.0, *figures, 0, 0)  # fmt: skip
 
 
+def _planned_before(kept: Plan, draft: Plan, file: Path, wanted: Path | None) -> Plan:
+    """The plan as it was kept: its script and arms may be written again, it never changes."""
+    same = all(getattr(kept, n) == getattr(draft, n) for n in ("first", "then", "by", "target", "unit"))
+    if wanted is None or not same:
+        raise UsageError(f"NAME: expected a new name, got {kept.name}, which is planned already. Choose another one, "
+                         f"delete {file}, or give the same pages with --script or --csv to write these again.")  # fmt: skip
+    return kept
+
+
 def _delivered(file: Path) -> dict[str, str]:
     """Arm by id of a CSV."""
     from training.assignment import ARMS
@@ -188,7 +200,7 @@ def _write_arms(file: Path, dataset: Dataset, name: str, unit: str) -> None:
     replace_text(file, out.getvalue())
 
 
-def _show_plan(screen: Screen, found: Plan, dataset: str) -> None:
+def _show_plan(screen: Screen, found: Plan, dataset: str, script: Path | None) -> None:
     from training.calendar import day
 
     rows = [
@@ -203,7 +215,7 @@ def _show_plan(screen: Screen, found: Plan, dataset: str) -> None:
     if found.weeks > 26:
         screen.say("More than half a year: look for a larger effect, or change a page that more people see.")
     screen.next_steps(
-        f"make the change for the arm treatment: leadlift experiment plan ... --script {found.name}.js gives the page's script",
+        f"make the change for the arm treatment: {script or f'the same command with --script {found.name}.js'} is the page's script",
         f"leadlift experiment read {dataset} {found.name}   (when the weeks and the days after them are over)",
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import typer
 
 from data.dataset import Dataset, consenting, open_dataset
@@ -17,10 +18,10 @@ from data.settings import Settings
 from serving.arguments import ConfigOption, DatasetArgument, parse_time, settings_for
 from serving.commands import paths_more
 from serving.commands.paths_gates import gate_tally, gates
-from serving.commands.scores import LangOption
 from serving.console import JsonOption, Screen
 from serving.insights.choice import TARGETS, Choice
 from serving.insights.plan import Plan
+from serving.insights.tables import LANGS
 
 if TYPE_CHECKING:
     from training.activation import ActivationRow, ActivationTally
@@ -66,7 +67,7 @@ def paths(
     publish: Annotated[
         bool, typer.Option("--publish", help="Prepare the page /insights/: all targets, by this landmark and support.")
     ] = False,
-    lang: LangOption = "en",
+    lang: Annotated[str, typer.Option(help="Language of the report: en or de.")] = "en",
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -81,6 +82,8 @@ def paths(
     screen = Screen(as_json)
     if by not in BY:
         raise UsageError(f"--by: expected one of {', '.join(BY)}, got {by!r}.")
+    if lang not in LANGS:
+        raise UsageError(f"--lang: expected {' or '.join(LANGS)}, got {lang!r}.")
     settings = settings_for(dataset, config)
     opened = consenting(open_dataset(dataset), settings.privacy.require_consent)
     asked = _asked(opened, settings, target, landmark, by, as_of, scores)
@@ -218,7 +221,7 @@ def _contents(screen: Screen, found: Trails, effects: Sequence[EffectRow], top: 
 
 def _show_effects(screen: Screen, effects: Sequence[EffectRow], removal: dict[str, float]) -> None:
     rows = [[r.content, f"{r.people_with:,}", f"{r.rate_with:.1%}", _share(r.rate_without), _ratio(r.ratio),
-             f"{_ratio(r.ratio_low)} to {_ratio(r.ratio_high)}", "yes" if r.claimed else "no",
+             "-" if np.isnan(r.ratio) else f"{_ratio(r.ratio_low)} to {_ratio(r.ratio_high)}", "yes" if r.claimed else "no",
              f"{removal.get(r.content, 0.0):.1%}"] for r in effects]  # fmt: skip
     screen.table(
         "Contents; the ratio holds other contents, views, days, time and channel equal; associated with, not caused by",

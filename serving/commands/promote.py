@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SHOWN_MOVES = 10
 AcceptOption = Annotated[
-    str | None, typer.Option(help="Promote beyond [gate] max_newly_ready; the reason is kept in the history.")
+    str | None, typer.Option(help="Promote beyond \\[gate] max_newly_ready; the reason is kept in the history.")
 ]
 BreakingOption = Annotated[bool, typer.Option(help="Promote although callers' requests would no longer fit.")]
 

@@ -42,7 +42,9 @@ def rescore(
     market: MarketOption = None,
     target: TargetOption = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes, or tasks of Spark; they change no byte.")] = 1,
-    engine: Annotated[By, typer.Option(help="local, or spark: [rescore] spark_master, else this machine.")] = By.local,
+    engine: Annotated[
+        By, typer.Option(help="local, or spark: \\[rescore] spark_master, else this machine.")
+    ] = By.local,
     reasons: ReasonsOption = "all",
     lang: LangOption = "en",
     keep: Annotated[int, typer.Option(min=1, help="How many sets stay, the new one counted.")] = 14,

@@ -42,7 +42,7 @@ def status(
         str | None, typer.Option(help="What --out of leadlift rescore is; default where it wrote last.")
     ] = None,
     max_age: Annotated[
-        str, typer.Option(help="The age above which a nightly step is stale: 26h, 90min, 2d. Training: [monitor].")
+        str, typer.Option(help="The age above which a nightly step is stale: 26h, 90min, 2d. Training: \\[monitor].")
     ] = "26h",
     market: MarketOption = None,
     target: TargetOption = None,

@@ -27,6 +27,8 @@ WHY = {
     "it says who converts, which nothing else does": "es sagt, wer konvertiert, und sonst sagt das nichts",
     "behaviour tells it already": "das Verhalten verrät es schon",
     "at best it is worth less than 0.5% of the log loss": "es bringt höchstens 0,5 % des Log Loss",
+    "it seems to help, which may be chance where so many fields are looked at": "es scheint zu helfen; bei so vielen "
+    "betrachteten Feldern kann das Zufall sein",
     "it may help or not: the interval holds both": "es kann helfen oder nicht: das Intervall umfasst beides",
 }
 
