@@ -44,7 +44,8 @@ def _():
 
 @app.cell
 def _(
-    DatasetInfo, Market, Path, consenting, moment_of, open_dataset, os, policy_of, settings_for, tempfile, write_market
+    DatasetInfo, Market, Path, consenting, content_paths, moment_of, open_dataset, os, policy_of, settings_for, tempfile,
+    write_market,
 ):  # fmt: skip
     folder = os.environ.get("LEADLIFT_NOTEBOOK_DATASET")
     if not folder:
@@ -53,7 +54,10 @@ def _(
     settings = settings_for(Path(folder), None)
     dataset = consenting(open_dataset(folder), settings.privacy.require_consent)
     now, policy = moment_of(dataset, None), policy_of(settings.snapshots)
-    steps, support, landmark = 2, 30, 7
+    support, landmark = 30, 7
+    steps = (
+        content_paths.USUAL_STEPS if os.environ.get("LEADLIFT_NOTEBOOK_DATASET") else 2
+    )  # a small market has short paths
     return dataset, landmark, now, policy, steps, support
 
 

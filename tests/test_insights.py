@@ -324,6 +324,7 @@ def test_every_table_downloads_whole_and_a_spreadsheet_runs_nothing_of_it(shop: 
             rows = list(csv.reader(io.StringIO(table.csv("en").decode("utf-8-sig"))))
             assert len(rows) == 1 + len(table.rows)
             assert len({len(r) for r in rows}) == 1
+            assert len(set(rows[0])) == len(rows[0])
             count += 1
     assert count >= 7
     table = Table("x", "v", ("=1", "=1"), (Column("a", ("@a", "@a")),), [{"a": "=cmd|1"}, {"a": "+1"}])

@@ -65,6 +65,20 @@ def test_the_points_notebook_judges_points_model_and_suggestion_on_the_same_look
     assert len(found["curves"]) == 3
 
 
+def test_the_paths_notebook_shows_the_paths_of_the_command(
+    shown: Any, leadlift_at: Callable[[], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leadlift, folder = leadlift_at(), str(tmp_path / "market")
+    assert leadlift("simulate", folder, "--leads", "4000", "--days", "300", "--seed", "1")[0] == 0
+    code, told, _ = leadlift("paths", folder)
+    assert code == 0
+    monkeypatch.setenv("LEADLIFT_NOTEBOOK_DATASET", folder)
+    rows = [r.document() for r in shown("content_paths")["report"].rows]
+    figures = ("people", "conversions", "rate", "low", "high", "lift_low", "lift_high", "q", "claimed")
+    assert [r["path"] for r in rows] == [r["path"] for r in told["rows"]]
+    assert [[r[n] for n in figures] for r in rows] == [[r[n] for n in figures] for r in told["rows"]]
+
+
 def test_the_paths_notebook_shows_that_paths_cut_at_the_purchase_invent_lift(shown: Any) -> None:
     found = shown("content_paths")
     trap = found["trap"]

@@ -77,7 +77,9 @@ class Table:
         out = io.StringIO()
         lines = csv.writer(out, delimiter=";" if lang == "de" else ",", lineterminator="\r\n")
         fields = [(c, key) for c in self.columns for key in (c.key, c.low, c.high) if key]
-        lines.writerow([safe_cell(_head(c, key, lang)) for c, key in fields])
+        titles = _distinct([c.title[lang == "de"] for c in self.columns])
+        named = dict(zip((c.key for c in self.columns), titles, strict=True))
+        lines.writerow([safe_cell(_head(named[c.key], c, key, lang)) for c, key in fields])
         lines.writerows([_cell(row.get(key), c.kind, lang) for c, key in fields] for row in self.rows)
         return out.getvalue().encode("utf-8-sig")
 
@@ -102,10 +104,15 @@ def sign(claimed: bool, low: float | None, high: float | None) -> int:
     return 0 if not claimed or low is None else 1 if low > 1 else -1 if high is not None and high < 1 else 0
 
 
-def _head(column: Column, key: str, lang: str) -> str:
+def _distinct(titles: Sequence[str]) -> list[str]:
+    """Titles of a CSV: one that occurs again is told apart by the column before it, as a reader of the page does."""
+    return [f"{titles[i - 1]}: {t}" if i and titles.count(t) > 1 else t for i, t in enumerate(titles)]
+
+
+def _head(title: str, column: Column, key: str, lang: str) -> str:
     """The title of a column of a CSV, with its unit, or which end of the interval it is."""
     end = {column.low: ("low", "unten"), column.high: ("high", "oben")}.get(key) or _UNITS.get(column.kind)
-    return column.title[lang == "de"] + (f" ({end[lang == 'de']})" if end else "")
+    return title + (f" ({end[lang == 'de']})" if end else "")
 
 
 def _cell(value: Any, kind: str, lang: str) -> Any:
