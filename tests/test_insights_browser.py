@@ -206,6 +206,17 @@ def test_printed_figures_fit_the_paper_and_tables_stay_tables(tab: Any, evil: tu
     assert not tab.locator(".filters").first.is_visible()
 
 
+@pytest.mark.parametrize("lang", ["en", "de"])
+def test_the_numbers_both_teams_share_are_all_in_sight_on_a_desk(
+    tab: Any, evil: tuple[Prepared, str, str], lang: str
+) -> None:
+    sign_in(tab, evil[2], f"/insights/?lang={lang}")
+    assert (
+        tab.evaluate("(f => f.scrollWidth - f.clientWidth)(document.querySelector('[aria-labelledby=t-numbers-].fit'))")
+        <= 0
+    )
+
+
 def test_paper_says_what_was_chosen(tab: Any, evil: tuple[Prepared, str, str]) -> None:
     sign_in(tab, evil[2], "/insights/paths?target=mql&from=2025-02&channel=paid_search")
     said = tab.get_by_text(
