@@ -241,6 +241,32 @@ def test_the_flow_adds_up_to_those_who_converted(shop: Prepared) -> None:
             assert row["people"] <= inflow
 
 
+def test_where_visitors_become_leads_is_told_by_channel_too(shop: Prepared) -> None:
+    found = {t.id: t for t in tables(view_of(shop.edition, "content", Choice("lead")))}
+    whole = {(r["content"], r["action"]): r["leads"] for r in found["activation"].rows}
+    parts: Counter[tuple[str, str]] = Counter()
+    for row in found["activation_sources"].rows:
+        assert min(row["leads"], row["visitors"]) >= LEAST
+        parts[row["content"], row["action"]] += row["leads"]
+    assert len({r["channel"] for r in found["activation_sources"].rows}) > 1
+    assert all(parts[point] <= whole[point] for point in parts)
+
+
+@pytest.mark.parametrize(("target", "title"), [("won", "Later won"), ("accepted", "Later accepted")])
+def test_what_became_of_who_met_a_form_is_called_by_the_target(shop: Prepared, target: str, title: str) -> None:
+    (gates,) = (t for t in tables(view_of(shop.edition, "content", Choice(target))) if t.id == "gates")
+    assert {c.title[0] for c in gates.columns if c.low} == {title}
+    assert all(("won" in said) == (target == "won") for said in gates.sentences("en"))
+
+
+def test_a_difference_of_shares_is_in_percentage_points() -> None:
+    column = Column("d", ("Difference", "Unterschied"), "points", "low", "high")
+    row = {"d": 0.0975, "low": 0.0625, "high": 0.125}
+    table = Table("x", "v", ("x", "x"), (column,), [row])
+    assert (column.text(row, "de"), column.interval(row, "en")) == ("9,8", "6.2 to 12.5")
+    assert table.csv("en").decode("utf-8-sig").split("\r\n")[1] == "9.75,6.25,12.5"
+
+
 def test_rows_read_as_sentences_in_both_languages(shop: Prepared) -> None:
     table = next(t for t in tables(view_of(shop.edition, "paths", Choice())) if t.id == "paths")
     row = table.rows[0]

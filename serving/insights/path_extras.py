@@ -30,6 +30,10 @@ from training.trails import Asked, Stand, Trails
 
 PEOPLE, RATE, CONTENT = ("People", "Menschen"), ("Rate", "Quote"), ("Content", "Inhalt")
 STANDS: Words = ("Beyond chance", "Jenseits des Zufalls")
+LATER: dict[str, tuple[Words, Words]] = {
+    "won": (("Later won", "Später gewonnen"), ("won", "gewonnen")),
+    "accepted": (("Later accepted", "Später angenommen"), ("accepted by sales", "vom Vertrieb angenommen")),
+}
 NO_CAUSE: Words = ("Associated with, not caused by.", "Ein Zusammenhang, keine Ursache.")
 
 
@@ -134,6 +138,7 @@ def _sources(trails: Trails, target: str, steps: int, support: int) -> Table:
 
 def _gates(met: MeetingTally, dataset: Dataset, asked: Asked) -> Table:
     report = with_strangers(dataset, met, asked.policy, asked.target, asked.now, asked.threads)
+    later, became = LATER[asked.target]
     groups: Sequence[tuple[str, Words]] = (
         ("met", ("Met the form", "Trafen auf das Formular")), ("left", ("Left", "Gingen")),
         ("filled", ("Filled it in", "Füllten es aus")), ("readers", ("Open readers", "Offene Leser")),
@@ -142,14 +147,14 @@ def _gates(met: MeetingTally, dataset: Dataset, asked: Asked) -> Table:
     columns: list[Column] = [Column("gate", CONTENT), Column("reached", ("Reached it", "Erreichten es"), "count")]
     for group, title in groups:
         columns += [Column(f"{group}_people", title, "count")]
-        columns += [Column(f"{group}_rate", ("Later won", "Später gewonnen"), "share", f"{group}_low", f"{group}_high")]
+        columns += [Column(f"{group}_rate", later, "share", f"{group}_low", f"{group}_high")]
     columns += [Column("verdict", ("Verdict", "Urteil"), "word")]
     return Table(
         "gates", "content", ("What forms before content cost", "Was Formulare vor Inhalten kosten"), columns, rows,
-        ("{gate}: {verdict}. Of {met_people} people who met the form {met_rate} were won later by any path, of "
+        (f"{{gate}}: {{verdict}}. Of {{met_people}} people who met the form {{met_rate}} were {became[0]} later by any path, of "
          "{readers_people} readers of open content of the same topic and stage {readers_rate}.",
          "{gate}: {verdict}. Von {met_people} Menschen, die auf das Formular trafen, wurden {met_rate} später auf irgendeinem "
-         "Weg gewonnen, von {readers_people} Lesern offener Inhalte desselben Themas und derselben Phase {readers_rate}."),
+         f"Weg {became[1]}, von {{readers_people}} Lesern offener Inhalte desselben Themas und derselben Phase {{readers_rate}}."),
         NO_CAUSE, asked.target, whole=True,
     )  # fmt: skip
 
@@ -181,7 +186,7 @@ def _hypotheses(
             Column("reach", ("People a week", "Menschen je Woche"), "number"),
             Column("followed_rate", ("Saw both", "Sahen beides"), "share"),
             Column("others_rate", ("Only the first", "Nur das erste"), "share"),
-            Column("difference", ("Difference", "Unterschied"), "share", "difference_low", "difference_high"),
+            Column("difference", ("Difference, percentage points", "Unterschied, Prozentpunkte"), "points", "difference_low", "difference_high"),
             Column("gain", ("Conversions a week more", "Abschlüsse je Woche mehr"), "number", "gain_low", "gain_high"),
             Column("experiment", ("Experiment", "Experiment")),
         ),

@@ -26,7 +26,7 @@ RATIO_ABOUT: Words = (
 def of_target(target: str, trails: Trails, effects: Sequence[EffectRow], points: ActivationTally | None) -> list[Table]:
     """The tables of one target. points: where visitors became leads; None for other targets."""
     tables = [_effects(target, trails, effects), _attribution(target, trails)]
-    return tables + ([_activation(target, points)] if points else [])
+    return tables + (_activation(target, points) if points else [])
 
 
 def _effects(target: str, trails: Trails, effects: Sequence[EffectRow]) -> Table:
@@ -46,8 +46,10 @@ def _effects(target: str, trails: Trails, effects: Sequence[EffectRow]) -> Table
             Column("ratio", ("All else equal", "Bei sonst Gleichem"), "ratio", "ratio_low", "ratio_high", RATIO_ABOUT),
             Column("stands", ("Beyond chance", "Jenseits des Zufalls"), "sign"),
             Column("through", ("Pass through", "Laufen hindurch"), "share", about=(
-                "Share of conversions whose path leads through it; large for popular pages, whatever they do.",
-                "Anteil der Abschlüsse, deren Pfad hindurchführt; groß bei beliebten Seiten, was auch immer sie bewirken.",
+                "Share of conversions that lead through it in a chain of single steps, which forgets what was before: the "
+                "removal effect; large for popular pages, whatever they do.",
+                "Anteil der Abschlüsse, die hindurchführen, in einer Kette einzelner Schritte, die vergisst, was davor war "
+                "(Removal Effect); groß bei beliebten Seiten, was auch immer sie bewirken.",
             )),
         ),
         rows,
@@ -88,14 +90,27 @@ def _attributed(trails: Trails) -> list[Row]:
     return kept
 
 
-def _activation(target: str, points: ActivationTally) -> Table:
+def _activation(target: str, points: ActivationTally) -> list[Table]:
+    """Of all channels, and by the first one."""
     later = [f"{name}_{end}" for name in ("won", "cancelled") for end in ("rate", "low", "high")]
-    found = [r for r in rows_of(points.found()) if r.channel == ALL_CHANNELS]
-    rows = [told_of(r.matured, r.document(), *later) for r in found]
+    rows = [
+        told_of(r.matured, r.document(), *later) | {"channel": r.channel.replace("_", " ")}
+        for r in rows_of(points.found())
+    ]
+    whole, parts = ([r for r in rows if (r["channel"] == ALL_CHANNELS) == all_] for all_ in (True, False))
+    by: Words = ("Where visitors become leads, by first channel", "Wo Besucher zu Leads werden, nach erstem Kanal")
+    first = Column("channel", ("First channel", "Erster Kanal"), "word")
+    return [
+        _points("activation", target, ("Where visitors become leads", "Wo Besucher zu Leads werden"), (), whole),
+        _points("activation_sources", target, by, (first,), parts),
+    ]
+
+
+def _points(number: str, target: str, title: Words, more: Sequence[Column], rows: Sequence[Row]) -> Table:
     return Table(
-        "activation", "content", ("Where visitors become leads", "Wo Besucher zu Leads werden"),
+        number, "content", title,
         (
-            Column("content", CONTENT), Column("action", ("Action", "Handlung"), "word"),
+            Column("content", CONTENT), *more, Column("action", ("Action", "Handlung"), "word"),
             Column("visitors", ("Visitors", "Besucher"), "count"), Column("leads", ("Became leads", "Wurden Leads"), "count"),
             Column("rate", ("Rate", "Quote"), "share", "low", "high"),
             Column("won_rate", ("Of these won", "Davon gewonnen"), "share", "won_low", "won_high"),

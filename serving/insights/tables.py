@@ -26,7 +26,7 @@ UNKNOWN = "–"
 
 @dataclass(frozen=True)
 class Column:
-    """One column of rows[key]; null = not known. kind: text, count, number, share, ratio, days, seconds, money (units of
+    """One column of rows[key]; null = not known. kind: text, count, number, share, points (differences of shares), ratio, days, seconds, money (units of
     the currency), flag, sign (1 higher, -1 lower, 0 not sure), or
     word: one of a few texts, see GERMAN; pair: [English, German]. low, high: keys of its 95 % interval. about: what it means, for people."""
 
@@ -120,6 +120,7 @@ def _cell(value: Any, kind: str, lang: str) -> Any:
         return None
     if kind in _WORDED:
         return safe_cell(told(value, kind, lang))
+    value = 100 * value if kind == "points" else value
     return str(value).replace(".", ",") if lang == "de" else value
 
 
@@ -182,6 +183,7 @@ _TELL = {
     "count": lambda v, lang: _fixed(v, 0, lang),
     "number": number_text,
     "share": _share,
+    "points": lambda v, lang: _fixed(100 * v, 1, lang),
     "ratio": lambda v, lang: _fixed(v, 2, lang),
     "days": lambda v, lang: f"{_fixed(v, 0, lang)}\u00a0{('days', 'Tage')[lang == 'de']}",
     "seconds": _seconds,

@@ -22,7 +22,14 @@ from training.prepared_names import LEAST
 
 REMEMBERED = 64  # views that are kept: most look at what others looked at
 SHOWN = 15  # paths in a figure
-FOLDED = ("attribution", "definitions", "drops", "whole_touches", "whole_sources")  # tables for who asks for them
+FOLDED = (
+    "activation_sources",
+    "attribution",
+    "definitions",
+    "drops",
+    "whole_touches",
+    "whole_sources",
+)  # tables for who asks for them
 HEAT = 20  # people in a cell of a channel and a path: rates of fewer look like news and are none
 PATH = ("Path", "Pfad")
 
