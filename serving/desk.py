@@ -96,7 +96,7 @@ class Desk:
 
     def take_events(self, document: object, wants: Wants, now: int) -> Answer:
         """Calls of a tracker into the store."""
-        return _taken(self._intake.events(document))
+        return _taken(self._intake.events(document, now))
 
     def take_outcomes(self, document: object, wants: Wants, now: int) -> Answer:
         """Outcomes into the store."""

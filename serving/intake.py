@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, Required, TypeVar
@@ -91,8 +91,13 @@ class Intake:
         file = tracker_file(mapping, info.name) if mapping is not None else None
         return info, file or TrackerFile(dataset=DatasetSpec(name=info.name, currency=info.currency))
 
-    def events(self, document: object) -> bytes:
+    def events(self, document: object, now: int) -> bytes:
         """`{"batch": [...]}` of Segment calls -> what became of them.
+
+        Parameters
+        ----------
+        now
+            microseconds; what says it is of more than a day later is refused.
 
         Raises
         ------
@@ -109,12 +114,14 @@ class Intake:
             try:
                 told = tell(_object(row), index, file.tracker, None)
                 clean = [clean_event(cells, file) for cells in told.events]
-                if told.person is not None:
-                    calls.append(cleaned(told.person, key))
+                call = None if told.person is None else cleaned(told.person, key)
+                kept = [c for c in clean if c is not None]
+                _refuse_later(kept, call, now)
             except RowError as bad:
                 tally.reject(index, bad)
                 continue
-            events += [c for c in clean if c is not None]
+            events += kept
+            calls += [call] if call else []
             tally.passed_over += None in clean
         return tally.body(self._put(Told(events, calls)))
 
@@ -155,6 +162,13 @@ class Intake:
         if len(rows) > self.max_rows:
             raise refuse(f"Expected at most {self.max_rows} rows.", [Fault(name, "too many")], status=413)
         return rows
+
+
+def _refuse_later(events: Sequence[CleanEvent], call: Call | None, now: int) -> None:
+    """A dataset ends with its latest arrival: one visitor's clock that is years ahead would make every label final."""
+    told = [t for e in events for t in (e.row["occurred_at"], e.row["received_at"])] + ([call.known] if call else [])
+    if any(isinstance(t, int) and t > now + DAY for t in told):
+        raise RowError("ahead_of_arrival", "occurred_at")
 
 
 def _object(row: object) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def new_store(place: Place, mapping: Path | None = None, name: str = "store") ->
 
 def tell(url: str, calls: list[dict[str, Any]], size: int = 40) -> list[dict[str, Any]]:
     intake = Intake(url, 10_000)
-    return [json.loads(intake.events({"batch": calls[i : i + size]})) for i in range(0, len(calls), size)]
+    return [json.loads(intake.events({"batch": calls[i : i + size]}, LATE)) for i in range(0, len(calls), size)]
 
 
 def reply(desk: Desk, lead_id: str, as_of: int) -> bytes:
@@ -132,7 +132,7 @@ def test_a_batch_told_again_changes_nothing(tmp_path: Path, place: Place) -> Non
 def test_every_row_is_accounted_for_and_rejects_name_index_and_reason(place: Place) -> None:
     good = {"messageId": "a", "type": "page", "anonymousId": "v", "timestamp": "2026-03-02T10:00:00Z"}
     rows = [good, good, {**good, "messageId": None}, {**good, "timestamp": "soon"}, 7, {**good, "anonymousId": None}]
-    done = json.loads(Intake(new_store(place), 100).events({"batch": rows}))
+    done = json.loads(Intake(new_store(place), 100).events({"batch": rows}, LATE))
     assert done == {
         "read": 6, "accepted": 1, "duplicate": 1, "rejected": 4, "passed_over": 0, "rejects": [
             {"index": 2, "reason": "missing_value", "field": "event_id"},
@@ -344,11 +344,11 @@ def test_nothing_of_a_row_is_repeated(place: Place) -> None:
     intake = Intake(new_store(place), 100)
     row = {"messageId": [secret], "type": secret, "userId": {secret: 1}, "timestamp": secret, secret: secret}
     said = intake.events({"batch": [row, secret, {"type": "identify", "messageId": "x", "userId": "u", "timestamp":
-           "2026-03-02T10:00:00Z", "traits": {"email": "jane.doe"}}]})  # fmt: skip
+           "2026-03-02T10:00:00Z", "traits": {"email": "jane.doe"}}]}, LATE)  # fmt: skip
     said += intake.outcomes({"outcomes": [{"lead_id": "x", secret: secret}, {"kind": secret, "lead_id": secret}]}, LATE)
     assert b"jane" not in said
     with pytest.raises(RequestError) as refused:
-        intake.events({"batch": [], secret: 1})
+        intake.events({"batch": [], secret: 1}, LATE)
     assert b"jane" not in refused.value.problem.body()
 
 
@@ -368,7 +368,7 @@ else:
     write._put_calls = die  # events are written by then, nothing is committed
 calls = [{"messageId": f"m{i}", "type": "page", "anonymousId": "v", "timestamp": "2026-03-02T10:00:00Z"} for i in range(50)]
 calls.append({"messageId": "i", "type": "identify", "userId": "L", "timestamp": "2026-03-02T10:00:00Z"})
-Intake(url, 100).events({"batch": calls})
+Intake(url, 100).events({"batch": calls}, 10**16)
 """
 
 

@@ -205,7 +205,7 @@ def test_a_service_started_before_its_database_uses_it_once_it_answers_and_only_
     assert desk.intake is not None
     if not used:
         with pytest.raises(RequestError):
-            desk.intake.events({"batch": []})
+            desk.intake.events({"batch": []}, LATE)
 
 
 def test_a_host_that_swallows_everything_is_asked_by_a_few_threads_and_then_left_alone(
