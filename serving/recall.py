@@ -131,6 +131,10 @@ class Recall:
 
     def _database(self) -> Database:
         found: Database | None = getattr(self._own, "db", None)
+        if found is not None and found.replaced():  # a backup was put in its place, say
+            found.close()
+            del self._own.db
+            found = None
         if found is None:
             found = self._own.db = self._opened()
         return found

@@ -35,7 +35,7 @@ from serving.gather import gather
 from serving.intake import Intake
 from serving.known import of_people
 from serving.problem import RequestError
-from serving.recall import Recall
+from serving.recall import THREADS, Recall
 from serving.reply import time_text
 from serving.request import lead_model, parse
 from serving.scorer import Scorer, Wants
@@ -158,6 +158,33 @@ def test_an_event_counts_in_the_next_call(place: Place, scorer: Scorer) -> None:
     assert quality() == "profile_only"
     desk.take_events({"batch": [view]}, Wants(), LATE)
     assert quality() == "full"
+
+
+def test_a_file_put_in_its_place_is_read_and_one_taken_away_is_missed(tmp_path: Path, scorer: Scorer) -> None:
+    file, copy = tmp_path / "store.db", tmp_path / "copy.db"
+    url = new_store(lambda _: url_of(file))
+    desk = Desk(scorer, recall=Recall(url, seconds=30), intake=Intake(url, 100))
+    told = {"type": "identify", "userId": "L", "timestamp": "2026-03-02T10:00:00Z", "traits": {"title": "CEO"}}
+
+    def qualities() -> set[str]:
+        """Each of the threads that read is asked."""
+        asked = [desk.score({"lead_id": "L"}, Wants(), LATE) for _ in range(2 * THREADS)]
+        return {json.loads(a.body)["data_quality"] + a.headers.get("Leadlift-Warnings", "") for a in asked}
+
+    backup(url, copy)
+    desk.take_events({"batch": [{**told, "messageId": "a"}]}, Wants(), LATE)
+    assert qualities() == {"profile_only"}
+    copy.replace(file)
+    assert qualities() == {"nonestore_unavailable"}, "the log is of the other file and would destroy this one"
+    with pytest.raises(InputError, match=r"remove store.db-wal and store.db-shm"):
+        connect(url)
+    for end in ("-wal", "-shm"):
+        Path(f"{file}{end}").unlink()
+    assert qualities() == {"none"}
+    desk.take_events({"batch": [{**told, "messageId": "b"}]}, Wants(), LATE)
+    assert qualities() == {"profile_only"}
+    file.unlink()
+    assert qualities() == {"nonestore_unavailable"}
 
 
 # -- a folder in a store ---------------------------------------------------------------------------------------------
