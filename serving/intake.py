@@ -7,6 +7,7 @@ ones. Rows are read by the logic of the Segment importer, so that an import of t
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -52,6 +53,7 @@ class Outcome(TypedDict, total=False):
 _CODE = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 _ANY_ZONE = TimeRule()
 _T = TypeVar("_T")
+_log = logging.getLogger("leadlift")
 
 
 @dataclass
@@ -148,7 +150,8 @@ class Intake:
     def _stored(self, act: Callable[[], _T]) -> _T:
         try:
             return act()
-        except LeadliftError:
+        except LeadliftError as silent:
+            _log.error("nothing was stored: %s", silent)
             raise RequestError(
                 Problem(503, "The store cannot be written now. Nothing was stored; send it again.")
             ) from None

@@ -7,6 +7,7 @@ the caller's to answer for.
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 import time
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from data.consent import SCORING, TRACKING
 from data.dataset import ExtraColumn, People
-from data.errors import StoreError
+from data.errors import LeadliftError, StoreError
 from data.records import CONSENT, NULL_TIME, Coded, Columns, concat, filled, take
 from data.store import schema
 from data.store.database import READ_BUSY_SECONDS, Database, connect
@@ -30,6 +31,7 @@ from features.leads import leads_at
 from serving.known import Known
 
 I64 = NDArray[np.int64]
+_log = logging.getLogger("leadlift")
 _Read = tuple[People, tuple[Columns, set[str]]]
 
 THREADS = 4
@@ -95,8 +97,11 @@ class Recall:
         reading = self._threads.submit(self._read_slowly, lead_ids, visitor_ids, extra, context)
         try:
             found = reading.result(self.seconds)
-        except BaseException:
+        except BaseException as error:
             reading.cancel()
+            if not self._failing.is_set():  # once, not with each request
+                why = error if isinstance(error, LeadliftError) else f"{type(error).__name__} after {self.seconds:g} s"
+                _log.error("the store is not read: %s", why)
             self._failing.set()
             raise
         self._failing.clear()

@@ -418,16 +418,19 @@ def test_a_kill_keeps_a_batch_whole_or_not_at_all_and_sending_it_again_completes
 
 
 def test_a_store_that_does_not_answer_leaves_the_request_and_a_warning(
-    tmp_path: Path, scorer: Scorer, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, scorer: Scorer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     url = new_store(files_in(tmp_path))
     tell(url, drawn_calls(1))
     with monkeypatch.context() as hanging:
         hanging.setattr(Recall, "_read_slowly", lambda *_: time.sleep(1))
         slow = Desk(scorer, recall=Recall(url, seconds=0.01)).score({"lead_id": "L1", "title": "CEO"}, Wants(), LATE)
-    gone = Desk(scorer, recall=Recall(url_of(tmp_path / "none.db"))).score(
-        {"lead_id": "L1", "title": "CEO"}, Wants(), LATE
-    )
+    without = Desk(scorer, recall=Recall(url_of(tmp_path / "none.db")))
+    gone, _ = (without.score({"lead_id": "L1", "title": "CEO"}, Wants(), LATE) for _ in range(2))
+    assert [m.partition(": ")[2].partition(":")[0] for m in caplog.messages] == [
+        "TimeoutError after 0.01 s",
+        str(tmp_path / "none.db"),
+    ], "the cause is in the log, once"
     assert slow.body == gone.body
     assert slow.headers["Leadlift-Warnings"] == "store_unavailable"
     assert json.loads(slow.body)["data_quality"] == "profile_only"
