@@ -95,6 +95,8 @@ def test_a_store_is_made_checked_and_copied(leadlift_at: Callable[[], Any], tmp_
     assert leadlift("store", "check", f"sqlite:///{tmp_path}/none.db")[0] == 1
     code, _, said = leadlift("store", "check", "mysql://u:hush@h/d")
     assert (code, "hush" in said) == (2, False)
+    code, _, said = leadlift("store", "migrate", f"sqlite:///{tmp_path}/b.db/s.db")
+    assert (code, "Check the path and who may write there." in said) == (1, True)
 
 
 def _frame(dataset: Dataset) -> Frame:

@@ -24,18 +24,19 @@ class Sqlite(Database):
     def __init__(self, path: Path, create: bool, wait: float) -> None:
         self.place = str(path)
         self._path = path
-        if create:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        elif not path.is_file():
+        if not create and not path.is_file():
             raise InputError.of(
                 where=self.place, expected="a store", got="no file", remedy="Make one with leadlift store migrate."
             )
         _refuse_foreign_log(path)
-        self._connection = sqlite3.connect(path, timeout=wait, isolation_level=None, check_same_thread=False)
+        self._connection = _opened(path, wait)
         try:
             # Written ahead, so that readers never wait; synchronous: what was committed survives a power cut.
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
+        except sqlite3.OperationalError as bad:  # locked, say; nothing is wrong with the file
+            self.close()
+            raise self._trouble(bad) from None
         except sqlite3.DatabaseError as bad:
             self.close()
             raise _unreadable(self.place, bad) from None
@@ -84,7 +85,7 @@ class Sqlite(Database):
         part = target.with_name(f".{target.name}.part")
         part.unlink(missing_ok=True)
         try:
-            with self._asking(), closing(sqlite3.connect(part)) as copy:
+            with closing(_opened(part)) as copy, self._asking():
                 self._connection.backup(copy)
                 copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a log beside it
             sync(part)
@@ -113,6 +114,18 @@ class Sqlite(Database):
             yield
         except sqlite3.Error as bad:
             raise self._trouble(bad) from None
+
+
+def _opened(path: Path, wait: float = 0.0) -> sqlite3.Connection:
+    """The file, which is made where there is none."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return sqlite3.connect(path, timeout=wait, isolation_level=None, check_same_thread=False)
+    except (OSError, sqlite3.Error) as bad:
+        raise InputError.of(
+            where=str(path), expected="a file that can be opened and written", got=str(bad),
+            remedy="Check the path and who may write there.",
+        ) from None  # fmt: skip
 
 
 def _refuse_foreign_log(path: Path) -> None:
