@@ -61,6 +61,10 @@ class Recall:
         """Whether the store did not answer when it was asked last."""
         return self._failing.is_set()
 
+    def missed(self) -> None:
+        """It did not answer to somebody else who asked."""
+        self._failing.set()
+
     def complete(self, known: Known, extra: tuple[ExtraColumn, ...], context: bool) -> Known:
         """`known` with what the store knows of its leads and visitors.
 
