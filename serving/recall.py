@@ -164,6 +164,12 @@ class Recall:
         return found
 
 
+def not_consenting(known: Known) -> Known:
+    """The same people where nobody can say what those with an id have consented to: nothing of them may be used."""
+    others = np.array([i for i, lead_id in enumerate(known.lead_ids) if lead_id is None], dtype=np.int64)
+    return replace(known, beside=replace(known.beside, consents=_given(others)))
+
+
 def _visit(of_visit: dict[str, int], linked: set[str], visitor: str | None, lead: str | None) -> int:
     """Whose visits count: a visitor's own; for a lead those of a visitor of whom nothing else is known."""
     if visitor is None or (lead is not None and visitor in linked):

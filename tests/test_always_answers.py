@@ -194,6 +194,23 @@ def test_a_store_that_nobody_can_open_leaves_the_requests(settings: Settings) ->
     assert desk.score({**LEAD, "lead_id": "L1"}, Wants(), 0).headers["Leadlift-Warnings"] == "store_unavailable"
 
 
+@pytest.mark.parametrize("kept", [b"", b"no store" * 200], ids=("taken away", "broken"))
+def test_where_consent_is_required_and_no_store_tells_nothing_of_a_lead_is_used(
+    settings: Settings, kept: bytes
+) -> None:
+    asking = settings.model_copy(update={"privacy": settings.privacy.model_copy(update={"require_consent": True})})
+    file = settings.home / "store.db"
+    file.write_bytes(kept)
+    desk = Watch(asking).first()
+    if not kept:
+        file.unlink()
+    asked = ({**LEAD, "lead_id": "L1"}, {**LEAD, "title": "Owner", "country": "US", "lead_id": "L1"}, LEAD)
+    told, other, stranger = (desk.score(one, Wants(), 0) for one in asked)
+    assert told.body == other.body
+    assert told.headers["Leadlift-Warnings"] == "store_unavailable"
+    assert [json.loads(a.body)["data_quality"] for a in (told, stranger)] == ["none", "profile_only"]
+
+
 def test_a_store_that_is_silent_at_the_start_does_not_keep_the_service_from_it(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
