@@ -28,7 +28,7 @@ from data.importers.tracker_mapping import TrackerFile, tracker_file
 from data.mapping import DatasetSpec
 from data.records import DAY, OUTCOME_KINDS
 from data.store import schema
-from data.store.database import connect
+from data.store.database import Database, connect
 from data.store.texts import TRACKER, info_of, refuse_market, texts_of
 from data.store.write import WRITE_SECONDS, Put, Told, put
 from data.times import TimeError, TimeRule, parse
@@ -87,8 +87,7 @@ class Intake:
     def _about(self) -> tuple[DatasetInfo, TrackerFile]:
         """The store's market, and how its events are read."""
         with connect(self.url) as db, db.reading(WRITE_SECONDS):
-            schema.refuse_other(db)
-            refuse_market(db, self.market)
+            self._refuse_another(db)
             info, mapping = info_of(db), texts_of(db).get(TRACKER)
         file = tracker_file(mapping, info.name) if mapping is not None else None
         return info, file or TrackerFile(dataset=DatasetSpec(name=info.name, currency=info.currency))
@@ -140,9 +139,16 @@ class Intake:
                 tally.reject(index, bad)
         return tally.body(self._put(Told(outcomes=good)))
 
+    def _refuse_another(self, db: Database) -> None:
+        """Nothing is told to a store of another version or market."""
+        schema.refuse_other(db)
+        refuse_market(db, self.market)
+
     def _put(self, told: Told) -> Put:
         def write() -> Put:
             with connect(self.url) as db:
+                with db.reading(WRITE_SECONDS):  # it may have been put in the place of the one that was looked at
+                    self._refuse_another(db)
                 return put(db, told)
 
         return self._stored(write)

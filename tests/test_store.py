@@ -163,7 +163,7 @@ def test_an_event_counts_in_the_next_call(place: Place, scorer: Scorer) -> None:
 def test_a_file_put_in_its_place_is_read_and_one_taken_away_is_missed(tmp_path: Path, scorer: Scorer) -> None:
     file, copy = tmp_path / "store.db", tmp_path / "copy.db"
     url = new_store(lambda _: url_of(file))
-    desk = Desk(scorer, recall=Recall(url, seconds=30), intake=Intake(url, 100))
+    desk = Desk(scorer, recall=Recall(url, seconds=30), intake=Intake(url, 100, "calls"))
     told = {"type": "identify", "userId": "L", "timestamp": "2026-03-02T10:00:00Z", "traits": {"title": "CEO"}}
 
     def qualities() -> set[str]:
@@ -185,6 +185,9 @@ def test_a_file_put_in_its_place_is_read_and_one_taken_away_is_missed(tmp_path: 
     assert qualities() == {"profile_only"}
     file.unlink()
     assert qualities() == {"nonestore_unavailable"}
+    make(url, DatasetInfo(name="other"))
+    with pytest.raises(RequestError):
+        desk.take_events({"batch": [{**told, "messageId": "c"}]}, Wants(), LATE)
 
 
 # -- a folder in a store ---------------------------------------------------------------------------------------------
