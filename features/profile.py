@@ -93,7 +93,7 @@ FAMILIES: tuple[Family, ...] = (
            "Seniority: level {value} of 6", "Verantwortung: Stufe {value} von 6",
            "No job title", "Keine Berufsbezeichnung", title_seniority),
     Family("title_department", "profile", "category", "", "part `missing`",
-           "Department: {part}", "Abteilung: {part}", "No job title", "Keine Berufsbezeichnung",
+           "Department: {part}", "Abteilung: {part}", "Department not known", "Abteilung nicht bekannt",
            title_department, None, lambda _: (*DEPARTMENTS, MISSING)),
     Family("form_completeness", "profile", "share", "", "never null",
            "{value} of the profile is filled in", "{value} des Profils ist ausgefüllt",

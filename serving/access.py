@@ -11,6 +11,7 @@ import ipaddress
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from starlette.types import Scope as Request
 
@@ -18,6 +19,8 @@ from serving.desk import Answer
 from serving.keys import Key, Keys
 from serving.problem import Problem
 from serving.routes import ROUTES
+
+_PASSED_ON = (b"forwarded", b"x-forwarded-for", b"via")
 
 
 class Access:
@@ -75,11 +78,11 @@ class Access:
             return await asyncio.to_thread(self._keys.find, token)
 
     def newcomer(self, request: Request) -> bool:
-        """Bound to this machine, called through an address of this machine, and no key was ever made."""
+        """Bound to this machine, called from it through an address of it, and no key was ever made."""
         if self._local and self._keys.exist():
             self._local = False  # and stays so: a file that is deleted must not open what was closed
         server = request.get("server") or ("", 0)
-        return self._local and is_local(str(server[0]))
+        return self._local and is_local(str(server[0])) and _from_here(request)
 
 
 @lru_cache(maxsize=16)
@@ -87,6 +90,24 @@ def is_local(host: str) -> bool:
     """Whether only this machine can reach the address."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _from_here(request: Request) -> bool:
+    """No proxy passes on somebody's call, and no page of another site asks: its browser is on this machine, and its name
+    may have been made to point here."""
+    headers: Mapping[bytes, bytes] = dict(request["headers"])
+    if any(name in headers for name in _PASSED_ON):
+        return False
+    return all(_names_here(headers[name]) for name in (b"host", b"origin") if name in headers)
+
+
+@lru_cache(maxsize=16)
+def _names_here(value: bytes) -> bool:
+    """Whether a Host or an Origin is of this machine."""
+    try:
+        return is_local(urlsplit(f"//{value.decode('latin-1').rpartition('//')[2]}").hostname or "")
     except ValueError:
         return False
 

@@ -98,6 +98,14 @@ def main() -> None:
         sys.exit(1)
     except BrokenPipeError:
         sys.exit(1)
+    except OSError as refused:  # of the operating system: a path, a permission, a full disk
+        if not refused.errno:
+            raise
+        where = f"{refused.filename}: " if refused.filename else ""
+        print(
+            f"error: {where}{refused.strerror}. Check the path, who may write there and the room left.", file=sys.stderr
+        )
+        sys.exit(1)
 
 
 if __name__ == "__main__":

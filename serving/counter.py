@@ -53,16 +53,19 @@ def desk_with_store(scorer: Scorer, settings: Settings) -> Desk:
     only does not answer now is asked again by every request."""
     limits, url = settings.serving, store_url(settings)
     history = _history(settings, scorer)
+    required = settings.privacy.require_consent
+    recall = Recall(url, required, scorer.market, limits.store_seconds)
     try:
         open_store(settings, scorer.market, scorer.currency)
     except StoreError as silent:
         _log.error("the store does not answer yet: %s", silent)
+        recall.missed()
     except (LeadliftError, OSError) as broken:
         _log.error("the store is not used: %s", broken)
-        return Desk(scorer.warned(STORE_UNAVAILABLE), limits, api=settings.api, history=history)
-    recall = Recall(url, settings.privacy.require_consent, scorer.market, limits.store_seconds)
+        alone = scorer.warned(STORE_UNAVAILABLE)
+        return Desk(alone, limits, api=settings.api, history=history, require_consent=required)
     intake = Intake(url, limits.max_events, scorer.market)
-    return Desk(scorer, limits, recall, intake, settings.api, history=history)
+    return Desk(scorer, limits, recall, intake, settings.api, history=history, require_consent=required)
 
 
 def _history(settings: Settings, scorer: Scorer) -> History | None:

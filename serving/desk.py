@@ -22,7 +22,7 @@ from serving.intake import Intake
 from serving.known import Known
 from serving.problem import MEDIA_TYPE, Fault, Problem, RequestError, refuse
 from serving.reasons import Lang
-from serving.recall import Recall
+from serving.recall import Recall, not_consenting
 from serving.request import known_part, lead_model, parse
 from serving.scorer import STORE_UNAVAILABLE, UNKNOWN_FIELD, ReasonsFor, Scorer, Scores, Wants
 
@@ -59,6 +59,7 @@ class Desk:
     history: of the published scores of market and target; None where there is no market.
     api: whether unknown fields are an error.
     notes: codes of what concerns the service and none of its replies.
+    require_consent: whether a lead with an id must have consented, as the store says.
     """
 
     scorer: Scorer
@@ -68,6 +69,7 @@ class Desk:
     api: ApiSettings = field(default_factory=ApiSettings)
     notes: tuple[str, ...] = ()
     history: History | None = None
+    require_consent: bool = False
 
     @cached_property
     def lead_model(self) -> type[BaseModel]:
@@ -96,7 +98,7 @@ class Desk:
 
     def take_events(self, document: object, wants: Wants, now: int) -> Answer:
         """Calls of a tracker into the store."""
-        return _taken(self._intake.events(document))
+        return _taken(self._intake.events(document, now))
 
     def take_outcomes(self, document: object, wants: Wants, now: int) -> Answer:
         """Outcomes into the store."""
@@ -171,12 +173,16 @@ class Desk:
         extra, context = stored(self.scorer.feature_set.extra), self.scorer.feature_set.context
         known = gather(leads, extra, now)
         if self.recall is None:
-            return self.scorer.score(known, wants)
+            return self.scorer.score(self._permitted(known), wants)
         try:
             known = self.recall.complete(known, extra, context)
         except (LeadliftError, TimeoutError):
-            return self.scorer.warned(STORE_UNAVAILABLE).score(known, wants)
+            return self.scorer.warned(STORE_UNAVAILABLE).score(self._permitted(known), wants)
         return self.scorer.score(known, wants)
+
+    def _permitted(self, known: Known) -> Known:
+        """What may be used while no store says who has consented."""
+        return not_consenting(known) if self.require_consent else known
 
     def _batch(self, document: object) -> list[object]:
         if not isinstance(document, dict) or list(document) != ["leads"] or not isinstance(document["leads"], list):

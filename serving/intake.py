@@ -7,8 +7,9 @@ ones. Rows are read by the logic of the Segment importer, so that an import of t
 from __future__ import annotations
 
 import json
+import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, Required, TypeVar
@@ -27,7 +28,7 @@ from data.importers.tracker_mapping import TrackerFile, tracker_file
 from data.mapping import DatasetSpec
 from data.records import DAY, OUTCOME_KINDS
 from data.store import schema
-from data.store.database import connect
+from data.store.database import Database, connect
 from data.store.texts import TRACKER, info_of, refuse_market, texts_of
 from data.store.write import WRITE_SECONDS, Put, Told, put
 from data.times import TimeError, TimeRule, parse
@@ -52,6 +53,7 @@ class Outcome(TypedDict, total=False):
 _CODE = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 _ANY_ZONE = TimeRule()
 _T = TypeVar("_T")
+_log = logging.getLogger("leadlift")
 
 
 @dataclass
@@ -85,14 +87,18 @@ class Intake:
     def _about(self) -> tuple[DatasetInfo, TrackerFile]:
         """The store's market, and how its events are read."""
         with connect(self.url) as db, db.reading(WRITE_SECONDS):
-            schema.refuse_other(db)
-            refuse_market(db, self.market)
+            self._refuse_another(db)
             info, mapping = info_of(db), texts_of(db).get(TRACKER)
         file = tracker_file(mapping, info.name) if mapping is not None else None
         return info, file or TrackerFile(dataset=DatasetSpec(name=info.name, currency=info.currency))
 
-    def events(self, document: object) -> bytes:
+    def events(self, document: object, now: int) -> bytes:
         """`{"batch": [...]}` of Segment calls -> what became of them.
+
+        Parameters
+        ----------
+        now
+            microseconds; what says it is of more than a day later is refused.
 
         Raises
         ------
@@ -109,12 +115,14 @@ class Intake:
             try:
                 told = tell(_object(row), index, file.tracker, None)
                 clean = [clean_event(cells, file) for cells in told.events]
-                if told.person is not None:
-                    calls.append(cleaned(told.person, key))
+                call = None if told.person is None else cleaned(told.person, key)
+                kept = [c for c in clean if c is not None]
+                _refuse_later(kept, call, now)
             except RowError as bad:
                 tally.reject(index, bad)
                 continue
-            events += [c for c in clean if c is not None]
+            events += kept
+            calls += [call] if call else []
             tally.passed_over += None in clean
         return tally.body(self._put(Told(events, calls)))
 
@@ -131,9 +139,16 @@ class Intake:
                 tally.reject(index, bad)
         return tally.body(self._put(Told(outcomes=good)))
 
+    def _refuse_another(self, db: Database) -> None:
+        """Nothing is told to a store of another version or market."""
+        schema.refuse_other(db)
+        refuse_market(db, self.market)
+
     def _put(self, told: Told) -> Put:
         def write() -> Put:
             with connect(self.url) as db:
+                with db.reading(WRITE_SECONDS):  # it may have been put in the place of the one that was looked at
+                    self._refuse_another(db)
                 return put(db, told)
 
         return self._stored(write)
@@ -141,7 +156,8 @@ class Intake:
     def _stored(self, act: Callable[[], _T]) -> _T:
         try:
             return act()
-        except LeadliftError:
+        except LeadliftError as silent:
+            _log.error("nothing was stored: %s", silent)
             raise RequestError(
                 Problem(503, "The store cannot be written now. Nothing was stored; send it again.")
             ) from None
@@ -155,6 +171,13 @@ class Intake:
         if len(rows) > self.max_rows:
             raise refuse(f"Expected at most {self.max_rows} rows.", [Fault(name, "too many")], status=413)
         return rows
+
+
+def _refuse_later(events: Sequence[CleanEvent], call: Call | None, now: int) -> None:
+    """A dataset ends with its latest arrival: one visitor's clock that is years ahead would make every label final."""
+    told = [t for e in events for t in (e.row["occurred_at"], e.row["received_at"])] + ([call.known] if call else [])
+    if any(isinstance(t, int) and t > now + DAY for t in told):
+        raise RowError("ahead_of_arrival", "occurred_at")
 
 
 def _object(row: object) -> dict[str, Any]:

@@ -68,7 +68,7 @@ _FAILURES = {
     415: "Expected application/json in UTF-8, not compressed.",
     429: "Too many requests at once; see Retry-After.",
     500: "The request failed; nothing was stored.",
-    503: "Starting or stopping.",
+    503: "Starting or stopping, or the store cannot be used now.",
 }
 
 

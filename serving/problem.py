@@ -27,7 +27,7 @@ _TITLES = {
     415: ("unsupported-media-type", "Send application/json, UTF-8, not compressed"),
     429: ("busy", "Too many requests"),
     500: ("internal-error", "The request failed; the cause is in the log"),
-    503: ("not-ready", "The service is starting or stopping"),
+    503: ("not-ready", "The service cannot do this now"),
 }
 
 

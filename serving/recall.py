@@ -7,6 +7,7 @@ the caller's to answer for.
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 import time
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from data.consent import SCORING, TRACKING
 from data.dataset import ExtraColumn, People
-from data.errors import StoreError
+from data.errors import LeadliftError, StoreError
 from data.records import CONSENT, NULL_TIME, Coded, Columns, concat, filled, take
 from data.store import schema
 from data.store.database import READ_BUSY_SECONDS, Database, connect
@@ -30,6 +31,7 @@ from features.leads import leads_at
 from serving.known import Known
 
 I64 = NDArray[np.int64]
+_log = logging.getLogger("leadlift")
 _Read = tuple[People, tuple[Columns, set[str]]]
 
 THREADS = 4
@@ -58,6 +60,10 @@ class Recall:
     def failing(self) -> bool:
         """Whether the store did not answer when it was asked last."""
         return self._failing.is_set()
+
+    def missed(self) -> None:
+        """It did not answer to somebody else who asked."""
+        self._failing.set()
 
     def complete(self, known: Known, extra: tuple[ExtraColumn, ...], context: bool) -> Known:
         """`known` with what the store knows of its leads and visitors.
@@ -95,8 +101,11 @@ class Recall:
         reading = self._threads.submit(self._read_slowly, lead_ids, visitor_ids, extra, context)
         try:
             found = reading.result(self.seconds)
-        except BaseException:
+        except BaseException as error:
             reading.cancel()
+            if not self._failing.is_set():  # once, not with each request
+                why = error if isinstance(error, LeadliftError) else f"{type(error).__name__} after {self.seconds:g} s"
+                _log.error("the store is not read: %s", why)
             self._failing.set()
             raise
         self._failing.clear()
@@ -131,6 +140,10 @@ class Recall:
 
     def _database(self) -> Database:
         found: Database | None = getattr(self._own, "db", None)
+        if found is not None and found.replaced():  # a backup was put in its place, say
+            found.close()
+            del self._own.db
+            found = None
         if found is None:
             found = self._own.db = self._opened()
         return found
@@ -149,6 +162,12 @@ class Recall:
                 self._rests[0] = time.monotonic() + REST_SECONDS
             raise
         return found
+
+
+def not_consenting(known: Known) -> Known:
+    """The same people where nobody can say what those with an id have consented to: nothing of them may be used."""
+    others = np.array([i for i, lead_id in enumerate(known.lead_ids) if lead_id is None], dtype=np.int64)
+    return replace(known, beside=replace(known.beside, consents=_given(others)))
 
 
 def _visit(of_visit: dict[str, int], linked: set[str], visitor: str | None, lead: str | None) -> int:

@@ -31,7 +31,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "store.db"
         make(url_of(file), DatasetInfo(name="calls"))
-        Intake(url_of(file), 100).events({"batch": kept_calls()})
+        Intake(url_of(file), 100).events({"batch": kept_calls()}, 10**16)
         SAMPLES.mkdir(exist_ok=True)
         with sqlite3.connect(file) as store:
             text = "\n".join(store.iterdump()) + "\n"

@@ -17,14 +17,16 @@ import numpy as np
 import pytest
 
 from data.settings import Settings
+from data.store.database import connect, url_of
 from serving.canary import tried_bundle
 from serving.champion import load_scorer
+from serving.commands.serve import serve
 from serving.desk import Desk
 from serving.scorer import Wants
 from serving.watch import REFUSED, STORE_EVERY, Watch
 from tests.load import Load
 from tests.releases import broken, flip, point_to, trees, variant
-from tests.server import get, post, served
+from tests.server import free_port, get, post, served
 from training.registry import place
 
 LEAD = {"title": "CEO", "country": "DE", "as_of": "2026-11-01T00:00:00Z"}
@@ -183,6 +185,46 @@ def test_a_store_that_could_not_be_opened_is_opened_when_it_can(settings: Settin
     for _ in range(STORE_EVERY):
         desk = watch.next(desk)
     assert (desk.recall is None, desk.state()["status"]) == (False, "ready")
+
+
+def test_a_store_that_nobody_can_open_leaves_the_requests(settings: Settings) -> None:
+    (settings.home / "file").write_text("")
+    elsewhere = settings.serving.model_copy(update={"store": url_of(settings.home / "file" / "store.db")})
+    desk = Watch(settings.model_copy(update={"serving": elsewhere})).first()
+    assert desk.score({**LEAD, "lead_id": "L1"}, Wants(), 0).headers["Leadlift-Warnings"] == "store_unavailable"
+
+
+@pytest.mark.parametrize("kept", [b"", b"no store" * 200], ids=("taken away", "broken"))
+def test_where_consent_is_required_and_no_store_tells_nothing_of_a_lead_is_used(
+    settings: Settings, kept: bytes
+) -> None:
+    asking = settings.model_copy(update={"privacy": settings.privacy.model_copy(update={"require_consent": True})})
+    file = settings.home / "store.db"
+    file.write_bytes(kept)
+    desk = Watch(asking).first()
+    if not kept:
+        file.unlink()
+    asked = ({**LEAD, "lead_id": "L1"}, {**LEAD, "title": "Owner", "country": "US", "lead_id": "L1"}, LEAD)
+    told, other, stranger = (desk.score(one, Wants(), 0) for one in asked)
+    assert told.body == other.body
+    assert told.headers["Leadlift-Warnings"] == "store_unavailable"
+    assert [json.loads(a.body)["data_quality"] for a in (told, stranger)] == ["none", "profile_only"]
+
+
+def test_a_store_that_is_silent_at_the_start_does_not_keep_the_service_from_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    started: list[object] = []
+    monkeypatch.setattr("os.execve", lambda *told: started.append(told[1]))
+    monkeypatch.setenv("LEADLIFT_HOME", str(settings.home))
+    monkeypatch.setattr("serving.counter.connect", lambda url, create=False: connect(url, create, 0.05))
+    other = sqlite3.connect(settings.home / "store.db")
+    try:
+        _hold(other)
+        serve(port=free_port())
+    finally:
+        other.close()
+    assert (len(started), "database is locked" in capsys.readouterr().out) == (1, True)
 
 
 # -- the real server -------------------------------------------------------------------------------------------------

@@ -123,6 +123,13 @@ def test_a_file_that_is_not_there_is_exit_code_2(leadlift: Command) -> None:
     one_line(leadlift("import", "none.csv", "--mapping", "m.toml", "--to", "d"), 2, "none.csv")
 
 
+@pytest.mark.parametrize("command", ["keys create --name crm --scope score", "openapi --out .leadlift/openapi.json"])
+def test_a_place_that_cannot_be_written_is_one_line(leadlift: Command, command: str) -> None:
+    Path(".leadlift").write_text("no folder")
+    answer = leadlift(*command.split())
+    assert (answer.code, answer.err.count("\n"), ".leadlift" in answer.err) == (1, 1, True)
+
+
 def test_an_unknown_setting_is_exit_code_2_with_the_nearest_name(leadlift: Command) -> None:
     arguments = given()
     Path("leadlift.toml").write_text("[data]\nreject_limt = 0.5\n")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from data.dataset import ExtraColumn
-from features.catalog import STANDARD, families_for
+from features.catalog import CONTEXT, STANDARD, families_for
 from features.family import GROUPS, Family
 from tests.cases import EXTRA, fitted_feature_set, random_case, table
 
@@ -50,6 +50,12 @@ def test_a_declared_column_is_one_family_of_the_group_its_role_and_unit_say(
 ) -> None:
     declared = [family for family in families_for([column]) if family.name == f"extra_{column.name}"]
     assert [family.group for family in declared] == ([group] if group else [])
+
+
+def test_an_empty_profile_gives_no_reason_twice() -> None:
+    profile = [f for f in STANDARD if f.group == "profile" and f.name not in CONTEXT]
+    for words in ([f.missing_en for f in profile], [f.missing_de for f in profile]):
+        assert len(set(words)) == len(words)
 
 
 @pytest.mark.parametrize("family", families_for(EXTRA), ids=lambda f: f.name)

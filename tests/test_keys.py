@@ -95,9 +95,12 @@ def test_keys_made_at_the_same_time_are_all_kept(tmp_path: Path) -> None:
 
 
 # -- the door ----------------------------------------------------------------------------------------------------
-def asked(access: Access, path: str = "/v1/score", token: str | None = None, server: str = "127.0.0.1") -> Any:
-    """The refusal of one request, or None."""
+def asked(
+    access: Access, path: str = "/v1/score", token: str | None = None, server: str = "127.0.0.1", **more: str
+) -> Any:
+    """The refusal of one request, or None. more: further headers."""
     headers = [] if token is None else [(b"authorization", f"Bearer {token}".encode())]
+    headers += [(name.replace("_", "-").encode(), value.encode()) for name, value in more.items()]
     request = {"type": "http", "path": path, "headers": headers, "server": (server, 3000)}
     return asyncio.run(access.refusal(request))
 
@@ -155,6 +158,25 @@ def test_without_any_key_this_machine_alone_is_answered(tmp_path: Path) -> None:
     assert status(local) == 401  # a key was made once
     (tmp_path / keys.FILE).unlink()
     assert status(local) == 401
+
+
+def test_without_any_key_no_proxy_and_no_page_of_another_site_is_answered(tmp_path: Path) -> None:
+    access = Access(tmp_path, "127.0.0.1")
+    for host in ("127.0.0.1", "localhost:3000", "[::1]:3000", "LOCALHOST"):
+        assert status(access, host=host, origin=f"http://{host}") == 200
+    for other in (
+        "evil.example",
+        "evil.example:3000",
+        "localhost.evil.example",
+        "127.0.0.1@evil.example",
+        "",
+        "[",
+        "null",
+    ):
+        assert status(access, host=other) == status(access, host="localhost", origin=f"https://{other}") == 401
+    assert status(access, host="localhost", origin="null") == 401
+    for name in ("forwarded", "x_forwarded_for", "via"):
+        assert status(access, host="localhost", **{name: "192.0.2.7"}) == 401
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])

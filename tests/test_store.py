@@ -35,7 +35,7 @@ from serving.gather import gather
 from serving.intake import Intake
 from serving.known import of_people
 from serving.problem import RequestError
-from serving.recall import Recall
+from serving.recall import THREADS, Recall
 from serving.reply import time_text
 from serving.request import lead_model, parse
 from serving.scorer import Scorer, Wants
@@ -64,7 +64,7 @@ def new_store(place: Place, mapping: Path | None = None, name: str = "store") ->
 
 def tell(url: str, calls: list[dict[str, Any]], size: int = 40) -> list[dict[str, Any]]:
     intake = Intake(url, 10_000)
-    return [json.loads(intake.events({"batch": calls[i : i + size]})) for i in range(0, len(calls), size)]
+    return [json.loads(intake.events({"batch": calls[i : i + size]}, LATE)) for i in range(0, len(calls), size)]
 
 
 def reply(desk: Desk, lead_id: str, as_of: int) -> bytes:
@@ -132,7 +132,7 @@ def test_a_batch_told_again_changes_nothing(tmp_path: Path, place: Place) -> Non
 def test_every_row_is_accounted_for_and_rejects_name_index_and_reason(place: Place) -> None:
     good = {"messageId": "a", "type": "page", "anonymousId": "v", "timestamp": "2026-03-02T10:00:00Z"}
     rows = [good, good, {**good, "messageId": None}, {**good, "timestamp": "soon"}, 7, {**good, "anonymousId": None}]
-    done = json.loads(Intake(new_store(place), 100).events({"batch": rows}))
+    done = json.loads(Intake(new_store(place), 100).events({"batch": rows}, LATE))
     assert done == {
         "read": 6, "accepted": 1, "duplicate": 1, "rejected": 4, "passed_over": 0, "rejects": [
             {"index": 2, "reason": "missing_value", "field": "event_id"},
@@ -158,6 +158,36 @@ def test_an_event_counts_in_the_next_call(place: Place, scorer: Scorer) -> None:
     assert quality() == "profile_only"
     desk.take_events({"batch": [view]}, Wants(), LATE)
     assert quality() == "full"
+
+
+def test_a_file_put_in_its_place_is_read_and_one_taken_away_is_missed(tmp_path: Path, scorer: Scorer) -> None:
+    file, copy = tmp_path / "store.db", tmp_path / "copy.db"
+    url = new_store(lambda _: url_of(file))
+    desk = Desk(scorer, recall=Recall(url, seconds=30), intake=Intake(url, 100, "calls"))
+    told = {"type": "identify", "userId": "L", "timestamp": "2026-03-02T10:00:00Z", "traits": {"title": "CEO"}}
+
+    def qualities() -> set[str]:
+        """Each of the threads that read is asked."""
+        asked = [desk.score({"lead_id": "L"}, Wants(), LATE) for _ in range(2 * THREADS)]
+        return {json.loads(a.body)["data_quality"] + a.headers.get("Leadlift-Warnings", "") for a in asked}
+
+    backup(url, copy)
+    desk.take_events({"batch": [{**told, "messageId": "a"}]}, Wants(), LATE)
+    assert qualities() == {"profile_only"}
+    copy.replace(file)
+    assert qualities() == {"nonestore_unavailable"}, "the log is of the other file and would destroy this one"
+    with pytest.raises(InputError, match=r"remove store.db-wal and store.db-shm"):
+        connect(url)
+    for end in ("-wal", "-shm"):
+        Path(f"{file}{end}").unlink()
+    assert qualities() == {"none"}
+    desk.take_events({"batch": [{**told, "messageId": "b"}]}, Wants(), LATE)
+    assert qualities() == {"profile_only"}
+    file.unlink()
+    assert qualities() == {"nonestore_unavailable"}
+    make(url, DatasetInfo(name="other"))
+    with pytest.raises(RequestError):
+        desk.take_events({"batch": [{**told, "messageId": "c"}]}, Wants(), LATE)
 
 
 # -- a folder in a store ---------------------------------------------------------------------------------------------
@@ -344,11 +374,11 @@ def test_nothing_of_a_row_is_repeated(place: Place) -> None:
     intake = Intake(new_store(place), 100)
     row = {"messageId": [secret], "type": secret, "userId": {secret: 1}, "timestamp": secret, secret: secret}
     said = intake.events({"batch": [row, secret, {"type": "identify", "messageId": "x", "userId": "u", "timestamp":
-           "2026-03-02T10:00:00Z", "traits": {"email": "jane.doe"}}]})  # fmt: skip
+           "2026-03-02T10:00:00Z", "traits": {"email": "jane.doe"}}]}, LATE)  # fmt: skip
     said += intake.outcomes({"outcomes": [{"lead_id": "x", secret: secret}, {"kind": secret, "lead_id": secret}]}, LATE)
     assert b"jane" not in said
     with pytest.raises(RequestError) as refused:
-        intake.events({"batch": [], secret: 1})
+        intake.events({"batch": [], secret: 1}, LATE)
     assert b"jane" not in refused.value.problem.body()
 
 
@@ -368,7 +398,7 @@ else:
     write._put_calls = die  # events are written by then, nothing is committed
 calls = [{"messageId": f"m{i}", "type": "page", "anonymousId": "v", "timestamp": "2026-03-02T10:00:00Z"} for i in range(50)]
 calls.append({"messageId": "i", "type": "identify", "userId": "L", "timestamp": "2026-03-02T10:00:00Z"})
-Intake(url, 100).events({"batch": calls})
+Intake(url, 100).events({"batch": calls}, 10**16)
 """
 
 
@@ -391,16 +421,19 @@ def test_a_kill_keeps_a_batch_whole_or_not_at_all_and_sending_it_again_completes
 
 
 def test_a_store_that_does_not_answer_leaves_the_request_and_a_warning(
-    tmp_path: Path, scorer: Scorer, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, scorer: Scorer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     url = new_store(files_in(tmp_path))
     tell(url, drawn_calls(1))
     with monkeypatch.context() as hanging:
         hanging.setattr(Recall, "_read_slowly", lambda *_: time.sleep(1))
         slow = Desk(scorer, recall=Recall(url, seconds=0.01)).score({"lead_id": "L1", "title": "CEO"}, Wants(), LATE)
-    gone = Desk(scorer, recall=Recall(url_of(tmp_path / "none.db"))).score(
-        {"lead_id": "L1", "title": "CEO"}, Wants(), LATE
-    )
+    without = Desk(scorer, recall=Recall(url_of(tmp_path / "none.db")))
+    gone, _ = (without.score({"lead_id": "L1", "title": "CEO"}, Wants(), LATE) for _ in range(2))
+    assert [m.partition(": ")[2].partition(":")[0] for m in caplog.messages] == [
+        "TimeoutError after 0.01 s",
+        str(tmp_path / "none.db"),
+    ], "the cause is in the log, once"
     assert slow.body == gone.body
     assert slow.headers["Leadlift-Warnings"] == "store_unavailable"
     assert json.loads(slow.body)["data_quality"] == "profile_only"

@@ -35,6 +35,18 @@ def test_what_is_told_over_http_counts_in_the_next_call(client: Any) -> None:
     assert client.post("/v1/outcomes", json={"outcomes": [won, won]}).json()["accepted"] == 1
 
 
+def test_a_clock_years_ahead_does_not_end_the_dataset_then(client: Any) -> None:
+    ahead = "2161-03-02T10:00:00Z"
+    rows = [
+        {**VIEW, "timestamp": ahead},
+        {**VIEW, "receivedAt": ahead},
+        {**WHO, "timestamp": ahead},
+        {**WHO, "receivedAt": ahead},
+    ]
+    told = client.post("/v1/events", json={"batch": rows}).json()
+    assert (told["accepted"], [r["reason"] for r in told["rejects"]]) == (0, ["ahead_of_arrival"] * 4)
+
+
 @pytest.mark.parametrize("path", ["/v1/events", "/v1/outcomes"])
 def test_what_is_no_batch_is_a_problem(client: Any, path: str) -> None:
     for body in (b"[]", b"{}", b'{"batch":1}', b'{"outcomes":{}}', b"NaN", b'{"batch":[],"batch":[]}',
@@ -83,6 +95,8 @@ def test_a_store_is_made_checked_and_copied(leadlift_at: Callable[[], Any], tmp_
     assert leadlift("store", "check", f"sqlite:///{tmp_path}/none.db")[0] == 1
     code, _, said = leadlift("store", "check", "mysql://u:hush@h/d")
     assert (code, "hush" in said) == (2, False)
+    code, _, said = leadlift("store", "migrate", f"sqlite:///{tmp_path}/b.db/s.db")
+    assert (code, "Check the path and who may write there." in said) == (1, True)
 
 
 def _frame(dataset: Dataset) -> Frame:
@@ -119,10 +133,10 @@ def test_a_training_on_a_store_learns_from_posted_outcomes(leadlift_at: Callable
     intake = Intake(url, 10_000)
     leads = [f"L{i}" for i in range(40)]
     born = [{**WHO, "messageId": f"i{lead}", "anonymousId": f"v{lead}", "userId": lead} for lead in leads]
-    assert json.loads(intake.events({"batch": born}))["accepted"] == 40
+    assert json.loads(intake.events({"batch": born}, 10**16))["accepted"] == 40
     won = [{"lead_id": lead, "kind": "converted", "occurred_at": "2026-03-09T10:00:00Z"} for lead in leads[::2]]
     assert json.loads(intake.outcomes({"outcomes": won}, 10**16))["accepted"] == 20
     last = {**VIEW, "messageId": "last", "timestamp": "2026-09-01T10:00:00Z"}
-    intake.events({"batch": [last]})
+    intake.events({"batch": [last]}, 10**16)
     code, found, _ = leadlift("check", url)
     assert (code, found["leads"], found["conversions"], found["matured"]) == (0, 40, 20, 20)

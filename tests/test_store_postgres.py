@@ -200,12 +200,13 @@ def test_a_service_started_before_its_database_uses_it_once_it_answers_and_only_
     with monkeypatch.context() as patch:
         patch.setattr("serving.counter.connect", silent)
         desk = desk_with_store(replace(scorer_of(market.bundle), market=market_name), settings)
+    assert desk.state()["warnings"] == ["store_unavailable"], "before anybody asks"
     answer = desk.score({"lead_id": "L1", "title": "CEO"}, Wants(), LATE)
     assert answer.headers.get("Leadlift-Warnings") == (None if used else "store_unavailable")
     assert desk.intake is not None
     if not used:
         with pytest.raises(RequestError):
-            desk.intake.events({"batch": []})
+            desk.intake.events({"batch": []}, LATE)
 
 
 def test_a_host_that_swallows_everything_is_asked_by_a_few_threads_and_then_left_alone(

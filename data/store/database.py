@@ -103,6 +103,10 @@ class Database(ABC):
     @abstractmethod
     def close(self) -> None: ...
 
+    def replaced(self) -> bool:
+        """Whether the place holds something else by now than what is open."""
+        return False
+
     @abstractmethod
     def run(self, statement: str, values: Sequence[Any] = ()) -> None: ...
 

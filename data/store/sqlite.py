@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,6 +14,7 @@ from data.errors import InputError, StoreError
 from data.files import sync
 from data.store.database import Database, Row
 
+_LOGGED = 18  # the byte of the file that is 2 where it is written ahead, else 1
 _STEPS = 5_000  # of SQLite's machine, between two looks at the deadline
 
 
@@ -21,20 +23,28 @@ class Sqlite(Database):
 
     def __init__(self, path: Path, create: bool, wait: float) -> None:
         self.place = str(path)
-        if create:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        elif not path.is_file():
+        self._path = path
+        if not create and not path.is_file():
             raise InputError.of(
                 where=self.place, expected="a store", got="no file", remedy="Make one with leadlift store migrate."
             )
-        self._connection = sqlite3.connect(path, timeout=wait, isolation_level=None, check_same_thread=False)
+        _refuse_foreign_log(path)
+        self._connection = _opened(path, wait)
         try:
             # Written ahead, so that readers never wait; synchronous: what was committed survives a power cut.
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
+        except sqlite3.OperationalError as bad:  # locked, say; nothing is wrong with the file
+            self.close()
+            raise self._trouble(bad) from None
         except sqlite3.DatabaseError as bad:
             self.close()
             raise _unreadable(self.place, bad) from None
+        self._file = _identity(path)
+
+    def replaced(self) -> bool:
+        """Also where the file is gone: what is open then is kept by nobody else."""
+        return _identity(self._path) != self._file
 
     def close(self) -> None:
         self._connection.close()
@@ -75,7 +85,7 @@ class Sqlite(Database):
         part = target.with_name(f".{target.name}.part")
         part.unlink(missing_ok=True)
         try:
-            with self._asking(), closing(sqlite3.connect(part)) as copy:
+            with closing(_opened(part)) as copy, self._asking():
                 self._connection.backup(copy)
                 copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a log beside it
             sync(part)
@@ -104,6 +114,43 @@ class Sqlite(Database):
             yield
         except sqlite3.Error as bad:
             raise self._trouble(bad) from None
+
+
+def _opened(path: Path, wait: float = 0.0) -> sqlite3.Connection:
+    """The file, which is made where there is none."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return sqlite3.connect(path, timeout=wait, isolation_level=None, check_same_thread=False)
+    except (OSError, sqlite3.Error) as bad:
+        raise InputError.of(
+            where=str(path), expected="a file that can be opened and written", got=str(bad),
+            remedy="Check the path and who may write there.",
+        ) from None  # fmt: skip
+
+
+def _refuse_foreign_log(path: Path) -> None:
+    """A copy by `backup` says that no log belongs to it. One that lies there is of the file that was there before;
+    SQLite would put its pages among the copy's. The log is looked for first: it comes after the file says that it has one.
+    """
+    log = path.with_name(f"{path.name}-wal")
+    if not log.exists() or not path.is_file():
+        return
+    with path.open("rb") as file:
+        head = file.read(20)
+    if len(head) == 20 and head[_LOGGED] == 1:
+        raise InputError.of(
+            where=str(path), expected="a store with a log of its own, or none", got=f"{log.name} of the file before it",
+            remedy=f"If a backup was put here: remove {log.name} and {path.name}-shm, then try again.",
+        )  # fmt: skip
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Another one for another file under the same name; None where there is none."""
+    try:
+        known = os.stat(path)
+    except OSError:
+        return None
+    return known.st_dev, known.st_ino
 
 
 def _unreadable(place: str, bad: sqlite3.DatabaseError) -> InputError:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from data.errors import UsageError
+from data.errors import StoreError, UsageError
 from data.settings import Settings, load_settings
 from serving.arguments import ConfigOption, TargetOption
 from serving.console import Screen
@@ -26,16 +26,21 @@ def serve(
 ) -> None:
     """Answer POST /v1/score over HTTP with BentoML until stopped."""
     from serving.champion import market_of_environment, markets
-    from serving.counter import open_store
+    from serving.counter import open_store, store_url
 
     settings = load_settings(config, options={"serving.host": host, "serving.port": port, "serving.store": store})
     name = market or market_of_environment(settings)[0]
     if name is None and markets(settings.home):
         raise UsageError(f"--market: expected one of {', '.join(markets(settings.home))}, got none.")
-    url = open_store(settings, name)
+    screen = Screen()
+    try:
+        open_store(settings, name)
+    except (
+        StoreError
+    ) as silent:  # a server that is down or a file that is locked comes back; leads are scored meanwhile
+        screen.say(f"The store does not answer; only what requests bring is used until it does. {silent}")
     address, number = settings.serving.host, settings.serving.port
     _refuse_taken(address, number)
-    screen = Screen()
     screen.say(f"Leadlift answers for {name or 'no market yet: points only'} on http://{address}:{number} in a moment.")
     screen.say(_who_may_call(settings))
     screen.next_steps(
@@ -48,7 +53,7 @@ def serve(
     os.execve(
         sys.executable,
         [sys.executable, "-m", "serving.keeper", address, str(number)],
-        _environment(settings, name, target or settings.training.target, config, url),
+        _environment(settings, name, target or settings.training.target, config, store_url(settings)),
     )
 
 
