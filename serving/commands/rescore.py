@@ -76,7 +76,8 @@ def rescore(
         review = Review(settings, accept_change, changes, advance)
         how = runs.How(
             engine=made, workers=workers, keep=keep, step=settings.rescore.history_step, reject_limit=settings.data.reject_limit,
-            gate=review, advance=advance, waiting=lambda: screen.say(f"{out}: another rescore is at work there; waiting for it."),
+            ready=review.ready, gate=review, advance=advance,
+            waiting=lambda: screen.say(f"{out}: another rescore is at work there; waiting for it."),
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )  # fmt: skip
         done = runs.rescore(job, goal, how)
