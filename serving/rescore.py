@@ -29,6 +29,7 @@ from serving.rescore_parts import NO_ROOM, Counts, Part, enter, in_order, resume
 from serving.rescore_sets import (
     MANIFEST,
     QUARANTINE,
+    forget_others,
     manifest_of,
     pointer_of,
     publish,
@@ -69,6 +70,7 @@ def rescore(job: Job, target: Target, how: How | None = None) -> Done:
 def _run(job: Job, target: Target, claim: Claim, how: How) -> Done:
     before = _before(job, claim.out)
     how.ready(job, before)
+    forget_others(claim, job.run)
     folder = claim.work / job.run
     parts = _parts(job, folder, how)
     counts = Counts.total([p.counts for p in parts])

@@ -63,8 +63,6 @@ def publish(claim: Claim, run: str, as_of: int, keep: int) -> None:
     (claim.work / CURRENT).write_text(json.dumps(pointer, indent=1), encoding="utf-8")
     claim.put(CURRENT, claim.out / CURRENT)
     settle(claim)
-    for unfinished in claim.work.iterdir():  # runs that were killed or refused, which this one takes the place of
-        shutil.rmtree(unfinished)
 
 
 def _place(claim: Claim, run: str) -> None:
@@ -84,6 +82,13 @@ def unplaced(claim: Claim, run: str) -> None:
     if run not in listed and (claim.out / run).exists():
         shutil.rmtree(claim.work / run, ignore_errors=True)
         (claim.out / run).rename(claim.work / run)
+
+
+def forget_others(claim: Claim, run: str) -> None:
+    """Runs that were killed or held back go when another one starts: else each night held back would leave a set."""
+    for unfinished in claim.work.iterdir():
+        if unfinished.name != run:
+            shutil.rmtree(unfinished)
 
 
 def settle(claim: Claim) -> None:

@@ -168,6 +168,17 @@ def test_what_the_gate_refuses_is_not_published_and_what_it_says_is_kept(job, tm
     assert json.loads((done.path / "manifest.json").read_text())["gate"] == {"accepted": "a promotion"}
 
 
+def test_of_nights_that_are_held_back_only_the_last_one_takes_room(job, tmp_path):
+    def refuse(candidate: Candidate) -> dict[str, Any]:
+        raise Verdict("no")
+
+    nights = [replace(job, as_of=job.as_of + night) for night in range(3)]
+    for night in nights:
+        with pytest.raises(Verdict):
+            rescore(night, tmp_path, gate=refuse)
+    assert [folder.name for folder in tmp_path.glob(".work.*/*")] == [nights[-1].run]
+
+
 def test_a_bad_lead_is_put_aside_with_a_reason_and_stops_nobody(job, tmp_path, monkeypatch):
     whole = rescore(job, tmp_path / "whole")
     score = type(job.scorer).score

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from data.errors import InputError, StoreError, Verdict
+from data.errors import InputError, StoreError, UsageError, Verdict
 from data.records import DAY, MICROS
 from data.store import schema
 from data.store.database import connect
@@ -187,3 +187,5 @@ def test_a_database_that_does_not_answer_is_said_before_anything_is_scored(job: 
     (tmp_path / "x.csv").mkdir()
     with pytest.raises(InputError, match="a folder"):
         rescore(job, target_of(str(tmp_path / "x.csv"), tmp_path))
+    with pytest.raises(UsageError, match=r"--out: expected .* got nothing"):
+        target_of(" ", tmp_path)
