@@ -274,6 +274,19 @@ def test_scores_are_not_written_into_a_dataset(job):
         rescore(job, job.dataset.path)
 
 
+def test_who_reads_while_the_only_set_is_replaced_gets_the_new_one(job, tmp_path, monkeypatch):
+    rescore(job, tmp_path, keep=1)
+    read = pq.read_table
+
+    def late(*file: Any, **how: Any) -> pa.Table:
+        monkeypatch.setattr(pq, "read_table", read)
+        rescore(replace(job, as_of=job.as_of + 1), tmp_path, keep=1)
+        return read(*file, **how)
+
+    monkeypatch.setattr(pq, "read_table", late)
+    assert {int(t.timestamp() * 1e6) for t in read_current(tmp_path).column("as_of").to_pylist()} == {job.as_of + 1}
+
+
 def test_nothing_published_is_an_error(tmp_path):
     with pytest.raises(InputError, match="rescore"):
         read_current(tmp_path)
