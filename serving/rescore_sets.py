@@ -22,7 +22,7 @@ from data.errors import InputError
 from data.files import sync
 from serving.reply import KEYS, to_bytes
 from serving.rescore_claim import Claim
-from serving.rescore_columns import SCHEMA
+from serving.rescore_columns import SCHEMA, reading
 from serving.rescore_history import HISTORY, HISTORY_SCHEMA
 
 MANIFEST, CURRENT, QUARANTINE, RECORD = "manifest.json", "current.json", "quarantine.jsonl", "history"
@@ -140,7 +140,12 @@ def _read(out: Path, pointer: dict[str, Any] | None) -> pa.Table:
             where=str(out), expected="a published rescoring", got="none", remedy="Run leadlift rescore first."
         )
     files: Sequence[Path] = [out / pointer["run"] / p["file"] for p in manifest["parts"]]
-    return pa.concat_tables([pq.read_table(f, schema=SCHEMA, partitioning=None) for f in files])
+    return pa.concat_tables([_part(f) for f in files])
+
+
+def _part(file: Path) -> pa.Table:
+    with reading(file):
+        return pq.read_table(file, schema=SCHEMA, partitioning=None)
 
 
 def read_history(out: Path) -> pa.Table:

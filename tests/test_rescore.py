@@ -287,6 +287,17 @@ def test_who_reads_while_the_only_set_is_replaced_gets_the_new_one(job, tmp_path
     assert {int(t.timestamp() * 1e6) for t in read_current(tmp_path).column("as_of").to_pylist()} == {job.as_of + 1}
 
 
+def test_a_published_set_that_is_damaged_is_named_with_what_to_do(job, tmp_path):
+    part = rescore(job, tmp_path).path / "part-00001.parquet"
+    part.write_bytes(part.read_bytes()[:99])
+    for use in (read_current, lambda out: rescore(replace(job, as_of=job.as_of + 1), out)):
+        with pytest.raises(InputError, match=f"{part.name}: expected a file of a published set.*else remove it"):
+            use(tmp_path)
+    part.unlink()
+    assert rescore(replace(job, as_of=job.as_of + 1), tmp_path).current
+    assert len(read_current(tmp_path)) == 90
+
+
 def test_nothing_published_is_an_error(tmp_path):
     with pytest.raises(InputError, match="rescore"):
         read_current(tmp_path)

@@ -21,13 +21,18 @@ class Sqlite(Database):
 
     def __init__(self, path: Path, create: bool, wait: float) -> None:
         self.place = str(path)
-        if create:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        elif not path.is_file():
+        if not create and not path.is_file():
             raise InputError.of(
                 where=self.place, expected="a store", got="no file", remedy="Make one with leadlift store migrate."
             )
-        self._connection = sqlite3.connect(path, timeout=wait, isolation_level=None, check_same_thread=False)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(path, timeout=wait, isolation_level=None, check_same_thread=False)
+        except (OSError, sqlite3.OperationalError) as bad:
+            raise InputError.of(
+                where=self.place, expected="a file that can be opened", got=str(getattr(bad, "strerror", None) or bad),
+                remedy="Check the path and its permissions.",
+            ) from None  # fmt: skip
         try:
             # Written ahead, so that readers never wait; synchronous: what was committed survives a power cut.
             self._connection.execute("PRAGMA journal_mode = WAL")
