@@ -197,10 +197,11 @@ def scorer_before(home: Path, before: Published, new: Scorer) -> Scorer:
     if new.bundle is not None and name == new.bundle.name:
         return new
     market, target = str(before.about["market"]), str(before.about["target"])
+    folder = place(home, market, target) / "releases" / str(name)[:12]
     try:
-        return scorer_of(read_bundle(place(home, market, target) / "releases" / str(name)[:12], str(name)))
-    except BundleError as broken:
-        raise InputError(
-            f"--changes: expected the model of the last set ({str(name)[:12]}) among the releases. {broken} "
-            "Without --changes the leads are scored all the same."
-        ) from None
+        return scorer_of(read_bundle(folder, str(name)))
+    except BundleError:
+        raise InputError.of(
+            where=str(folder), expected="the model of the last set, to tell --changes", got="none that is whole",
+            remedy="Put it back, or run once without --changes; the run after that tells what moved since.",
+        ) from None  # fmt: skip

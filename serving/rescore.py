@@ -29,6 +29,7 @@ from serving.rescore_parts import NO_ROOM, Counts, Part, enter, in_order, resume
 from serving.rescore_sets import (
     MANIFEST,
     QUARANTINE,
+    forget_others,
     manifest_of,
     pointer_of,
     publish,
@@ -52,7 +53,7 @@ def rescore(job: Job, target: Target, how: How | None = None) -> Done:
     Raises
     ------
     InputError
-        where the target cannot be one, the dataset cannot be read, or no lead can be scored.
+        where the target cannot be one, the dataset cannot be read, or no lead can be scored; what `how.ready` raises.
     Verdict
         where the gate says no; nothing was published.
     LeadliftError
@@ -67,11 +68,13 @@ def rescore(job: Job, target: Target, how: How | None = None) -> Done:
 
 
 def _run(job: Job, target: Target, claim: Claim, how: How) -> Done:
+    before = _before(job, claim.out)
+    how.ready(job, before)
+    forget_others(claim, job.run)
     folder = claim.work / job.run
     parts = _parts(job, folder, how)
     counts = Counts.total([p.counts for p in parts])
     _refuse_none(job, counts, parts)
-    before = _before(job, claim.out)
     moved = compare(folder, parts, Before(before), how.step)
     moves = moved if before else None
     said = how.gate(Candidate(job, folder, counts, before, moves))

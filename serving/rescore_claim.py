@@ -77,8 +77,9 @@ def claimed(out: Path, waiting: Waiting = lambda: None) -> Iterator[Claim]:
             except Exception:
                 claim.check()  # who lost it finds nothing any more, and that is all there is to say
                 raise
-            with suppress(OSError):  # not empty: what waits for another attempt
-                claim.work.rmdir()
+            finally:
+                with suppress(OSError):  # not empty: what waits for another attempt
+                    claim.work.rmdir()
     finally:
         if _is_lock(handle, out / LOCK):
             (out / LOCK).unlink()

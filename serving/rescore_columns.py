@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from data.errors import InputError
 from data.files import safe_cell
 from data.records import NULL_TIME, Coded
 from serving.reply import KEYS, Kind
@@ -22,6 +26,20 @@ _TYPES: dict[Kind, pa.DataType] = {
     "flag": pa.bool_(),
     "time": pa.timestamp("us", tz="UTC"),
 }
+
+
+@contextmanager
+def reading(file: Path) -> Iterator[None]:
+    """A damaged file of a published set is told as that; one that is gone is a FileNotFoundError."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (OSError, pa.ArrowException) as bad:
+        raise InputError.of(
+            where=str(file), expected="a file of a published set", got=" ".join(str(bad).split()),
+            remedy="Put it back from a backup; else remove it: the next rescore then publishes as if it were the first.",
+        ) from None  # fmt: skip
 
 
 def arrow_type(kind: Kind) -> pa.DataType:

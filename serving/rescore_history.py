@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from serving.rescore_columns import SCHEMA
+from serving.rescore_columns import SCHEMA, reading
 from serving.rescore_parts import Part, write_table
 from training.rules_file import GRADES
 
@@ -80,7 +80,10 @@ class Before:
 
     def _of(self, kind: str, bucket: int) -> pa.Table:
         file = None if self.folder is None else self.folder / f"{kind}-{bucket:05d}.parquet"
-        return _read(file) if file is not None and file.exists() else HISTORY_SCHEMA.empty_table()
+        if file is None or not file.exists():
+            return HISTORY_SCHEMA.empty_table()
+        with reading(file):
+            return _read(file)
 
 
 def _read(file: Path) -> pa.Table:

@@ -69,6 +69,9 @@ class Candidate:
 Engine = Callable[[Job, Sequence[int], Path, int], Iterator[Part]]
 """Writes the parts of buckets of a job into a folder by so many workers, and tells each as it is finished."""
 
+Ready = Callable[[Job, Path | None], None]
+"""Raises before anything is scored where the run could not be finished; given the set published last, None = none."""
+
 Gate = Callable[[Candidate], Mapping[str, Any]]
 """Raises a Verdict where a candidate is not to be published; what it returns is kept in the manifest as `gate`."""
 
@@ -79,8 +82,8 @@ class How:
 
     engine: who makes the parts, None = this machine. workers: processes. keep: how many sets stay. step: how far a
     probability moves before history gets a row. reject_limit: share of leads in quarantine above which (and above
-    1,000 of them) the run stops. waiting: called once where another process has to finish first. finished_at: a text
-    that is only noted.
+    1,000 of them) the run stops. ready: asked first. waiting: called once where another process has to finish first.
+    finished_at: a text that is only noted.
     """
 
     engine: Engine | None = None
@@ -88,6 +91,7 @@ class How:
     keep: int = 14
     step: float = 0.05
     reject_limit: float = 0.10
+    ready: Ready = lambda job, before: None
     gate: Gate = lambda candidate: {}
     advance: Advance = lambda rows: None
     waiting: Waiting = lambda: None

@@ -120,8 +120,18 @@ def _swap(db: Database, row: tuple[int, str, str, str]) -> None:
                 f"{db.place}: expected publication {row[0] - 1} to be the last one, got a later one. Nothing was changed."
             )
         db.add("score_sets", ("number", "run", "held_in", "manifest"), [row])
-        db.run("DROP VIEW IF EXISTS scores")
-        db.run(f"CREATE VIEW scores AS SELECT * FROM {row[2]}")
+        _show(db, row[2])
+
+
+def _show(db: Database, table: str) -> None:
+    """The view in its place: who may read it still may, and views on it stay. One with other columns has to go."""
+    columns = db.rows(
+        "SELECT column_name FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = 'scores'"
+        " ORDER BY ordinal_position"
+    )
+    if columns and [name for (name,) in columns] != SCHEMA.names:
+        db.run("DROP VIEW scores")
+    db.run(f"CREATE OR REPLACE VIEW scores AS SELECT * FROM {table}")
 
 
 def _drop_others(db: Database, keep: int) -> None:

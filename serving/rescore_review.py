@@ -28,6 +28,12 @@ class Review:
     changes: bool = False
     advance: Callable[[int], None] = lambda rows: None
 
+    def ready(self, job: Job, before: Path | None) -> None:
+        """Raise the InputError of a set whose changes could not be told, before anything is scored. before: the set
+        published last, None = none."""
+        if self.changes and before is not None:
+            scorer_before(self.settings.home, Published.at(before), job.scorer)
+
     def __call__(self, candidate: Candidate) -> Mapping[str, Any]:
         """What the manifest keeps as `gate`; with `changes` also how many leads moved, by cause.
 
@@ -36,7 +42,7 @@ class Review:
         Verdict
             where the set must not be published.
         InputError
-            where the model of the set before is not there any more, to tell changes.
+            where the model of the set before is not there any more, to tell changes: as `ready` says beforehand.
         """
         before = Published.at(candidate.before) if candidate.before else None
         now = Published(candidate.folder, candidate.job.inputs())

@@ -22,7 +22,7 @@ from data.errors import InputError
 from data.files import sync
 from serving.reply import KEYS, to_bytes
 from serving.rescore_claim import Claim
-from serving.rescore_columns import SCHEMA
+from serving.rescore_columns import SCHEMA, reading
 from serving.rescore_history import HISTORY, HISTORY_SCHEMA
 
 MANIFEST, CURRENT, QUARANTINE, RECORD = "manifest.json", "current.json", "quarantine.jsonl", "history"
@@ -63,8 +63,6 @@ def publish(claim: Claim, run: str, as_of: int, keep: int) -> None:
     (claim.work / CURRENT).write_text(json.dumps(pointer, indent=1), encoding="utf-8")
     claim.put(CURRENT, claim.out / CURRENT)
     settle(claim)
-    for unfinished in claim.work.iterdir():  # runs that were killed or refused, which this one takes the place of
-        shutil.rmtree(unfinished)
 
 
 def _place(claim: Claim, run: str) -> None:
@@ -84,6 +82,13 @@ def unplaced(claim: Claim, run: str) -> None:
     if run not in listed and (claim.out / run).exists():
         shutil.rmtree(claim.work / run, ignore_errors=True)
         (claim.out / run).rename(claim.work / run)
+
+
+def forget_others(claim: Claim, run: str) -> None:
+    """Runs that were killed or held back go when another one starts: else each night held back would leave a set."""
+    for unfinished in claim.work.iterdir():
+        if unfinished.name != run:
+            shutil.rmtree(unfinished)
 
 
 def settle(claim: Claim) -> None:
@@ -120,13 +125,27 @@ def read_current(out: Path) -> pa.Table:
         where nothing was published.
     """
     pointer = pointer_of(out)
+    try:
+        return _read(out, pointer)
+    except (InputError, FileNotFoundError):
+        if pointer_of(out) == pointer:
+            raise
+    return read_current(out)  # another set took its place meanwhile, and this one is not kept
+
+
+def _read(out: Path, pointer: dict[str, Any] | None) -> pa.Table:
     manifest = manifest_of(out / pointer["run"]) if pointer else None
     if pointer is None or manifest is None:
         raise InputError.of(
             where=str(out), expected="a published rescoring", got="none", remedy="Run leadlift rescore first."
         )
     files: Sequence[Path] = [out / pointer["run"] / p["file"] for p in manifest["parts"]]
-    return pa.concat_tables([pq.read_table(f, schema=SCHEMA, partitioning=None) for f in files])
+    return pa.concat_tables([_part(f) for f in files])
+
+
+def _part(file: Path) -> pa.Table:
+    with reading(file):
+        return pq.read_table(file, schema=SCHEMA, partitioning=None)
 
 
 def read_history(out: Path) -> pa.Table:

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data.errors import InputError
+from data.errors import InputError, UsageError
 from data.store.database import connect, is_file, path_of, url_of
 from serving.rescore_claim import Claim
 from serving.rescore_columns import SCHEMA, csv_of, written
@@ -118,7 +118,9 @@ class Sqlite(Target):
 
 
 def target_of(out: str, workshop: Path) -> Target:
-    """What `--out` names. workshop: where sets are made that end up on a server."""
+    """What `--out` names; a UsageError for nothing. workshop: where sets are made that end up on a server."""
+    if not out.strip():
+        raise UsageError("--out: expected a folder, a .csv file or a store's URL, got nothing. Is a variable empty?")
     if "://" in out:
         if is_file(out):
             return Sqlite(out)

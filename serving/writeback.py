@@ -24,7 +24,7 @@ import pyarrow as pa
 
 from data.errors import CrmError, InputError
 from data.files import sync
-from serving.rescore_sets import CURRENT, MANIFEST, read_current
+from serving.rescore_sets import CURRENT, manifest_of, read_current
 from serving.writeback_fields import Group, Item, NoteJob, Outcome, groups, in_pieces, moved
 from serving.writeback_state import SENT, State
 
@@ -98,10 +98,9 @@ def published(folder: Path) -> Published:
     """The set that readers take now; an InputError where none was published."""
     while True:
         run, table = _pointed(folder), read_current(folder)
-        if run is not None and run == _pointed(folder):
-            break
-    manifest = json.loads((folder / run / MANIFEST).read_text(encoding="utf-8"))
-    return Published(folder, run, manifest["market"], manifest["target"], table)
+        manifest = manifest_of(folder / run) if run else None
+        if run and manifest and run == _pointed(folder):
+            return Published(folder, run, manifest["market"], manifest["target"], table)
 
 
 def _pointed(folder: Path) -> str | None:

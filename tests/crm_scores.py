@@ -57,7 +57,7 @@ def _row(lead: str, probability: float | None, columns: Mapping[str, Any]) -> di
     }  # fmt: skip
 
 
-def run(home: Path, scores: Path, *words: str, **environment: str | None) -> dict[str, Any]:
+def run(home: Path, scores: Path | str, *words: str, **environment: str | None) -> dict[str, Any]:
     """What the command says with --json."""
     return _invoked(home, scores, words, environment)[0]
 
@@ -72,7 +72,7 @@ def refused(
 
 
 def _invoked(
-    home: Path, scores: Path, words: tuple[str, ...], environment: Mapping[str, str | None], error: Any = None
+    home: Path, scores: Path | str, words: tuple[str, ...], environment: Mapping[str, str | None], error: Any = None
 ) -> tuple[dict[str, Any], str]:
     app = typer.Typer()
     writeback.register(app)

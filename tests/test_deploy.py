@@ -113,7 +113,7 @@ def test_a_night_is_import_rescore_writeback_in_words_the_command_line_takes(she
     assert (code, [words[0] for words in told]) == (0, NIGHT), said
     imported, rescored, written = (parsed(words) for words in told)
     assert imported["to"] == rescored["dataset"]
-    assert Path(rescored["out"]) == written["scores"]
+    assert rescored["out"] == written["scores"]
     assert (rescored["workers"], written["send"]) == (2, True)
 
 

@@ -302,5 +302,5 @@ def test_the_model_of_the_last_set_must_be_among_the_releases(twice: Any, market
     new = scorer_of(variant(market.bundle, 0.3))
     assert scorer_before(market.settings.home, old, new).bundle == market.bundle
     gone = replace(old, about=old.about | {"bundle": "0" * 64})
-    with pytest.raises(InputError, match="--changes: expected the model of the last set"):
+    with pytest.raises(InputError, match="expected the model of the last set, to tell --changes"):
         scorer_before(market.settings.home, gone, new)

@@ -16,7 +16,19 @@ from data.settings import PublishSettings
 from data.simulate.market import Market
 from serving.champion import scorer_of
 from serving.publish_gate import PublishGate, Shift, watermarks
-from tests.nights import FAULTS, LAST, Nights, empty, faulty, half, market_of, ordinary, scored, unknown_titles
+from tests.nights import (
+    FAULTS,
+    LAST,
+    Nights,
+    empty,
+    faulty,
+    half,
+    market_of,
+    ordinary,
+    scored,
+    unknown_titles,
+    warm_model,
+)
 from tests.planted import Records, doubled, written
 
 SAID = {"empty": "0 events since", "doubled": "told twice", "half": "only", "renamed": "utm_source 'newsletter'"}
@@ -93,6 +105,29 @@ def test_a_source_that_stopped_is_named_instead_of_what_is_missing(scene: Any, t
     assert watermarks(lake) == {"snowplow": since, "ga4": market.end - 1}
 
 
+def test_a_feed_that_stays_silent_is_held_back_however_long_the_last_set_has_stood(scene: Any, tmp_path: Path) -> None:
+    market, found = scene
+    since = market.end - LAST * DAY
+    lake = written(tmp_path / "market", empty(found, since, np.random.default_rng(1)))
+    nights = Nights(lake, tmp_path / "sets")
+    assert nights.night(0, since)
+    assert not any(nights.night(days, since + days * DAY) for days in (20, 30, 40, 90, 3000))
+    assert all("0 events since" in cause for cause in nights.held.values())
+    assert nights.night(1, since + 40 * DAY, "the site is closed")
+    assert nights.night(2, since + 60 * DAY)  # nothing new to accept
+
+
+def test_a_set_that_lacks_leads_of_the_last_one_is_held_back_whoever_scored_it(scene: Any, tmp_path: Path) -> None:
+    """Such as one of a moment before most of them came."""
+    market, found = scene
+    lake = written(tmp_path / "market", found)
+    before = scored(lake, scorer_of(warm_model()), market.end, tmp_path / "0")
+    now = scored(lake, scorer_of(warm_model(0.8)), market.end - 100 * DAY, tmp_path / "1")
+    with pytest.raises(Verdict, match=r"^\d+ % of the leads of the last set would be gone; "):
+        PublishGate(lake, PublishSettings()).judge(before, now)
+    assert PublishGate(lake, PublishSettings(), "a look back").judge(before, now)["shift"]["gone"] > 500
+
+
 def test_there_must_be_a_set_to_compare_with(scene: Any, tmp_path: Path) -> None:
     market, found = scene
     nights = Nights(written(tmp_path / "market", empty(found, market.end - DAY, np.random.default_rng(1))), tmp_path)
@@ -116,6 +151,8 @@ def test_limits_are_for_one_night_and_grow_with_the_nights_between() -> None:
     assert shift.words == "15 % of leads would cool"
     assert shift.too_far(limits, 4) == []
     assert shift.too_far(limits, 1 / 24) == shift.too_far(limits, 1)
+    assert shift.missing(limits, 1) == replace(shift, gone=100).missing(limits, 1) == []
+    assert replace(shift, gone=150).missing(limits, 1) == ["13 % of the leads of the last set would be gone"]
     few = replace(shift, leads=20, worse=8, better=2, mean=0.1)
     assert few.too_far(limits, 1) == []  # ten leads always may
     assert replace(shift, worse=0, better=0, mean=0.13).too_far(limits, 1) == [

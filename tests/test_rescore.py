@@ -168,6 +168,17 @@ def test_what_the_gate_refuses_is_not_published_and_what_it_says_is_kept(job, tm
     assert json.loads((done.path / "manifest.json").read_text())["gate"] == {"accepted": "a promotion"}
 
 
+def test_of_nights_that_are_held_back_only_the_last_one_takes_room(job, tmp_path):
+    def refuse(candidate: Candidate) -> dict[str, Any]:
+        raise Verdict("no")
+
+    nights = [replace(job, as_of=job.as_of + night) for night in range(3)]
+    for night in nights:
+        with pytest.raises(Verdict):
+            rescore(night, tmp_path, gate=refuse)
+    assert [folder.name for folder in tmp_path.glob(".work.*/*")] == [nights[-1].run]
+
+
 def test_a_bad_lead_is_put_aside_with_a_reason_and_stops_nobody(job, tmp_path, monkeypatch):
     whole = rescore(job, tmp_path / "whole")
     score = type(job.scorer).score
@@ -261,6 +272,30 @@ def test_nobody_there_yet_gives_an_empty_set(job, tmp_path):
 def test_scores_are_not_written_into_a_dataset(job):
     with pytest.raises(InputError, match="--out"):
         rescore(job, job.dataset.path)
+
+
+def test_who_reads_while_the_only_set_is_replaced_gets_the_new_one(job, tmp_path, monkeypatch):
+    rescore(job, tmp_path, keep=1)
+    read = pq.read_table
+
+    def late(*file: Any, **how: Any) -> pa.Table:
+        monkeypatch.setattr(pq, "read_table", read)
+        rescore(replace(job, as_of=job.as_of + 1), tmp_path, keep=1)
+        return read(*file, **how)
+
+    monkeypatch.setattr(pq, "read_table", late)
+    assert {int(t.timestamp() * 1e6) for t in read_current(tmp_path).column("as_of").to_pylist()} == {job.as_of + 1}
+
+
+def test_a_published_set_that_is_damaged_is_named_with_what_to_do(job, tmp_path):
+    part = rescore(job, tmp_path).path / "part-00001.parquet"
+    part.write_bytes(part.read_bytes()[:99])
+    for use in (read_current, lambda out: rescore(replace(job, as_of=job.as_of + 1), out)):
+        with pytest.raises(InputError, match=f"{part.name}: expected a file of a published set.*else remove it"):
+            use(tmp_path)
+    part.unlink()
+    assert rescore(replace(job, as_of=job.as_of + 1), tmp_path).current
+    assert len(read_current(tmp_path)) == 90
 
 
 def test_nothing_published_is_an_error(tmp_path):

@@ -146,6 +146,27 @@ def test_a_set_published_without_changes_says_so_when_asked_for_them(
     assert "published without --changes" in said
 
 
+def test_changes_that_cannot_be_told_are_refused_before_anything_is_scored(
+    scene: Any, tmp_path: Path, leadlift_at: Callable[[], Any]
+) -> None:
+    dataset, old_home, end = scene
+    home, out, run = tmp_path / "home", tmp_path / "out", leadlift_at()
+    shutil.copytree(old_home, home)
+    words = ("rescore", str(dataset), "--out", str(out), "--reasons", "none", "--changes", "--as-of")
+    days = [str(time_text(end - days * DAY)) for days in (8, 1)]
+    assert run(*words, days[0], LEADLIFT_HOME=str(home))[0] == 0
+    (gone,) = (place(home, "market", "converted") / "releases").iterdir()
+    promoted(home, warm_model(0.5))
+    shutil.rmtree(gone)
+    before = sorted(out.rglob("*"))
+    code, document, said = run(*words, days[1], LEADLIFT_HOME=str(home))
+    assert (code, document) == (1, {})
+    assert f"{gone}: expected the model of the last set" in said.splitlines()[-1]
+    assert "profile rows scored" not in said
+    assert sorted(out.rglob("*")) == before
+    assert run(*(w for w in words if w != "--changes"), days[1], LEADLIFT_HOME=str(home))[0] == 0
+
+
 def test_the_old_state_is_made_again_from_all_that_came_later(tmp_path: Path) -> None:
     """What was published from the records of that day is what they say of it, bit for bit, two weeks later."""
     market, found = market_of(4, leads=1500)

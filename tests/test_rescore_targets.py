@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from data.errors import InputError, StoreError, Verdict
+from data.errors import InputError, StoreError, UsageError, Verdict
 from data.records import DAY, MICROS
 from data.store import schema
 from data.store.database import connect
@@ -121,6 +121,22 @@ def test_on_postgresql_a_view_shows_the_last_set(
         assert db.faults() == []
 
 
+def test_on_postgresql_who_may_read_the_scores_still_may_the_night_after(
+    job: Job, tmp_path: Path, postgres: Place
+) -> None:
+    """Also through a view of their own; a view `scores` with other columns gives way."""
+    url = postgres("readers")
+    goal = target_of(url, tmp_path / "work")
+    with connect(url) as db:
+        db.run("CREATE VIEW scores AS SELECT 1 AS one")
+        rescore(replace(job, as_of=job.as_of - DAY), goal)
+        db.run("GRANT SELECT ON scores TO pg_monitor")
+        db.run("CREATE VIEW mine AS SELECT lead_id, as_of FROM scores")
+        rescore(job, goal)
+        assert db.rows("SELECT has_table_privilege('pg_monitor', 'scores', 'SELECT')") == [(True,)]
+        assert db.rows("SELECT DISTINCT as_of FROM mine") == [(_moments(job)[0],)]
+
+
 def test_after_thirty_nights_on_postgresql_hardly_a_row_is_dead(job: Job, tmp_path: Path, postgres: Place) -> None:
     url = postgres("nights")
     short, goal = replace(job, wants=Wants("none")), target_of(url, tmp_path / "work")
@@ -171,3 +187,5 @@ def test_a_database_that_does_not_answer_is_said_before_anything_is_scored(job: 
     (tmp_path / "x.csv").mkdir()
     with pytest.raises(InputError, match="a folder"):
         rescore(job, target_of(str(tmp_path / "x.csv"), tmp_path))
+    with pytest.raises(UsageError, match=r"--out: expected .* got nothing"):
+        target_of(" ", tmp_path)

@@ -504,6 +504,10 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
             make(url_of(tmp_path / name), DatasetInfo(name="m"))
     with pytest.raises(InputError, match="expected a store, got no file"):
         open_dataset(url_of(tmp_path / "none.db"))
+    (tmp_path / "folder.db").mkdir()
+    for place in ("folder.db", "text.db/store.db"):
+        with pytest.raises(InputError, match=f"{place}: expected a file that can be opened"):
+            make(url_of(tmp_path / place), DatasetInfo(name="m"))
     with pytest.raises(UsageError, match="one of mysql://") as refused:
         open_dataset("mysql://user:secret@host/db")
     assert "secret" not in str(refused.value)

@@ -14,6 +14,7 @@ from data.files import safe_cell
 from data.leaks import OURS, leak_reason
 from data.settings import load_settings
 from serving.champion import champion
+from serving.commands.rescore import goal_of
 from serving.reply import KEYS
 from serving.rescore import Job, Target, read_current, rescore
 from serving.scorer import Wants
@@ -55,6 +56,17 @@ def test_changed_is_against_what_the_crm_accepted(either):
     assert {lead for lead, result in results(either.send()).items() if result == "sent"} == {"lead-1"}
     publish(either.scores, {**moved, "lead-1": 0.111}, "fourth", model_version="m2")
     assert set(results(either.send()).values()) == {"sent"}
+
+
+@pytest.mark.parametrize("out", ["scores", "scores.csv", "sqlite:///{}/store.db", "postgresql://me:hush@host/name"])
+def test_scores_are_found_wherever_rescore_was_told_to_put_them(
+    out: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LEADLIFT_HOME", str(tmp_path / "home"))
+    out = out.format(tmp_path)
+    publish(goal_of(out, load_settings(), "crm", "converted").folder, LEADS)
+    assert run(tmp_path / "home", out, "--for", "csv")["changed"] == len(LEADS)
 
 
 def test_the_names_written_are_refused_as_features():

@@ -23,13 +23,27 @@ class Sqlite(Database):
 
     def __init__(self, path: Path, create: bool, wait: float) -> None:
         self.place = str(path)
+<<<<<<< HEAD
         self._path = path
+=======
+>>>>>>> e7e735639e815f8c26edab19dfbbc8f43a9a7fde
         if not create and not path.is_file():
             raise InputError.of(
                 where=self.place, expected="a store", got="no file", remedy="Make one with leadlift store migrate."
             )
+<<<<<<< HEAD
         _refuse_foreign_log(path)
         self._connection = _opened(path, wait)
+=======
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(path, timeout=wait, isolation_level=None, check_same_thread=False)
+        except (OSError, sqlite3.OperationalError) as bad:
+            raise InputError.of(
+                where=self.place, expected="a file that can be opened", got=str(getattr(bad, "strerror", None) or bad),
+                remedy="Check the path and its permissions.",
+            ) from None  # fmt: skip
+>>>>>>> e7e735639e815f8c26edab19dfbbc8f43a9a7fde
         try:
             # Written ahead, so that readers never wait; synchronous: what was committed survives a power cut.
             self._connection.execute("PRAGMA journal_mode = WAL")

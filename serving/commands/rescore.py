@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -78,7 +79,8 @@ def rescore(
         review = Review(settings, accept_change, changes, advance)
         how = runs.How(
             engine=made, workers=workers, keep=keep, step=settings.rescore.history_step, reject_limit=settings.data.reject_limit,
-            gate=review, advance=advance, waiting=lambda: screen.say(f"{out}: another rescore is at work there; waiting for it."),
+            ready=review.ready, gate=review, advance=advance,
+            waiting=lambda: screen.say(f"{out}: another rescore is at work there; waiting for it."),
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )  # fmt: skip
         done = runs.rescore(job, goal, how)
@@ -115,8 +117,20 @@ def goal_of(out: str, settings: Settings, market: str, target: str) -> Target:
     from serving.rescore_targets import target_of
     from training.registry import place
 
-    name = hashlib.sha256(without_password(out).encode()).hexdigest()[:12]
-    return target_of(out, place(settings.home, market, target) / f"scores-{name}")
+    return target_of(out, place(settings.home, market, target) / _workshop(out))
+
+
+def sets_at(out: str, home: Path) -> Path:
+    """The folder of the sets that `--out` named: for a server, the one in the home that was published last."""
+    from serving.rescore_sets import CURRENT
+    from serving.rescore_targets import target_of
+
+    made = sorted(home.glob(f"*/*/{_workshop(out)}/{CURRENT}"), key=lambda file: file.stat().st_mtime_ns)
+    return target_of(out, made[-1].parent if made else home / _workshop(out)).folder
+
+
+def _workshop(out: str) -> str:
+    return f"scores-{hashlib.sha256(without_password(out).encode()).hexdigest()[:12]}"
 
 
 def _note(screen: Screen, settings: Settings, job: Job, goal: Target, out: str) -> None:

@@ -59,7 +59,7 @@ def register(app: typer.Typer) -> None:
 
 
 def writeback(
-    scores: Annotated[Path, typer.Argument(help="The --out folder of leadlift rescore.")],
+    scores: Annotated[str, typer.Argument(help="What --out of leadlift rescore is: a folder, a .csv, a store's URL.")],
     crm: Annotated[For, typer.Option("--for", help="salesforce, hubspot or csv.")],
     send: Annotated[bool, typer.Option("--send", help="Send; without it files are written.")] = False,
     object_name: Annotated[
@@ -69,6 +69,7 @@ def writeback(
     as_json: JsonOption = False,
 ) -> None:
     """Tell a CRM the scores that are news to it: every changed lead arrives, what failed is tried again by the next run."""
+    from serving.commands.rescore import sets_at
     from serving.writeback import Told, published
     from serving.writeback_fields import checked
 
@@ -76,7 +77,7 @@ def writeback(
     if send and crm is For.csv:
         raise UsageError("--send: expected --for salesforce or hubspot, got csv. Leave --send out: a file is written.")
     told = Told(checked(settings.writeback.fields), settings.writeback.min_move)
-    found = published(scores)
+    found = published(sets_at(scores, settings.home))
     aim = _aim(crm, object_name, settings)
     with _state(aim, found) as state:
         (_send if send else _write)(aim, found, told, state, screen)

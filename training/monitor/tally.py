@@ -47,7 +47,7 @@ class Tally:
     feeds: by record ("events", "leads", "links", "spend"), "outcomes:<kind>", and event types and hosts by their own
     name. repeats: events and leads that say what another one said, which the feeds leave out; by feed. fields: answers
     of new leads by column, "" = none. sizes: numbers by column. cells: (DAYS, CELLS) pages. reach: days back to the first
-    arrival, by record.
+    arrival, by record. latest: the last arrival, us, by record.
     """
 
     as_of: int
@@ -62,12 +62,14 @@ class Tally:
     sizes: dict[str, Sizes] = field(default_factory=dict)
     cells: I64 = field(default_factory=lambda: np.zeros((DAYS, CELLS), dtype=np.int64))
     reach: dict[str, int] = field(default_factory=dict)
+    latest: dict[str, int] = field(default_factory=dict)
 
     def known(self, at: I64, record: str) -> tuple[I64, I64]:
         """The rows that arrived in the days that are looked at, and their ages in days."""
         there = at[(at < self.as_of) & (at != NULL_TIME)]
         if len(there):
             self.reach[record] = max(self.reach.get(record, 0), int((self.as_of - 1 - there.min()) // DAY) + 1)
+            self.latest[record] = max(self.latest.get(record, 0), int(there.max()))
         age = (self.as_of - 1 - at) // DAY
         rows = np.flatnonzero((at < self.as_of) & (at != NULL_TIME) & (age < DAYS))
         return rows, age[rows]
