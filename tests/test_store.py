@@ -190,6 +190,20 @@ def test_a_file_put_in_its_place_is_read_and_one_taken_away_is_missed(tmp_path: 
         desk.take_events({"batch": [{**told, "messageId": "c"}]}, Wants(), LATE)
 
 
+def test_a_process_that_comes_and_goes_does_not_take_the_log_from_one_that_has_it_open(tmp_path: Path) -> None:
+    """It does where the other one has lost its locks: by closing the file, if only to have looked into it."""
+    url = new_store(files_in(tmp_path))
+    ask = f"from data.store.database import connect\nwith connect({url!r}) as db: db.rows('SELECT 1 FROM events')"
+    with connect(url) as reader:
+        assert reader.rows("SELECT count(*) FROM events") == [(0,)]
+        tell(url, drawn_calls(1)[:1])
+        subprocess.run([sys.executable, "-c", ask], check=True)
+        tell(url, drawn_calls(1)[1:])
+        with connect(url) as other:
+            found = other.rows("SELECT count(*) FROM events")
+        assert reader.rows("SELECT count(*) FROM events") == found > [(1,)]
+
+
 # -- a folder in a store ---------------------------------------------------------------------------------------------
 @pytest.fixture
 def stored_market(market: Any, place: Place) -> str:

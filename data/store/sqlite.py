@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from data.errors import InputError, StoreError
@@ -16,6 +17,8 @@ from data.store.database import Database, Row
 
 _LOGGED = 18  # the byte of the file that is 2 where it is written ahead, else 1
 _STEPS = 5_000  # of SQLite's machine, between two looks at the deadline
+_seen: set[tuple[int, int] | None] = set()  # files this process has opened and may hold locks on
+_looking = Lock()
 
 
 class Sqlite(Database):
@@ -23,27 +26,17 @@ class Sqlite(Database):
 
     def __init__(self, path: Path, create: bool, wait: float) -> None:
         self.place = str(path)
-<<<<<<< HEAD
         self._path = path
-=======
->>>>>>> e7e735639e815f8c26edab19dfbbc8f43a9a7fde
         if not create and not path.is_file():
             raise InputError.of(
                 where=self.place, expected="a store", got="no file", remedy="Make one with leadlift store migrate."
             )
-<<<<<<< HEAD
-        _refuse_foreign_log(path)
-        self._connection = _opened(path, wait)
-=======
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(path, timeout=wait, isolation_level=None, check_same_thread=False)
-        except (OSError, sqlite3.OperationalError) as bad:
-            raise InputError.of(
-                where=self.place, expected="a file that can be opened", got=str(getattr(bad, "strerror", None) or bad),
-                remedy="Check the path and its permissions.",
-            ) from None  # fmt: skip
->>>>>>> e7e735639e815f8c26edab19dfbbc8f43a9a7fde
+        with _looking:
+            if _identity(path) not in _seen:
+                _refuse_foreign_log(path)
+            self._connection = _opened(path, wait)
+            self._file = _identity(path)
+            _seen.add(self._file)
         try:
             # Written ahead, so that readers never wait; synchronous: what was committed survives a power cut.
             self._connection.execute("PRAGMA journal_mode = WAL")
@@ -54,7 +47,6 @@ class Sqlite(Database):
         except sqlite3.DatabaseError as bad:
             self.close()
             raise _unreadable(self.place, bad) from None
-        self._file = _identity(path)
 
     def replaced(self) -> bool:
         """Also where the file is gone: what is open then is kept by nobody else."""
@@ -145,6 +137,9 @@ def _opened(path: Path, wait: float = 0.0) -> sqlite3.Connection:
 def _refuse_foreign_log(path: Path) -> None:
     """A copy by `backup` says that no log belongs to it. One that lies there is of the file that was there before;
     SQLite would put its pages among the copy's. The log is looked for first: it comes after the file says that it has one.
+
+    Only for a file that this process has not opened: one that closes a file loses all its locks on it, and another process
+    could take the log away.
     """
     log = path.with_name(f"{path.name}-wal")
     if not log.exists() or not path.is_file():
