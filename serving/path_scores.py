@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,19 +10,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from data.dataset import People
+from data.dataset import Dataset, People
 from data.errors import InputError
 from data.settings import Settings
 from features.beside import Beside
-from features.build import BLOCK, moment_at
+from features.build import BLOCK, FeatureSet, moment_at
+from features.family import Moment
 from serving.champion import load_scorer
 from serving.rescore_sets import read_current
-from serving.scorer import Scorer
-from training.path_targets import OUTCOME, Said
+from training.path_targets import LEAD, OUTCOME, Said
+from training.rules import PointsTable, score_points
+from training.rules_rows import encoder, rules_in_force
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
-
+Says = Callable[[Moment], tuple[F64, PointsTable]]
 
 MOST_ASKED = 50_000  # people the champion is asked about: it is for means of groups, and reading is what takes its time
 
@@ -42,7 +45,27 @@ def said_by(settings: Settings, market: str, target: str, scores: Path | None, l
     if outcome not in ("converted", "accepted"):
         return None
     scorer = load_scorer(settings, market, outcome)
-    return _asked(scorer, max(leads // MOST_ASKED, 1)) if scorer.bundle is not None else None
+    return _asked(scorer.feature_set, scorer.said, _every(leads)) if scorer.bundle is not None else None
+
+
+def said_on_paths(settings: Settings, dataset: Dataset, target: str, scores: Path | None) -> Said | None:
+    """The same for means of groups, of an even share of more than MOST_ASKED leads; where no model answers, the points in
+    force alone. None of visitors, of whom no profile is known."""
+    market, leads = dataset.info.name, dataset.info.counts.get("leads", 0)
+    found = said_by(settings, market, target, scores, leads)
+    if found is not None or target == LEAD:
+        return found
+    rules, _ = rules_in_force(None, dataset, settings.home, market)
+
+    def said(moment: Moment) -> tuple[F64, PointsTable]:
+        table = score_points(rules, moment)
+        return np.full(len(table), np.nan), table
+
+    return _asked(encoder(dataset, context=False), said, _every(leads))
+
+
+def _every(leads: int) -> int:
+    return max(leads // MOST_ASKED, 1)
 
 
 def _published(table: pa.Table, target: str, scores: Path) -> Said:
@@ -64,22 +87,22 @@ def _published(table: pa.Table, target: str, scores: Path) -> Said:
     return Said(said)
 
 
-def _asked(scorer: Scorer, every: int) -> Said:
-    """What the scorer says of each lead at its landmark, or of every so many-th of them, block by block."""
+def _asked(features: FeatureSet, says: Says, every: int) -> Said:
+    """What is said of each lead at its landmark, or of every so many-th of them, block by block."""
 
     def said(people: People, lead: I64, as_of: I64) -> tuple[F64, F64]:
         probability, points = np.full(len(lead), np.nan), np.full(len(lead), np.nan)
         some = np.arange(0, len(lead), every)
         if every > 1:  # nobody else's events are encoded
             people, lead, as_of = people.take(lead[some]), np.arange(len(some)), as_of[some]
-        features, beside = scorer.feature_set, Beside.of(people)
+        beside = Beside.of(people)
         beside = beside if features.context else beside.bare()
         encoded, created = features.encode(people.events), people.created_at[lead]
         for start in range(0, len(lead), BLOCK):
             rows = slice(start, start + BLOCK)
             moment = moment_at(people.leads, encoded, lead[rows], created[rows], as_of[rows], beside)
-            probability[some[rows]], table = scorer.said(moment)
+            probability[some[rows]], table = says(moment)
             points[some[rows]] = table.total
         return probability, points
 
-    return Said(said, scorer.feature_set.context)
+    return Said(said, features.context)

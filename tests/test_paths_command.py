@@ -74,9 +74,23 @@ def test_of_many_leads_the_champion_is_asked_about_some_and_says_the_same(
     assert [r["points"] for r in found["rows"]] != [r["points"] for r in all_asked["rows"]]
 
 
-def test_where_nobody_says_a_probability_it_is_null(paths: Any) -> None:
-    _, found, _ = paths("--target", "accepted")
+@pytest.mark.parametrize("target", ["mql", "accepted", "cancelled"])
+def test_where_no_model_says_a_probability_it_is_null_and_the_points_are_told_all_the_same(
+    paths: Any, target: str
+) -> None:
+    _, found, _ = paths("--target", target)
+    assert {r["probability"] for r in found["rows"]} == {None}
+    assert all(0 <= r["points"] <= 100 for r in found["rows"])
+
+
+def test_of_visitors_neither_is_told(paths: Any) -> None:
+    _, found, _ = paths("--target", "lead")
     assert {(r["probability"], r["points"]) for r in found["rows"]} == {(None, None)}
+
+
+def test_scores_are_for_one_target_and_not_for_the_page_of_all(paths: Any, tmp_path: Path) -> None:
+    code, _, said = paths("--scores", str(tmp_path), "--html", str(tmp_path / "x.html"))
+    assert (code, "--scores: expected neither --html nor --publish beside it" in said) == (2, True)
 
 
 def test_a_published_rescoring_is_asked_instead_where_it_is_of_the_target(paths: Any, tmp_path: Path) -> None:

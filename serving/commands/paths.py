@@ -84,6 +84,10 @@ def paths(
         raise UsageError(f"--by: expected one of {', '.join(BY)}, got {by!r}.")
     if lang not in LANGS:
         raise UsageError(f"--lang: expected {' or '.join(LANGS)}, got {lang!r}.")
+    if scores is not None and (html is not None or publish):
+        raise UsageError(
+            "--scores: expected neither --html nor --publish beside it: they ask the champion. Leave it out."
+        )
     settings = settings_for(dataset, config)
     opened = consenting(open_dataset(dataset), settings.privacy.require_consent)
     asked = _asked(opened, settings, target, landmark, by, as_of, scores)
@@ -150,7 +154,7 @@ def publish_page(screen: Screen, dataset: Dataset, settings: Settings, now: int,
 def _asked(
     dataset: Dataset, settings: Settings, target: str, landmark: str, by: str, as_of: str | None, scores: Path | None
 ) -> Asked:
-    from serving.path_scores import said_by
+    from serving.path_scores import said_on_paths
     from training.landmarks import Landmark
     from training.path_targets import TARGET_MQL, known_target
     from training.rules_rows import rules_in_force
@@ -164,7 +168,7 @@ def _asked(
     rules = None
     if target == TARGET_MQL:
         rules, _ = rules_in_force(None, dataset, settings.home, dataset.info.name)
-    said = said_by(settings, dataset.info.name, target, scores, dataset.info.counts.get("leads", 0))
+    said = said_on_paths(settings, dataset, target, scores)
     return Asked(target, policy_of(settings.snapshots), now, when, by, rules, said, settings.training.threads)  # type: ignore[arg-type]
 
 

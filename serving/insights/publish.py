@@ -28,7 +28,7 @@ from serving.insights.path_extras import Extras, extra_tables
 from serving.insights.plan import PLAN, Plan
 from serving.insights.rows import whole_of
 from serving.insights.tables import Table
-from serving.path_scores import said_by
+from serving.path_scores import said_on_paths
 from serving.reply import time_text
 from training import registry
 from training.content_effect import effect_rows
@@ -131,7 +131,7 @@ def _part(
 def _asked(dataset: Dataset, settings: Settings, now: int, plan: Plan, target: str) -> Asked:
     market = dataset.info.name
     rules = rules_in_force(None, dataset, settings.home, market)[0] if target == TARGET_MQL else None
-    said = said_by(settings, market, target, None, dataset.info.counts.get("leads", 0))
+    said = said_on_paths(settings, dataset, target, None)
     policy, landmark = policy_of(settings.snapshots), Landmark.parse(plan.landmark)
     return Asked(target, policy, now, landmark, "content", rules, said, settings.training.threads)
 
