@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from features.arrays import rows_where
 from training.content_paths import ASSOCIATED, plain
 from training.intervals import LEVEL, discoveries, exact_p, lift, rate, wilson
+from training.number_facts import Sums
 from training.number_figures import LEAST
-from training.sources import Sums
 from training.trails import Stand
 
 F64 = NDArray[np.float64]

@@ -16,11 +16,9 @@ from numpy.typing import NDArray
 from data.records import DAY
 from data.spans import FOREVER
 from features.arrays import per_segment, rows_where
-from training.lead_facts import LeadFacts
-from training.number_figures import COUNTS, LEAST, Figures
+from training.number_facts import LeadFacts, Sums
+from training.number_figures import COUNTS, LEAST, VISIT_COUNTS, Figures
 from training.periods import Period
-from training.sources import Sums
-from training.visit_counts import VISIT_COUNTS
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]

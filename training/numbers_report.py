@@ -8,7 +8,6 @@ from typing import Any
 
 from data.dataset import Consenting, Dataset
 from data.records import DAY
-from training.calendar import day
 from training.funnel import QuietRow, QuietTally
 from training.launches import LaunchRow, launch_rows
 from training.lead_facts import NumbersAsked, lead_facts
@@ -16,6 +15,7 @@ from training.monitor.alarm import Alarm
 from training.number_figures import DEFINITIONS
 from training.numbers import Numbers, numbers_of
 from training.path_targets import Crowd
+from training.periods import day
 from training.quality_alarm import quality_alarms
 from training.rising import RisingRow, rising_rows
 from training.sources import Sources, spend_of

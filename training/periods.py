@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.records import DAY
-from training.calendar import day
 
 I64 = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -43,3 +44,8 @@ class Period:
     def document(self) -> dict[str, Any]:
         """Both days are in it."""
         return {"from": day(self.start), "to": day(self.end - 1), "days": self.days}
+
+
+def day(micros: int) -> str:
+    """The UTC day of a moment."""
+    return (_EPOCH + timedelta(microseconds=micros)).date().isoformat()

@@ -21,10 +21,11 @@ from features.journeys import Journeys
 from training.content_paths import plain
 from training.intervals import rate, wilson
 from training.lead_facts import source_of
+from training.number_facts import Sums
 from training.number_figures import LEAST
 from training.path_targets import Crowd
 from training.snapshots import CONVERTED, Conversions, Policy, conversions_of, taken_back
-from training.sources import Sources, Sums
+from training.sources import Sources
 from training.trails import Stand
 
 F64 = NDArray[np.float64]

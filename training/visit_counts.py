@@ -14,14 +14,14 @@ from features.arrays import differs, filled, rows_where, sorted_distinct
 from features.build import journeys_at
 from features.journeys import SESSION_GAP, Journeys
 from training.lead_facts import NumbersAsked, source_of
+from training.number_facts import Sums
 from training.path_targets import LEAD, crowds_of
 from training.periods import Period
-from training.sources import Sources, Sums
+from training.sources import Sources
 from training.trails import Names
 
 I64 = NDArray[np.int64]
 Mask = NDArray[np.bool_]
-VISIT_COUNTS = ("visits", "bounces", "visitors", "new_visitors", "became_leads")
 
 
 @dataclass(frozen=True)
