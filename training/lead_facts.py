@@ -80,6 +80,11 @@ def lead_facts(
     return LeadFacts(**columns)
 
 
+def created_before(people: People, now: int) -> I64:
+    """The leads of a group that have facts."""
+    return rows_where((people.created_at != NULL_TIME) & (people.created_at < now))
+
+
 def _nobody() -> LeadFacts:
     times, flags, values = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.bool_), np.zeros(0)
     return LeadFacts(*(times,) * 7, *(flags,) * 3, *(values,) * 2)
@@ -88,7 +93,7 @@ def _nobody() -> LeadFacts:
 def _facts(crowd: Crowd, asked: NumbersAsked, sources: Sources) -> LeadFacts:
     people, n = crowd.leads, len(crowd)
     assert people is not None
-    rows = rows_where((people.created_at != NULL_TIME) & (people.created_at < asked.now))
+    rows = created_before(people, asked.now)
     won = conversions_of(people.outcomes, CONVERTED, asked.now)
     gone = taken_back(won, asked.policy)
     first = {

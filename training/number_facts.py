@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from features.arrays import rows_where
+
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -38,8 +40,10 @@ class LeadFacts:
         return len(self.source)
 
     def take(self, rows: I64) -> LeadFacts:
-        """Some of the leads."""
-        return LeadFacts(**{name: column[rows] for name, column in vars(self).items()})
+        """Some of the leads, ascending."""
+        together = len(rows) and rows[-1] - rows[0] == len(rows) - 1  # then nothing needs to be copied
+        some = slice(rows[0], rows[-1] + 1) if together else rows
+        return LeadFacts(**{name: column[some] for name, column in vars(self).items()})
 
 
 class Sums:
@@ -61,3 +65,27 @@ class Sums:
         """The sums of the first n numbers, (n,)."""
         have = self._sums.get(name, np.zeros(0))
         return np.concatenate([have, np.zeros(n - len(have))])
+
+
+@dataclass(frozen=True)
+class VisitMonths:
+    """Visits of k kinds: number of their source, month (since 1970), and the last month before it in which their visitor
+    came, -1 = none; how many visits and bounces these are, and of how many visitors the first in that month, (k,)."""
+
+    source: I64
+    month: I64
+    before: I64
+    visits: F64
+    bounces: F64
+    visitors: F64
+
+    def sums(self, first: int, last: int) -> Sums:
+        """Visits, bounces and visitors of the months from first to last, by source. A visitor counts once: in the first of
+        these months in which it came."""
+        here = rows_where((self.month >= first) & (self.month <= last))
+        fresh = here[self.before[here] < first]
+        sums = Sums()
+        sums.add("visits", self.source[here], self.visits[here])
+        sums.add("bounces", self.source[here], self.bounces[here])
+        sums.add("visitors", self.source[fresh], self.visitors[fresh])
+        return sums

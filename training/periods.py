@@ -49,3 +49,14 @@ class Period:
 def day(micros: int) -> str:
     """The UTC day of a moment."""
     return (_EPOCH + timedelta(microseconds=micros)).date().isoformat()
+
+
+def month_of(at: I64) -> I64:
+    """The month of each moment (us), since 1970."""
+    return at.astype("datetime64[us]").astype("datetime64[M]").astype(np.int64)
+
+
+def month_period(first: int, last: int, end: int) -> Period:
+    """Whole months (since 1970), up to `end` (us) at most."""
+    start, after = (int(np.datetime64(m, "M").astype("datetime64[us]").astype(np.int64)) for m in (first, last + 1))
+    return Period(start, min(after, end))

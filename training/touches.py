@@ -14,13 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.records import NULL_TIME
 from features.arrays import filled, rows_where, sorted_distinct
 from features.build import journeys_at
 from features.journeys import Journeys
 from training.content_paths import plain
 from training.intervals import rate, wilson
-from training.lead_facts import source_of
+from training.lead_facts import created_before, source_of
 from training.number_facts import Sums
 from training.number_figures import LEAST
 from training.path_targets import Crowd
@@ -108,7 +107,7 @@ class WholeTally:
     def __call__(self, crowd: Crowd) -> None:
         people = crowd.leads
         assert people is not None
-        rows = rows_where((people.created_at != NULL_TIME) & (people.created_at < self._now))
+        rows = created_before(people, self._now)
         j = journeys_at(crowd.encoded, rows, filled(len(rows), self._now, np.int64), crowd.beside)
         won = conversions_of(people.outcomes, CONVERTED, self._now)
         won = won.take(~taken_back(won, self._policy) & np.isin(won.lead, rows))

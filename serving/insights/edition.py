@@ -5,6 +5,7 @@ HOME/<market>/insights/<run>/about.json    of when and of whom it is, and the na
                              tables.json   prepared tables
                              <target>/*.npy, <target>/open/*.npy, <target>/leads.json
                              <target>/whole.json   rows of everybody
+                             numbers/leads, visits, spend/*.npy   what the shared numbers are counted from
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from serving.insights.choice import Choice
 from serving.insights.tables import Table, table_of
 from training.prepared_names import ATTRIBUTES
 
-FORMAT = 2
+FORMAT = 3
 FOLDER, CURRENT, ABOUT, TABLES, LEADS, OPEN, WHOLE = (
     "insights",
     "current.json",
@@ -33,6 +34,7 @@ FOLDER, CURRENT, ABOUT, TABLES, LEADS, OPEN, WHOLE = (
     "open",
     "whole.json",
 )
+NUMBERS, LEADS_AT, VISITS_AT, SPEND_AT = "numbers", "leads", "visits", "spend"
 Array = NDArray[Any]
 
 
@@ -147,6 +149,16 @@ class Part:
         return found
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What the shared numbers are counted from: what is known of it, and columns of leads, visits and spend."""
+
+    about: Mapping[str, Any]
+    leads: Mapping[str, Array]
+    visits: Mapping[str, Array]
+    spend: Mapping[str, Array]
+
+
 @dataclass(frozen=True, eq=False)
 class Edition:
     """Everything that was prepared at once."""
@@ -155,6 +167,7 @@ class Edition:
     about: Mapping[str, Any]
     tables: tuple[Table, ...]
     parts: Mapping[str, Part]
+    kept: Kept
 
 
 def read_edition(folder: Path) -> Edition:
@@ -164,7 +177,8 @@ def read_edition(folder: Path) -> Edition:
         raise ValueError("the format of the page's tables")
     tables = tuple(table_of(t) for t in json.loads((folder / TABLES).read_text(encoding="utf-8")))
     parts = {target: part_in(folder / target, known) for target, known in about["targets"].items()}
-    return Edition(folder.name, about, tables, parts)
+    kept = Kept(about["numbers"], *(_columns(folder / NUMBERS / name) for name in (LEADS_AT, VISITS_AT, SPEND_AT)))
+    return Edition(folder.name, about, tables, parts, kept)
 
 
 def part_in(folder: Path, about: Mapping[str, Any]) -> Part:

@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from serving.insights.choice import Choice
 from serving.insights.edition import WHOLE, Edition, People
@@ -34,7 +36,8 @@ def lines() -> Iterator[Line]:
         months = edition.parts["won"].months
         choices = (
             Choice(), Choice(start=months[2], end=months[4]), Choice(by="content"), Choice(direction="forward"),
-            Choice(start=months[1]), Choice(end=months[-2], direction="forward", by="content"),
+            Choice(start=months[1]), Choice(end=months[-2], direction="forward", by="content"), Choice(channel="email"),
+            Choice(segment="country:DE", start=months[1]),
         )  # fmt: skip
         for name in VIEWS:
             slowest = max(_seconds(edition, name, choice) for choice in choices)
@@ -46,12 +49,18 @@ def _large(edition: Edition, folder: Path) -> Edition:
     part = edition.parts["won"]
     names = [f.stem for f in (part.folder).glob("*.npy")]
     rows = np.sort(np.arange(PEOPLE) % len(part.people))  # each of them often, so in order of their time on pages
-    for name in names:
-        np.save(folder / f"{name}.npy", part.people.column(name)[rows])
-    people = People({name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in names})
+    people = People({name: _saved(folder / f"{name}.npy", part.people.column(name)[rows]) for name in names})
     large = replace(part, people=people, folder=folder)
+    leads = edition.kept.leads
+    many = np.sort(np.arange(PEOPLE) % len(leads["created"]))
+    kept = replace(edition.kept, leads={name: _saved(folder / f"lead_{name}.npy", leads[name][many]) for name in leads})
     (folder / WHOLE).write_text(json.dumps(whole_of(large, edition.about["support"])), encoding="utf-8")
-    return replace(edition, parts={"won": large})
+    return replace(edition, parts={"won": large}, kept=kept)
+
+
+def _saved(file: Path, column: NDArray[Any]) -> NDArray[Any]:
+    np.save(file, column)
+    return np.asanyarray(np.load(file, mmap_mode="r"))
 
 
 def _seconds(edition: Edition, name: str, choice: Choice) -> float:
