@@ -47,7 +47,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Prepared:
-    """One target. columns: of the matured, `open_columns` of the open; lead_ids: of the open, in order. names: of the codes
+    """One target. columns: of the matured, which are people `order` of the trails, `open_columns` of the open; lead_ids: of the open, in order. names: of the codes
     of each way to look at contents; paths: of the codes of paths, the last one stands for all rarer ones."""
 
     columns: Columns
@@ -60,6 +60,7 @@ class Prepared:
     paths: Mapping[str, Sequence[Sequence[str]]]
     counts: Counts
     trails: Trails = field(repr=False)
+    order: I64 = field(repr=False)
 
 
 def prepare(
@@ -93,7 +94,7 @@ def prepare(
     order = np.argsort(base[0]["dwell"], kind="stable")
     return Prepared(
         {n: c[order] for n, c in base[0].items()}, base[1], told.lead_ids, first, months, told.values, names, paths,
-        trails.counts, trails,
+        trails.counts, trails, order,
     )  # fmt: skip
 
 

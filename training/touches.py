@@ -93,8 +93,18 @@ class Touches:
 class TouchTally(Touches):
     """Visits begun by the landmark, of those who have matured."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._bands: list[NDArray[np.int8]] = []
+
     def __call__(self, stand: Stand) -> None:
-        self.add(_visits(stand.journeys), stand.label)
+        visits = _visits(stand.journeys)
+        self.add(visits, stand.label)
+        self._bands.append(np.minimum(visits, MOST).astype(np.int8))
+
+    def bands(self) -> NDArray[np.int8]:
+        """The number of the band of each person, in the order they were told of."""
+        return np.concatenate([np.zeros(0, dtype=np.int8), *self._bands])
 
 
 class WholeTally:

@@ -45,14 +45,6 @@ class Span:
     months: tuple[int, int] | None = None
 
 
-def followed(edition: Edition, view: str, choice: Choice) -> list[Table]:
-    """The tables of a view that follow this choice."""
-    part = edition.parts[choice.target]
-    if view == "overview":
-        return [shared_numbers(edition, part, choice)]
-    return source_tables(edition, part, choice) if view == "sources" and not choice.segment else []
-
-
 def shared_numbers(edition: Edition, part: Part, choice: Choice) -> Table:
     """The numbers of a choice and of the period before."""
     kept, currency = edition.kept, edition.kept.about["currency"]

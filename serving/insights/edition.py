@@ -4,6 +4,7 @@ HOME/<market>/insights/current.json        {"run"}: what readers take
 HOME/<market>/insights/<run>/about.json    of when and of whom it is, and the names of codes, by target
                              tables.json   prepared tables
                              <target>/*.npy, <target>/open/*.npy, <target>/leads.json
+                             <target>/cells/*.npy   people and conversions in bands, by dimension, see `training.cells`
                              <target>/whole.json   rows of everybody
                              numbers/leads, visits, spend/*.npy   what the shared numbers are counted from
 """
@@ -34,6 +35,7 @@ FOLDER, CURRENT, ABOUT, TABLES, LEADS, OPEN, WHOLE = (
     "open",
     "whole.json",
 )
+CELLS = "cells"
 NUMBERS, LEADS_AT, VISITS_AT, SPEND_AT = "numbers", "leads", "visits", "spend"
 Array = NDArray[Any]
 
@@ -105,6 +107,11 @@ class Part:
         return found
 
     @cached_property
+    def cells(self) -> Mapping[str, Array]:
+        """What `training.cells` tells of each table, by its id and the dimension: `topics-channel`."""
+        return _columns(self.folder / CELLS)
+
+    @cached_property
     def months(self) -> list[str]:
         """Months such as 2026-03, all of them."""
         first = np.datetime64(self.about["first_month"], "M")
@@ -142,6 +149,11 @@ class Part:
         first = _place(self.months, choice.start) if choice.start in self.months else 0
         last = _place(self.months, choice.end) if choice.end in self.months else len(self.months) - 1
         return first, last
+
+    def places(self, name: str, value: str) -> list[int]:
+        """The number of a channel, or of a value of an attribute; none where it is not known."""
+        place = _place(self.about["values"][name], value)
+        return [place] if place >= 0 else []
 
     def lead_ids(self) -> list[str]:
         """Of the open people, in order."""

@@ -6,6 +6,7 @@ People are those of a small prepared market, told over and over: the size is wha
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.insights.choice import Choice
-from serving.insights.edition import WHOLE, Edition, People
+from serving.insights.edition import CELLS, WHOLE, Edition, People
 from serving.insights.page import view_page
 from serving.insights.rows import whole_of
 from serving.insights.views import view_of
@@ -50,6 +51,9 @@ def _large(edition: Edition, folder: Path) -> Edition:
     names = [f.stem for f in (part.folder).glob("*.npy")]
     rows = np.sort(np.arange(PEOPLE) % len(part.people))  # each of them often, so in order of their time on pages
     people = People({name: _saved(folder / f"{name}.npy", part.people.column(name)[rows]) for name in names})
+    shutil.copytree(
+        part.folder / CELLS, folder / CELLS
+    )  # as many as there are months and channels, however many people
     large = replace(part, people=people, folder=folder)
     leads = edition.kept.leads
     many = np.sort(np.arange(PEOPLE) % len(leads["created"]))
