@@ -15,18 +15,17 @@ from hypothesis import strategies as st
 
 from data.dataset import joined
 from data.records import DAY
-from data.spans import FOREVER
 from serving.insights.blocks import TableBlock
 from serving.insights.choice import Choice
-from serving.insights.chosen_numbers import Span, numbers_in, shared_numbers, source_tables, spans
+from serving.insights.chosen_numbers import Span, figures_in, numbers_in, shared_numbers, source_tables, spans
+from serving.insights.edition import Edition
 from serving.insights.views import view_of
 from tests.insights import Prepared, Visitor, prepared
 from training.lead_facts import NumbersAsked
-from training.number_facts import LeadFacts
 from training.number_figures import COUNTS, Figures
-from training.numbers import too_few
+from training.numbers import FEW, too_few
 from training.numbers_report import counted
-from training.periods import Period, month_of
+from training.periods import month_of
 from training.prepared_names import ATTRIBUTES, LEAST, UNKNOWN
 from training.rules_rows import rules_in_force
 from training.snapshots import policy_of
@@ -62,10 +61,14 @@ def test_channels_campaigns_and_segments_of_any_months_add_up(shop: Prepared) ->
     kept = shop.edition.kept
     for span in _spans(shop):
         numbers = numbers_in(kept, span)
+        channels = [r for r in numbers.channels if r.channel != FEW]
+        assert [figures_in(kept, span, Choice(channel=r.channel)) for r in channels] == [r.figures for r in channels]
         for rows, name in product((numbers.channels, numbers.campaigns), ADDED):
             assert sum(getattr(r.figures, name) or 0 for r in rows) == pytest.approx(getattr(numbers.total, name) or 0)
         for attribute, name in product(ATTRIBUTES, OF_LEADS):
-            parts = [numbers_in(kept, span, f"{attribute}:{v}").total for v in kept.about["values"][attribute]]
+            parts = [
+                figures_in(kept, span, Choice(segment=f"{attribute}:{v}")) for v in kept.about["values"][attribute]
+            ]
             assert sum(getattr(p, name) or 0 for p in parts) == pytest.approx(getattr(numbers.total, name) or 0)
 
 
@@ -104,7 +107,7 @@ def test_the_numbers_of_months_are_those_of_the_records(shop: Prepared) -> None:
     country = np.array([texts[i] or UNKNOWN for i in first.tolist()])
     for value in kept.about["values"]["country"][:-1]:
         mine = period.holds(people.created_at) & (country == value)
-        assert numbers_in(kept, span, f"country:{value}").total.leads == mine.sum()
+        assert figures_in(kept, span, Choice(segment=f"country:{value}")).leads == mine.sum()
 
 
 visit = st.tuples(st.integers(0, 6), st.integers(0, 130), st.integers(0, 2))
@@ -130,13 +133,14 @@ def test_a_visitor_counts_once_in_any_months_by_its_first_visit_in_them(
 
 # -- who may not be told of --------------------------------------------------------------------------------------------
 def test_what_a_channel_or_a_segment_leaves_out_is_nobody_or_five_people_and_more(shop: Prepared) -> None:
-    part, hidden = shop.edition.parts["won"], 0
+    edition, hidden = shop.edition, 0
+    part = edition.parts["won"]
     months = Choice(start=part.months[3], end=part.months[3])
-    everybody = _told(shop, months)
+    everybody = _told(edition, months)
     chosen = {a: [replace(months, segment=f"{a}:{v}") for v in part.about["values"][a]] for a in ATTRIBUTES}
     chosen["channel"] = [replace(months, channel=c) for c in part.about["values"]["channel"]]
     for name, choices in chosen.items():
-        told = [row for c in choices if (row := _told(shop, c))]
+        told = [row for c in choices if (row := _told(edition, c))]
         counts = ("leads", "mql", "accepted", "won", "cancelled", *(("visitors",) if name == "channel" else ()))
         rest = max(everybody[n] - sum(r[n] for r in told) for n in counts)
         assert rest == 0 or rest >= LEAST
@@ -146,31 +150,30 @@ def test_what_a_channel_or_a_segment_leaves_out_is_nobody_or_five_people_and_mor
 
 def test_months_that_differ_by_one_in_which_few_came_are_not_told_of(shop: Prepared) -> None:
     """Where a longer choice and a shorter one are both told, each month between them is told itself."""
-    part, hidden = shop.edition.parts["won"], 0
+    edition, hidden = shop.edition, 0
+    part = edition.parts["won"]
     values = [f"{a}:{v}" for a in ATTRIBUTES for v in part.about["values"][a]]
-    for choice in (Choice(channel="sms"), *(Choice(segment=v) for v in values)):
+    for choice in (*(Choice(channel=c) for c in part.about["values"]["channel"]), *(Choice(segment=v) for v in values)):
         months = [replace(choice, start=m, end=m) for m in part.months[2:5]]
-        small = [0 < (_people(shop, c) or LEAST) < LEAST for c in months]
+        small = [0 < (_people(edition, c) or LEAST) < LEAST for c in months]
         if any(small):
             hidden += 1
-            assert not _told(shop, replace(choice, start=part.months[2], end=part.months[4]))
-            assert not any(_told(shop, c) for c, few in zip(months, small, strict=True) if few)
+            assert not _told(edition, replace(choice, start=part.months[2], end=part.months[4]))
+            assert not any(_told(edition, c) for c, few in zip(months, small, strict=True) if few)
     assert hidden > 3
 
 
-def _people(shop: Prepared, choice: Choice) -> int:
+def _people(edition: Edition, choice: Choice) -> int:
     """How many a choice of months tells of, whether it may or not."""
-    kept = shop.edition.kept
-    numbers = numbers_in(kept, replace(spans(kept, shop.edition.parts["won"], choice)[0], keys=()), choice.segment)
-    channels = {r.channel: r.figures.people for r in numbers.channels}
-    return channels.get(choice.channel, 0) if choice.channel else numbers.total.people
+    kept = edition.kept
+    return figures_in(kept, spans(kept, edition.parts["won"], choice)[0], choice).people
 
 
-def _told(shop: Prepared, choice: Choice) -> Any:
+def _told(edition: Edition, choice: Choice) -> Any:
     """The row of the chosen months themselves; None where it is not told."""
-    part = shop.edition.parts["won"]
-    text = spans(shop.edition.kept, part, choice)[0].period.text
-    return next((r for r in shared_numbers(shop.edition, part, choice).rows if r["period"][0] == text), None)
+    part = edition.parts["won"]
+    text = spans(edition.kept, part, choice)[0].period.text
+    return next((r for r in shared_numbers(edition, part, choice).rows if r["period"][0] == text), None)
 
 
 group = st.lists(st.integers(0, 5), max_size=60)
@@ -179,11 +182,8 @@ group = st.lists(st.integers(0, 5), max_size=60)
 @given(group)
 @settings(max_examples=100, deadline=None)
 def test_groups_that_are_not_told_are_five_people_together(groups: list[int]) -> None:
-    never, born = np.full(len(groups), FOREVER), np.zeros(len(groups), dtype=np.int64)
-    no, known = np.zeros(len(groups), dtype=np.bool_), np.zeros(len(groups))
-    facts = LeadFacts(born, born, never, never, never, never, never, no, no, no, known, known)
-    few = too_few(Period(0, DAY), facts, np.array(groups, dtype=np.int64), 6)
     size = np.bincount(np.array(groups, dtype=np.int64), minlength=6)
+    few = too_few({name: size * (name == "leads") for name in COUNTS})
     assert set(np.flatnonzero((size > 0) & (size < LEAST)).tolist()) <= set(few)
     others = [i for i in range(6) if size[i] and i not in few]
     assert not few or size[few].sum() >= LEAST or not others

@@ -40,10 +40,8 @@ class LeadFacts:
         return len(self.source)
 
     def take(self, rows: I64) -> LeadFacts:
-        """Some of the leads, ascending."""
-        together = len(rows) and rows[-1] - rows[0] == len(rows) - 1  # then nothing needs to be copied
-        some = slice(rows[0], rows[-1] + 1) if together else rows
-        return LeadFacts(**{name: column[some] for name, column in vars(self).items()})
+        """Some of the leads."""
+        return LeadFacts(**{name: column[rows] for name, column in vars(self).items()})
 
 
 class Sums:

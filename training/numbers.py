@@ -7,7 +7,7 @@ Rates are of the added counts.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -59,29 +59,37 @@ class Numbers:
 
 def numbers_of(
     period: Period, names: Sequence[tuple[str, str]], facts: LeadFacts, visits: Sums | None,
-    spend: tuple[I64, I64, F64], currency: str, hidden: Container[tuple[str, str]] = (),
+    spend: tuple[I64, I64, F64], currency: str,
 ) -> Numbers:  # fmt: skip
     """The numbers of a period from facts, visits (None: they may not be counted) and spend (source, date, minor units);
-    names: channel and campaign of each source; hidden: which of them have no row of their own, whatever their size."""
-    table = _table(period, len(names), facts, visits, spend)
-
-    def figures(rows: I64) -> Figures:
-        return Figures.of({n: float(c[rows].sum()) for n, c in table.items()}, currency, visits is not None)
-
+    names: channel and campaign of each source."""
+    table = counts_by(facts.source, period, len(names), facts, visits, spend)
     won = facts.won[period.holds(facts.won)] - facts.created[period.holds(facts.won)]
     low, median, high = np.quantile(won / DAY, [0.25, 0.5, 0.75]).tolist() if len(won) else (None, None, None)
+    found = numbers_from(period, names, table, currency, visits is not None)
+    return replace(found, days_low=low, days_median=median, days_high=high)
+
+
+def numbers_from(
+    period: Period, names: Sequence[tuple[str, str]], table: dict[str, F64], currency: str, visits: bool,
+    hidden: Container[tuple[str, str]] = (),
+) -> Numbers:  # fmt: skip
+    """The numbers of a period without days, from its counts by source. visits: were they counted? hidden: which names have
+    no row of their own, whatever their size."""
+
+    def figures(rows: I64) -> Figures:
+        return Figures.of({n: float(c[rows].sum()) for n, c in table.items()}, currency, visits)
+
     everything = figures(np.arange(len(names)))
     by_channel = _rows([(channel, ALL_CAMPAIGNS) for channel, _ in names], table, figures, hidden)
-    return Numbers(period, everything, low, median, high, by_channel, _rows(names, table, figures, hidden))
+    return Numbers(period, everything, None, None, None, by_channel, _rows(names, table, figures, hidden))
 
 
-def too_few(period: Period, facts: LeadFacts, group: I64, n: int, visitors: F64 | None = None) -> list[int]:
-    """Groups that may not be told of in a period: of fewer than LEAST people, and as many of the next larger ones as hide
-    them. group (leads,): 0 to n - 1, -1 = in none; visitors (n,): of each group, None where they are not counted."""
-    moments = (facts.created, facts.mql, facts.accepted, facts.won, facts.cancelled)
-    rows = [group[rows_where(period.holds(at) & (group >= 0))] for at in moments]
-    counts = np.array([*(per_segment(r, n) for r in rows), np.zeros(n) if visitors is None else visitors])
-    people = {i: int(counts[:, i].max()) for i in range(n)}
+def too_few(table: dict[str, F64]) -> list[int]:
+    """Groups that may not be told of, from the counts of each: those of fewer than LEAST people, and as many of the next
+    larger ones as hide them."""
+    counts = np.array([table[n] for n in ("visitors", "leads", "mql", "accepted", "won", "cancelled")])
+    people = dict(enumerate(counts.max(axis=0, initial=0).astype(np.int64).tolist()))
     return _few(people, lambda few: int(counts[:, few].sum(axis=1).max()))
 
 
@@ -120,20 +128,20 @@ def _order(row: SourceFigures) -> tuple[bool, int, int, str, str]:
     return row.channel == FEW, -row.figures.leads, -(row.figures.visitors or 0), row.channel, row.campaign
 
 
-def _table(
-    period: Period, n: int, facts: LeadFacts, visits: Sums | None, spend: tuple[I64, I64, F64]
+def counts_by(
+    group: I64, period: Period, n: int, facts: LeadFacts, visits: Sums | None, spend: tuple[I64, I64, F64]
 ) -> dict[str, F64]:  # fmt: skip
-    """Each of COUNTS by source, (n,)."""
+    """Each of COUNTS by group (leads,), 0 to n - 1, which visits and spend are numbered by too; (n,)."""
     counted = visits if visits is not None else Sums()
     table = {name: counted.of(name, n) for name in VISIT_COUNTS}
     for name in ("mql", "accepted", "won", "cancelled"):
-        table[name] = per_segment(facts.source[rows_where(period.holds(getattr(facts, name)))], n)
-    born = facts.take(rows_where(period.holds(facts.created)))
-    for mask, counts in _cohort_counts(born):
+        table[name] = per_segment(group[rows_where(period.holds(getattr(facts, name)))], n)
+    born = rows_where(period.holds(facts.created))
+    group = group[born]
+    for mask, counts in _cohort_counts(facts.take(born)):
         kept = rows_where(mask)
-        source = born.source[kept]
         for name, weights in counts.items():
-            table[name] = per_segment(source, n, None if weights is None else weights[kept])
+            table[name] = per_segment(group[kept], n, None if weights is None else weights[kept])
     spent, date, amount = spend
     days = rows_where(period.holds(date))
     return table | {"spend": per_segment(spent[days], n, amount[days])}

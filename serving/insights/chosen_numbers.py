@@ -6,21 +6,19 @@ A few people follow from no difference of two choices: what is left out is nobod
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
+from numpy.typing import NDArray
 
-from features.arrays import rows_where
 from serving.insights.choice import Choice
 from serving.insights.edition import Edition, Kept, Part
 from serving.insights.shared_tables import sources_table, total_table
 from serving.insights.tables import Table, Words
-from training.number_facts import LeadFacts, Sums, VisitMonths
-from training.number_figures import VISIT_COUNTS, Figures
-from training.numbers import ALL_CAMPAIGNS, Numbers, numbers_of
+from training.number_facts import VisitMonths
+from training.number_figures import COUNTS, Figures
+from training.numbers import ALL_CAMPAIGNS, Numbers, numbers_from
 from training.periods import Period, month_period
-from training.prepared_names import ATTRIBUTES
 
 BOTH: Words = (
     " They are told of a channel or of a segment, not of both at once.",
@@ -50,9 +48,9 @@ def shared_numbers(edition: Edition, part: Part, choice: Choice) -> Table:
     kept, currency = edition.kept, edition.kept.about["currency"]
     if choice.channel and choice.segment:
         return total_table((), currency, BOTH)
-    told = [(span.period, figures) for span in spans(kept, part, choice) for figures in [_figures(kept, span, choice)]]
-    rows = [(period, figures) for period, figures in told if figures is not None]
-    notes = [note for note, said in ((LEADS_ALONE, choice.segment), (FEW, len(rows) < len(told))) if said]
+    wanted = spans(kept, part, choice)
+    rows = [(span.period, figures_in(kept, span, choice)) for span in wanted if may_tell(kept, span, choice)]
+    notes = [note for note, said in ((LEADS_ALONE, choice.segment), (FEW, len(rows) < len(wanted))) if said]
     return total_table(rows, currency, ("".join(n[0] for n in notes), "".join(n[1] for n in notes)))
 
 
@@ -82,46 +80,44 @@ def _span(first: int, last: int, end: int) -> Span:
     return Span(month_period(first, last, end), tuple(str(m) for m in range(first, last + 1)), (first, last))
 
 
-def numbers_in(kept: Kept, span: Span, segment: str = "") -> Numbers:
-    """The numbers of a span; those of a segment are of leads alone, and of all sources together."""
-    facts = LeadFacts(**{f.name: np.asarray(kept.leads[f.name]) for f in fields(LeadFacts)})
-    currency = kept.about["currency"]
-    if segment:
-        name, _, value = segment.partition(":")
-        values = kept.about["values"][name]
-        mine = facts.take(rows_where(kept.leads[name] == (values.index(value) if value in values else -1)))
-        mine = replace(mine, source=np.zeros(len(mine), dtype=np.int64))
-        nothing = np.zeros(0, dtype=np.int64)
-        return numbers_of(span.period, [("", "")], mine, None, (nothing, nothing, np.zeros(0)), currency)
+def numbers_in(kept: Kept, span: Span) -> Numbers:
+    """The numbers of a span, by channel and campaign."""
     names = [(channel, campaign) for channel, campaign in kept.about["names"]]
-    source, date, amount = (np.asarray(kept.spend[n]) for n in ("source", "date", "amount"))
-    visits = _visits(kept, span) if kept.about["seen"] else None
-    return numbers_of(span.period, names, facts, visits, (source, date, amount), currency, _hidden(kept, span, names))
-
-
-def _visits(kept: Kept, span: Span) -> Sums:
-    if span.months:
-        return VisitMonths(*(np.asarray(kept.visits[f.name]) for f in fields(VisitMonths))).sums(*span.months)
-    sums = Sums()
-    for name, counts in zip(VISIT_COUNTS, kept.visits["windows"][("now", "before").index(span.keys[0])], strict=True):
-        sums.add(name, np.arange(len(counts)), np.asarray(counts))
-    return sums
-
-
-def _hidden(kept: Kept, span: Span, names: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Channels and campaigns that have no row in one of the months."""
     untold = kept.about["untold"]
-    channels = {(c, ALL_CAMPAIGNS) for key in span.keys for c in untold["channel"].get(key, ())}
-    return channels | {names[i] for key in span.keys for i in untold["source"].get(key, ())}
+    hidden = {(c, ALL_CAMPAIGNS) for key in span.keys for c in untold["channel"].get(key, ())}
+    hidden |= {names[i] for key in span.keys for i in untold["source"].get(key, ())}
+    table = _counts(kept, span, "source")
+    return numbers_from(span.period, names, table, kept.about["currency"], kept.about["seen"], hidden)
 
 
-def _figures(kept: Kept, span: Span, choice: Choice) -> Figures | None:
-    """The figures of a choice in a span; None where they may not be told."""
+def figures_in(kept: Kept, span: Span, choice: Choice) -> Figures:
+    """The figures of a channel or of a segment (leads alone) in a span, or of everybody, told or not."""
+    name, value = _group(choice)
+    by = name if choice.segment else "source"
+    known = kept.about["values"][name] if choice.segment else [c for c, _ in kept.about["names"]]
+    rows = [i for i, v in enumerate(known) if name == "all" or v == value]
+    counts = {n: float(c[rows].sum()) for n, c in _counts(kept, span, by).items()}
+    return Figures.of(counts, kept.about["currency"], kept.about["seen"] and not choice.segment)
+
+
+def may_tell(kept: Kept, span: Span, choice: Choice) -> bool:
+    """Whether nothing of so few people follows from these figures."""
+    name, value = _group(choice)
+    return not any(value in kept.about["untold"][name].get(key, ()) for key in span.keys)
+
+
+def _group(choice: Choice) -> tuple[str, str]:
+    if choice.channel:
+        return "channel", choice.channel
     name, _, value = choice.segment.partition(":")
-    name, value = (name, value) if name in ATTRIBUTES else ("all", "")
-    if any(value in kept.about["untold"][name].get(key, ()) for key in span.keys):
-        return None
-    numbers = numbers_in(kept, span, choice.segment)
-    if not choice.channel:
-        return numbers.total
-    return next((r.figures for r in numbers.channels if r.channel == choice.channel), None)
+    return (name, value) if choice.segment else ("all", "")
+
+
+def _counts(kept: Kept, span: Span, by: str) -> dict[str, NDArray[np.float64]]:
+    """Each of COUNTS by source or by the values of an attribute."""
+    periods = [kept.about["periods"].index(key) for key in span.keys if key in kept.about["periods"]]
+    table = dict(zip(COUNTS, kept.counts[by][periods].sum(axis=0), strict=True))
+    if by == "source" and span.months:  # who came in several of them counts once
+        visits = VisitMonths(*(np.asarray(kept.visits[f.name]) for f in fields(VisitMonths))).sums(*span.months)
+        table |= {"visitors": visits.of("visitors", len(kept.about["names"]))}
+    return table

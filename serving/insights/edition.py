@@ -6,7 +6,7 @@ HOME/<market>/insights/<run>/about.json    of when and of whom it is, and the na
                              <target>/*.npy, <target>/open/*.npy, <target>/leads.json
                              <target>/cells/*.npy   people and conversions in bands, by dimension, see `training.cells`
                              <target>/whole.json   rows of everybody
-                             numbers/leads, visits, spend/*.npy   what the shared numbers are counted from
+                             numbers/*.npy, numbers/visits/*.npy   what the shared numbers follow from
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ FOLDER, CURRENT, ABOUT, TABLES, LEADS, OPEN, WHOLE = (
     "whole.json",
 )
 CELLS = "cells"
-NUMBERS, LEADS_AT, VISITS_AT, SPEND_AT = "numbers", "leads", "visits", "spend"
+NUMBERS, VISITS_AT = "numbers", "visits"
 Array = NDArray[Any]
 
 
@@ -163,12 +163,12 @@ class Part:
 
 @dataclass(frozen=True)
 class Kept:
-    """What the shared numbers are counted from: what is known of it, and columns of leads, visits and spend."""
+    """What the shared numbers follow from. counts: by `source` and by attribute, (periods, counts, groups), see
+    `kept_numbers`; visits: columns of `VisitMonths`."""
 
     about: Mapping[str, Any]
-    leads: Mapping[str, Array]
+    counts: Mapping[str, Array]
     visits: Mapping[str, Array]
-    spend: Mapping[str, Array]
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,7 +189,7 @@ def read_edition(folder: Path) -> Edition:
         raise ValueError("the format of the page's tables")
     tables = tuple(table_of(t) for t in json.loads((folder / TABLES).read_text(encoding="utf-8")))
     parts = {target: part_in(folder / target, known) for target, known in about["targets"].items()}
-    kept = Kept(about["numbers"], *(_columns(folder / NUMBERS / name) for name in (LEADS_AT, VISITS_AT, SPEND_AT)))
+    kept = Kept(about["numbers"], _columns(folder / NUMBERS), _columns(folder / NUMBERS / VISITS_AT))
     return Edition(folder.name, about, tables, parts, kept)
 
 

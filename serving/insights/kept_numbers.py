@@ -1,20 +1,21 @@
-"""What the shared numbers are counted from, put beside the page's tables: so that any months, channel or segment of them can
-be told. And which of these may not be told, for a difference of two would be a few people."""
+"""The counts that the shared numbers follow from, of each month by source and by segment, put beside the page's tables: so that
+any months, channel or segment can be told. And which of these may not be told, for a difference of two would be a few people."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.insights.edition import LEADS_AT, SPEND_AT, VISITS_AT
+from features.arrays import per_segment
+from serving.insights.edition import VISITS_AT
 from training.lead_facts import created_before
-from training.number_facts import VisitMonths
-from training.number_figures import VISIT_COUNTS
-from training.numbers import too_few
+from training.number_facts import Sums, VisitMonths
+from training.number_figures import COUNTS
+from training.numbers import counts_by, too_few
 from training.numbers_report import Counted
 from training.path_targets import Crowd
 from training.periods import Period, month_of, month_period
@@ -24,6 +25,8 @@ from training.prepared_names import ATTRIBUTES
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 Columns = dict[str, NDArray[Any]]
+Counts = dict[str, F64]
+NOTHING = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0))
 
 
 class Segments:
@@ -46,60 +49,57 @@ class Segments:
         """Codes by attribute, and what they mean: the same as those of targets."""
         rows = np.concatenate([np.zeros(0, dtype=np.int64), *self._rows])
         coded = {name: codes_of(texts) for name, texts in self._texts.items()}
-        return {n: c[rows].astype(np.int8) for n, (c, _) in coded.items()}, {n: list(v) for n, (_, v) in coded.items()}
+        return {n: c[rows].astype(np.int64) for n, (c, _) in coded.items()}, {n: list(v) for n, (_, v) in coded.items()}
 
 
 def keep_numbers(folder: Path, found: Counted, visits: VisitMonths, segments: Segments) -> dict[str, Any]:
-    """Write the columns into a folder; what is known of them. Leads lie in the order of their creation, so that those of
-    some months lie together."""
+    """Write the counts of all months, and of the two windows, into a folder; what is known of them."""
     columns, values = segments.found()
-    order = np.argsort(found.facts.created, kind="stable")
-    leads = {name: column[order] for name, column in (vars(found.facts) | columns).items()}
-    windows = np.array([[s.of(name, len(found.names)) for name in VISIT_COUNTS] for s in found.visits.sums])
-    date = dict(zip(("source", "date", "amount"), found.spend, strict=True))
-    for place, table in (
-        (LEADS_AT, leads), (VISITS_AT, vars(visits) | {"windows": windows}), (SPEND_AT, date),
-    ):  # fmt: skip
-        (folder / place).mkdir(parents=True)
-        for name, column in table.items():
-            np.save(folder / place / f"{name}.npy", column, allow_pickle=False)
-    period = found.asked.period
+    seen, n = found.seen, len(found.names)
+    periods = list(_periods(found, visits))
+    tables = {"source": [counts_by(found.facts.source, p, n, found.facts, s, found.spend) for _, p, s in periods]}
+    for name, code in columns.items():
+        tables[name] = [counts_by(code, p, len(values[name]), found.facts, None, NOTHING) for _, p, _ in periods]
+    (folder / VISITS_AT).mkdir(parents=True)
+    for name, table in tables.items():
+        np.save(folder / f"{name}.npy", np.array([[t[c] for c in COUNTS] for t in table]), allow_pickle=False)
+    for name, column in vars(visits).items():
+        np.save(folder / VISITS_AT / f"{name}.npy", column, allow_pickle=False)
+    keys, windows = [key for key, _, _ in periods], [(p.start, p.end) for _, p, _ in periods[:2]]
     return {
-        "names": found.names, "values": values, "currency": found.currency, "seen": found.seen, "end": period.end,
-        "windows": [[p.start, p.end] for p in (period, period.before)],
-        "untold": dict(_untold(found, visits, columns, values)),
+        "names": found.names, "values": values, "currency": found.currency, "seen": seen, "end": found.asked.period.end,
+        "periods": keys, "windows": windows, "untold": _untold(keys, tables, [c for c, _ in found.names], values),
     }  # fmt: skip
 
 
 def _untold(
-    found: Counted, visits: VisitMonths, columns: Columns, values: dict[str, list[str]]
-) -> Iterator[tuple[str, dict[str, list[Any]]]]:  # fmt: skip
-    """What may not be told of, by month and of the two windows: channels, sources (numbers), values; or anything at all."""
-    facts, n = found.facts, len(found.names)
-    channels = sorted({c for c, _ in found.names})
-    of_source = np.array([channels.index(c) for c, _ in found.names], dtype=np.int64)
-    groups = [
-        ("all", np.zeros(len(facts), dtype=np.int64), [""], np.zeros(n, dtype=np.int64)),
-        ("channel", of_source[facts.source], channels, of_source),
-        ("source", facts.source, list(range(n)), np.arange(n)),
-        *((name, columns[name].astype(np.int64), values[name], None) for name in ATTRIBUTES),
-    ]
-    for name, group, names, source in groups:
-        table = {}
-        for key, period, seen in _periods(found, visits):
-            counted = None if source is None else np.bincount(source, seen, len(names))
-            if few := too_few(period, facts, group, len(names), counted):
-                table[key] = [names[i] for i in few]
-        yield name, table
+    keys: Sequence[str], tables: Mapping[str, Sequence[Counts]], channel: Sequence[str], values: Mapping[str, list[str]]
+) -> dict[str, dict[str, list[Any]]]:  # fmt: skip
+    """What may not be told of, by month and window: channels, sources (numbers), values; or anything at all."""
+    channels = sorted(set(channel))
+    of_source = np.array([channels.index(c) for c in channel], dtype=np.int64)
+    sources = tables["source"]
+    groups: list[tuple[str, Sequence[Any], Sequence[Counts]]] = [
+        ("all", [""], [_grouped(t, of_source * 0, 1) for t in sources]),
+        ("channel", channels, [_grouped(t, of_source, len(channels)) for t in sources]),
+        ("source", range(len(channel)), sources), *((name, values[name], tables[name]) for name in ATTRIBUTES),
+    ]  # fmt: skip
+    return {
+        name: {key: [names[i] for i in few] for key, t in zip(keys, table, strict=True) if (few := too_few(t))}
+        for name, names, table in groups
+    }
 
 
-def _periods(found: Counted, visits: VisitMonths) -> Iterator[tuple[str, Period, F64]]:
-    """The windows and all months: key, period, visitors by source."""
-    end, n = found.asked.period.end, len(found.names)
-    for key, period, sums in zip(
-        ("now", "before"), (found.asked.period, found.asked.period.before), found.visits.sums, strict=True
-    ):
-        yield key, period, sums.of("visitors", n)
+def _grouped(table: Counts, group: I64, n: int) -> Counts:
+    return {name: per_segment(group, n, counts) for name, counts in table.items()}
+
+
+def _periods(found: Counted, visits: VisitMonths) -> Iterator[tuple[str, Period, Sums | None]]:
+    """The windows and all months: key, period, visits by source."""
+    end = found.asked.period.end
+    both = zip(("now", "before"), (found.asked.period, found.asked.period.before), found.visits.sums, strict=True)
+    yield from ((key, period, sums if found.seen else None) for key, period, sums in both)
     known = np.concatenate([getattr(found.facts, n) for n in ("created", "mql", "accepted", "won", "cancelled")])
+    known = np.concatenate([known, found.spend[1]])
     for month in np.unique(np.concatenate([month_of(known[known < end]), visits.month])).tolist():
-        yield str(month), month_period(month, month, end), visits.sums(month, month).of("visitors", n)
+        yield str(month), month_period(month, month, end), visits.sums(month, month) if found.seen else None

@@ -51,15 +51,10 @@ def _large(edition: Edition, folder: Path) -> Edition:
     names = [f.stem for f in (part.folder).glob("*.npy")]
     rows = np.sort(np.arange(PEOPLE) % len(part.people))  # each of them often, so in order of their time on pages
     people = People({name: _saved(folder / f"{name}.npy", part.people.column(name)[rows]) for name in names})
-    shutil.copytree(
-        part.folder / CELLS, folder / CELLS
-    )  # as many as there are months and channels, however many people
+    shutil.copytree(part.folder / CELLS, folder / CELLS)  # the same size, however many people
     large = replace(part, people=people, folder=folder)
-    leads = edition.kept.leads
-    many = np.sort(np.arange(PEOPLE) % len(leads["created"]))
-    kept = replace(edition.kept, leads={name: _saved(folder / f"lead_{name}.npy", leads[name][many]) for name in leads})
     (folder / WHOLE).write_text(json.dumps(whole_of(large, edition.about["support"])), encoding="utf-8")
-    return replace(edition, parts={"won": large}, kept=kept)
+    return replace(edition, parts={"won": large})
 
 
 def _saved(file: Path, column: NDArray[Any]) -> NDArray[Any]:
