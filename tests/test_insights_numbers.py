@@ -148,6 +148,20 @@ def test_what_a_channel_or_a_segment_leaves_out_is_nobody_or_five_people_and_mor
     assert hidden > 1
 
 
+def test_campaigns_that_are_not_told_are_five_people_of_their_channel_and_more(shop: Prepared) -> None:
+    kept, part = shop.edition.kept, shop.edition.parts["won"]
+    hidden = 0
+    for choice in (Choice(start=m, end=m) for m in part.months):
+        numbers = numbers_in(kept, spans(kept, part, choice)[0])
+        for channel in (r for r in numbers.channels if r.channel != FEW):
+            own = [r.figures for r in numbers.campaigns if r.channel == channel.channel]
+            counts = ("visitors", "leads", "mql", "accepted", "won", "cancelled")
+            rest = max(getattr(channel.figures, n) - sum(getattr(f, n) for f in own) for n in counts)
+            assert rest == 0 or rest >= LEAST
+            hidden += rest > 0
+    assert hidden
+
+
 def test_months_that_differ_by_one_in_which_few_came_are_not_told_of(shop: Prepared) -> None:
     """Where a longer choice and a shorter one are both told, each month between them is told itself."""
     edition, hidden = shop.edition, 0

@@ -83,9 +83,9 @@ def _span(first: int, last: int, end: int) -> Span:
 def numbers_in(kept: Kept, span: Span) -> Numbers:
     """The numbers of a span, by channel and campaign."""
     names = [(channel, campaign) for channel, campaign in kept.about["names"]]
-    untold = kept.about["untold"]
-    hidden = {(c, ALL_CAMPAIGNS) for key in span.keys for c in untold["channel"].get(key, ())}
-    hidden |= {names[i] for key in span.keys for i in untold["source"].get(key, ())}
+    untold, months = kept.about["untold"], span.keys if span.months else ()  # the windows of everybody stay as they are
+    hidden = {(c, ALL_CAMPAIGNS) for key in months for c in untold["channel"].get(key, ())}
+    hidden |= {names[i] for key in months for i in untold["source"].get(key, ())}
     table = _counts(kept, span, "source")
     return numbers_from(span.period, names, table, kept.about["currency"], kept.about["seen"], hidden)
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.arrays import per_segment
+from features.arrays import per_segment, rows_where
 from serving.insights.edition import VISITS_AT
 from training.lead_facts import created_before
 from training.number_facts import Sums, VisitMonths
@@ -82,12 +82,19 @@ def _untold(
     groups: list[tuple[str, Sequence[Any], Sequence[Counts]]] = [
         ("all", [""], [_grouped(t, of_source * 0, 1) for t in sources]),
         ("channel", channels, [_grouped(t, of_source, len(channels)) for t in sources]),
-        ("source", range(len(channel)), sources), *((name, values[name], tables[name]) for name in ATTRIBUTES),
+        *((name, values[name], tables[name]) for name in ATTRIBUTES),
     ]  # fmt: skip
-    return {
+    found = {
         name: {key: [names[i] for i in few] for key, t in zip(keys, table, strict=True) if (few := too_few(t))}
         for name, names, table in groups
     }
+    return found | {"source": {key: _few_of_each(t, of_source) for key, t in zip(keys, sources, strict=True)}}
+
+
+def _few_of_each(table: Counts, of_source: I64) -> list[int]:
+    """Sources that may not be told of beside others of their channel, whose numbers are told as a whole."""
+    own = [rows_where(of_source == i) for i in np.unique(of_source).tolist()]
+    return [int(rows[i]) for rows in own for i in too_few({n: c[rows] for n, c in table.items()})]
 
 
 def _grouped(table: Counts, group: I64, n: int) -> Counts:
