@@ -21,11 +21,11 @@ from data.records import DAY
 from data.settings import PublishSettings
 from serving.published import Published, pairs
 from serving.reply import time_text
-from training.calendar import day
 from training.monitor.alarm import Alarm, percent
 from training.monitor.feeds import DEAD, DOUBLED, THIN, feed_alarms, repeat_alarms
 from training.monitor.tags import RENAMED, tag_alarms
 from training.monitor.tally import Tally, tally
+from training.periods import day
 from training.rules_file import GRADES
 
 ALWAYS_ALLOWED = 10  # leads that may change their grade or be gone, however few there are

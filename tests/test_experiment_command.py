@@ -16,9 +16,9 @@ from data.records import DAY
 from data.settings import SnapshotSettings
 from tests.visits import Seen, Won, write_visits
 from training.assignment import arms_of
-from training.calendar import day
 from training.experiments import Plan, experiment_of
 from training.exposures import exposed_in
+from training.periods import day
 from training.snapshots import policy_of
 
 POLICY = policy_of(SnapshotSettings())

@@ -20,8 +20,9 @@ from data.simulate.market import Market
 from data.simulate.run import live
 from data.simulate.write import records
 from data.spans import FOREVER
-from training.lead_facts import LeadFacts, NumbersAsked
-from training.number_figures import COUNTS, LEAST, Figures
+from training.lead_facts import NumbersAsked
+from training.number_facts import LeadFacts, Sums
+from training.number_figures import COUNTS, LEAST, VISIT_COUNTS, Figures
 from training.numbers import FEW, numbers_of
 from training.numbers_report import NumbersReport, numbers_report
 from training.path_targets import Said
@@ -30,8 +31,6 @@ from training.quality_alarm import quality_alarms
 from training.rising import rising_rows
 from training.rules import Rules
 from training.snapshots import policy_of
-from training.sources import Sums
-from training.visit_counts import VISIT_COUNTS
 
 POLICY, RULES = policy_of(SnapshotSettings()), Rules.from_yaml(rules_text())
 DAY0 = 20_000 * DAY

@@ -49,7 +49,8 @@ from serving.insights.views import view_of
 from serving.insights.words import VIEWS
 edition = Shelf(Path({str(prepared(tmp_path).home)!r}), "market").current()
 for name in VIEWS:
-    assert len(view_page(edition, view_of(edition, name, Choice()), Choice(), True, True)) > 2000
+    for choice in (Choice(), Choice(start=edition.parts["won"].months[3]), Choice(segment="country:DE")):
+        assert len(view_page(edition, view_of(edition, name, choice), choice, True, True)) > 2000
 print([name for name in {HEAVY!r} if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

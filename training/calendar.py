@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.records import DAY
 from training.assemble import Frame, Question
+from training.periods import day
 from training.snapshots import LEFT_OUT
 from training.splits import Split
 
 I64 = NDArray[np.int64]
 WEEK = 7 * DAY
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -99,8 +98,3 @@ def _slice(name: str, frame: Frame, rows: I64, has_times: bool) -> Slice:
         frame.conversions(rows),
         int(frame.cancelled[rows].sum()),
     )
-
-
-def day(micros: int) -> str:
-    """The UTC day of a moment."""
-    return (_EPOCH + timedelta(microseconds=micros)).date().isoformat()

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from features.arrays import rows_where
 from training.content_paths import ASSOCIATED, plain
-from training.intervals import LEVEL, discoveries, exact_p, lift, rate, wilson
+from training.groups import compared
+from training.number_facts import Sums
 from training.number_figures import LEAST
-from training.sources import Sums
 from training.trails import Stand
 
 F64 = NDArray[np.float64]
@@ -56,6 +56,7 @@ class DwellTally:
     def __init__(self) -> None:
         self._number: dict[str, int] = {}
         self._sums, self._people, self._conversions = Sums(), 0, 0
+        self._bands: list[NDArray[np.int8]] = []
 
     def __call__(self, stand: Stand) -> None:
         topics = stand.journeys.vocabulary.topics
@@ -64,9 +65,21 @@ class DwellTally:
         self._conversions += int(stand.label.sum())
         band = _bands(stand, len(topics))
         person, topic = (band > 0).nonzero()  # who has not seen a topic follows from who has
+        own = np.zeros((len(band), len(self._number)), dtype=np.int8)
+        own[:, number] = band
+        self._bands.append(own)
         cell = number[topic] * len(BANDS) + band[person, topic] if len(person) else person
         self._sums.add("people", cell)
         self._sums.add("conversions", cell, stand.label[person])
+
+    def bands(self) -> tuple[tuple[str, ...], NDArray[np.int8]]:
+        """The topics, and the number of the band of each person, in the order they were told of, and topic."""
+        found = np.zeros((self._people, len(self._number)), dtype=np.int8)
+        begins = 0
+        for part in self._bands:
+            found[begins : begins + len(part), : part.shape[1]] = part
+            begins += len(part)
+        return tuple(self._number), found
 
     def rows(self, least: int = LEAST) -> tuple[DwellRow, ...]:
         """Rows of at least `least` people, by topic and band; the longer one stays, the later."""
@@ -75,11 +88,7 @@ class DwellTally:
             ("people", self._people), ("conversions", self._conversions),
         ))  # fmt: skip
         kept = rows_where(people >= least)
-        people, hits = people[kept], hits[kept]
-        p = exact_p(hits, people, self._conversions, self._people)
-        q = discoveries(p)
-        lifts = lift(hits, people, self._conversions, max(self._people, 1))
-        columns = (people, hits, rate(hits, people), *wilson(hits, people), *lifts, p, q, q <= LEVEL)
+        columns = compared(hits[kept], people[kept], self._conversions, self._people)
         names = [(t, b) for t in self._number for b in BANDS]
         table = zip(kept.tolist(), zip(*(c.tolist() for c in columns), strict=True), strict=True)
         rows = [DwellRow(*names[i], *row) for i, row in table]

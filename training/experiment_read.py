@@ -25,10 +25,11 @@ from data.dataset import Dataset
 from data.errors import UsageError, Verdict
 from data.records import DAY
 from training.assignment import ARMS, arms_of
-from training.calendar import WEEK, day
+from training.calendar import WEEK
 from training.experiments import BROKEN, EARLY, READ, Arm, Plan, Reading
 from training.exposures import Exposed, exposed_in
 from training.intervals import difference, exact_p, rate, ratio, wilson
+from training.periods import day
 from training.rules import Rules
 from training.snapshots import Policy
 

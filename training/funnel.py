@@ -24,13 +24,13 @@ from features.content import STAGES
 from training.content_paths import plain
 from training.intervals import LEVEL, discoveries, exact_p, medians, rate, wilson
 from training.lead_facts import NumbersAsked
+from training.number_facts import Sums
 from training.number_figures import LEAST
 from training.path_targets import Crowd
 from training.prepared_names import NO_PATH
 from training.rules import score_points
 from training.rules_rows import standings
 from training.snapshots import CONVERTED, open_leads, seen_from
-from training.sources import Sums
 from training.trails import By, Names, Stand, steps_of
 
 F64 = NDArray[np.float64]

@@ -70,6 +70,14 @@ class Group:
     points: float
 
 
+def compared(hits: I64, size: I64, conversions: int, people: int) -> tuple[NDArray[Any], ...]:
+    """Of groups of `people`, who converted `conversions` times in all: the fields of `Group` from people to claimed."""
+    p = exact_p(hits, size, conversions, people)
+    q = discoveries(p)
+    lifts = lift(hits, size, conversions, max(people, 1))
+    return size, hits, rate(hits, size), *wilson(hits, size), *lifts, p, q, q <= LEVEL
+
+
 def groups_of(trails: Told, group: I64, n: int, support: int) -> tuple[list[dict[str, Any]], I64]:
     """The fields of `Group` of each group of at least `support` people, and which groups these are.
 
@@ -81,15 +89,11 @@ def groups_of(trails: Told, group: I64, n: int, support: int) -> tuple[list[dict
     kept = rows_where(size >= max(support, 1))
     hits, gone = (np.bincount(group[w > 0], minlength=n)[kept] for w in (trails.label, trails.cancelled))
     size = size[kept]
-    p = exact_p(hits, size, trails.conversions, len(trails))
-    q = discoveries(p)
     averages = [f(group, v, n)[kept] for f, v in (
         (medians, trails.dwell), (medians, trails.days), (means, trails.probability), (means, trails.points),
     )]  # fmt: skip
-    columns = (
-        size, hits, rate(hits, size), *wilson(hits, size), *lift(hits, size, trails.conversions, len(trails)), p, q,
-        q <= LEVEL, gone, *_share(gone, hits + gone), *averages,
-    )  # fmt: skip
+    told = compared(hits, size, trails.conversions, len(trails))
+    columns = (*told, gone, *_share(gone, hits + gone), *averages)
     names = [f.name for f in fields(Group)]
     rows = zip(*(c.tolist() for c in columns), strict=True)
     return [dict(zip(names, row, strict=True)) for row in rows], kept - 1

@@ -19,10 +19,10 @@ from data.currency import minor_units
 from data.records import DAY
 from data.spans import FOREVER
 from features.arrays import filled, rows_where
-from training.calendar import day
-from training.lead_facts import LeadFacts, NumbersAsked
+from training.lead_facts import NumbersAsked
+from training.number_facts import LeadFacts
 from training.number_figures import LEAST, by_chance, cost
-from training.periods import Period
+from training.periods import Period, day
 from training.sources import NO_CAMPAIGN
 
 F64 = NDArray[np.float64]

@@ -21,6 +21,7 @@ from data.spans import FOREVER
 from features.arrays import filled, pick, rows_where
 from features.build import journeys_at, moment_at
 from features.journeys import Journeys
+from training.number_facts import LeadFacts
 from training.path_targets import TARGET_MQL, Crowd, Said, crowds_of
 from training.periods import Period
 from training.rules import SALES_READY, Rules, score_points
@@ -44,7 +45,8 @@ Mask = NDArray[np.bool_]
 @dataclass(frozen=True)
 class NumbersAsked:
     """What is asked at the moment `now` (us). said: gives probabilities, None where nobody can; scored_at: the moment of a
-    published rescoring, None where leads are asked about at their first look. threads: that read."""
+    published rescoring, None where leads are asked about at their first look. threads: that read. since: us, from when on
+    leads are asked about; None = the start of the period before."""
 
     policy: Policy
     now: int
@@ -53,32 +55,12 @@ class NumbersAsked:
     said: Said | None = None
     scored_at: int | None = None
     threads: int = 1
+    since: int | None = None
 
-
-@dataclass(frozen=True)
-class LeadFacts:
-    """n leads there were before `now`: number of the source, and when each was created, first reached MQL, was accepted,
-    won for good, won and cancelled within the window, us, FOREVER = not, (n,). mql is known of the asked periods only.
-
-    Of leads created since the earlier period, else FOREVER, False or NaN: look, us; ready: sales-ready at the first
-    look; open at `look`; probability at it; label 1 or 0, NaN = not final; first_look: was it reached?
-    """
-
-    source: I64
-    created: I64
-    mql: I64
-    accepted: I64
-    won: I64
-    cancelled: I64
-    look: I64
-    first_look: Mask
-    ready: Mask
-    open: Mask
-    probability: F64
-    label: F64
-
-    def __len__(self) -> int:
-        return len(self.source)
+    @property
+    def first(self) -> int:
+        """Leads created since then are asked about, us."""
+        return self.period.before.start if self.since is None else self.since
 
 
 def lead_facts(
@@ -98,6 +80,11 @@ def lead_facts(
     return LeadFacts(**columns)
 
 
+def created_before(people: People, now: int) -> I64:
+    """The leads of a group that have facts."""
+    return rows_where((people.created_at != NULL_TIME) & (people.created_at < now))
+
+
 def _nobody() -> LeadFacts:
     times, flags, values = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.bool_), np.zeros(0)
     return LeadFacts(*(times,) * 7, *(flags,) * 3, *(values,) * 2)
@@ -106,7 +93,7 @@ def _nobody() -> LeadFacts:
 def _facts(crowd: Crowd, asked: NumbersAsked, sources: Sources) -> LeadFacts:
     people, n = crowd.leads, len(crowd)
     assert people is not None
-    rows = rows_where((people.created_at != NULL_TIME) & (people.created_at < asked.now))
+    rows = created_before(people, asked.now)
     won = conversions_of(people.outcomes, CONVERTED, asked.now)
     gone = taken_back(won, asked.policy)
     first = {
@@ -128,10 +115,10 @@ def _first(conversions: Conversions, n: int) -> I64:
 
 
 def _mql(crowd: Crowd, asked: NumbersAsked) -> I64:
-    """When each first reached MQL, of those who may have done so in the asked periods."""
+    """When each first reached MQL, of those who may have done so since `asked.first`."""
     assert crowd.looked_at is not None
     reach = asked.policy.max_per_lead * asked.policy.every
-    may = (crowd.start < FOREVER) & (crowd.start > asked.period.before.start - reach)
+    may = (crowd.start < FOREVER) & (crowd.start > asked.first - reach)
     return _first(crowd.looked_at(np.where(may, min(asked.period.end, asked.now), NULL_TIME)), len(crowd))
 
 
@@ -154,7 +141,7 @@ def source_of(journeys: Journeys, session: I64, sources: Sources) -> I64:
 def _looks(crowd: Crowd, people: People, won: Conversions, asked: NumbersAsked) -> dict[str, I64 | F64 | Mask]:
     """The columns about looks, one value for each lead of the crowd."""
     n, start = len(crowd), crowd.start
-    recent = (start < FOREVER) & (people.created_at >= asked.period.before.start)
+    recent = (start < FOREVER) & (people.created_at >= asked.first)
     first_look = recent & (start < asked.now)
     at = start if asked.scored_at is None else np.where(start <= asked.scored_at, asked.scored_at, FOREVER)
     look = np.where(recent & (at < asked.now), at, FOREVER)

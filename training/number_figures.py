@@ -9,11 +9,10 @@ import numpy as np
 
 from data.currency import minor_units
 from training.calibration import Z95
-from training.content_paths import plain
 from training.intervals import rate, wilson
-from training.visit_counts import VISIT_COUNTS
 
 LEAST = 5  # people of a row that is shown
+VISIT_COUNTS = ("visits", "bounces", "visitors", "new_visitors", "became_leads")
 LEAD_COUNTS = (
     "leads", "looked_at", "ready", "mql", "accepted", "won", "cancelled", "scored", "expected", "chance", "matured",
     "matured_won", "told", "told_expected", "told_chance", "told_won",
@@ -117,7 +116,7 @@ class Figures:
         return max(self.visitors or 0, self.leads, self.mql, self.accepted, self.won, self.cancelled)
 
     def document(self) -> dict[str, Any]:
-        return plain(vars(self))
+        return dict(vars(self))
 
 
 def cost(spend: float, n: float | None) -> float | None:

@@ -6,22 +6,28 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from data.dataset import Consenting, Dataset
 from data.records import DAY
-from training.calendar import day
 from training.funnel import QuietRow, QuietTally
 from training.launches import LaunchRow, launch_rows
 from training.lead_facts import NumbersAsked, lead_facts
 from training.monitor.alarm import Alarm
+from training.number_facts import LeadFacts
 from training.number_figures import DEFINITIONS
 from training.numbers import Numbers, numbers_of
 from training.path_targets import Crowd
+from training.periods import day
 from training.quality_alarm import quality_alarms
 from training.rising import RisingRow, rising_rows
 from training.sources import Sources, spend_of
 from training.trails import refuse_without_times
-from training.visit_counts import ContentTally, VisitTally, walk_visitors
+from training.visit_counts import ContentTally, Seen, VisitTally, walk_visitors
 
+F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
 NO_VISITORS = "Visitors are not counted: none has consented before leaving a name ([privacy] require_consent)."
 NO_SCORES = "Expected customers are not told: no model is promoted. leadlift train --promote, or --scores OUT."
 LATE_SCORES = "Volume against quality is not looked at: published scores are of one moment, not of first looks."
@@ -54,12 +60,29 @@ class NumbersReport:
         }  # fmt: skip
 
 
-def numbers_report(
+@dataclass(frozen=True)
+class Counted:
+    """What two walks over a dataset found; names: channel and campaign of each source; seen: may visits be counted?"""
+
+    asked: NumbersAsked
+    names: tuple[tuple[str, str], ...]
+    facts: LeadFacts
+    visits: VisitTally
+    contents: ContentTally
+    quiet: QuietTally
+    spend: tuple[I64, I64, F64]
+    currency: str
+    seen: bool
+
+
+def counted(
     dataset: Dataset, asked: NumbersAsked, quiet_days: int = 14, advance: Callable[[int], None] = lambda by: None,
-    also: Sequence[Callable[[Crowd], None]] = (),
-) -> NumbersReport:  # fmt: skip
-    """The report on one dataset; quiet_days: without an outbound touch, from which a lead counts as quiet; advance: told
-    when each of the two walks is done; also: told of each group of leads on the way.
+    also: Sequence[Callable[[Crowd], None]] = (), sources: Sources | None = None,
+    seen: Sequence[Callable[[Seen], None]] = (),
+) -> Counted:  # fmt: skip
+    """Count everything; quiet_days: without an outbound touch, from which a lead counts as quiet; advance: told when each
+    of the two walks is done; also, seen: told of each group of leads and of visitors on the way; sources: for who numbers
+    them too.
 
     Raises
     ------
@@ -67,27 +90,41 @@ def numbers_report(
         for a table without times.
     """
     refuse_without_times(dataset)
-    sources, periods = Sources(), (asked.period, asked.period.before)
+    sources, periods = sources or Sources(), (asked.period, asked.period.before)
     quiet = QuietTally(asked, quiet_days)
     facts = lead_facts(dataset, asked, sources, [quiet, *also])
     advance(1)
     visits, contents = VisitTally(periods, sources), ContentTally(periods)
-    counted = not isinstance(dataset, Consenting)
-    if counted:
-        walk_visitors(dataset, asked, [visits, contents])
+    may = not isinstance(dataset, Consenting)
+    if may:
+        walk_visitors(dataset, asked, [visits, contents, *seen])
     advance(1)
-    spend, currency = spend_of(dataset, sources, asked.now), dataset.info.currency
-    names, scored = sources.all, asked.said is not None and asked.scored_at is None
+    spend = spend_of(dataset, sources, asked.now)
+    return Counted(asked, sources.all, facts, visits, contents, quiet, spend, dataset.info.currency, may)
+
+
+def numbers_report(
+    dataset: Dataset, asked: NumbersAsked, quiet_days: int = 14, advance: Callable[[int], None] = lambda by: None
+) -> NumbersReport:  # fmt: skip
+    """The report on one dataset; see `counted`."""
+    return report_of(counted(dataset, asked, quiet_days, advance))
+
+
+def report_of(found: Counted) -> NumbersReport:
+    """What was counted, told of the asked period and the one before."""
+    asked, names, facts, spend, currency = found.asked, found.names, found.facts, found.spend, found.currency
     now, before = (
-        numbers_of(period, names, facts, sums if counted else None, spend, currency)
-        for period, sums in zip(periods, visits.sums, strict=True)
+        numbers_of(period, names, facts, sums if found.seen else None, spend, currency)
+        for period, sums in zip((asked.period, asked.period.before), found.visits.sums, strict=True)
     )
-    visited = visits.launched(len(names)) if counted else None
+    visited = found.visits.launched(len(names)) if found.seen else None
+    scored = asked.said is not None and asked.scored_at is None
     return NumbersReport(
         now, before, launch_rows(asked, names, facts, visited, spend, currency),
         tuple(quality_alarms(asked.period, names, facts)) if scored else (),
-        rising_rows(contents.people(), *contents.everybody), quiet.rows(), quiet_days, asked.policy.horizon_days,
-        currency, asked.now, asked.now - asked.policy.maturity - asked.policy.first_look, _notes(asked, counted),
+        rising_rows(found.contents.people(), *found.contents.everybody), found.quiet.rows(), found.quiet.days,
+        asked.policy.horizon_days, currency, asked.now, asked.now - asked.policy.maturity - asked.policy.first_look,
+        _notes(asked, found.seen),
     )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from features.build import journeys_at
 from training.content_paths import distinct_rows, last_steps
 from training.landmarks import MAX_STEPS
 from training.path_targets import Crowd
+from training.periods import month_of
 from training.prepared_names import ATTRIBUTES, BYS, LEAST, NO_PATH, OTHER, UNKNOWN
 from training.splits import lead_hash
 from training.trails import Asked, Counts, Names, Stand, Trails, joined, landmarks_of, trails_at, trails_of
@@ -46,7 +47,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Prepared:
-    """One target. columns: of the matured, `open_columns` of the open; lead_ids: of the open, in order. names: of the codes
+    """One target. columns: of the matured, which are people `order` of the trails, `open_columns` of the open; lead_ids: of the open, in order. names: of the codes
     of each way to look at contents; paths: of the codes of paths, the last one stands for all rarer ones."""
 
     columns: Columns
@@ -59,6 +60,7 @@ class Prepared:
     paths: Mapping[str, Sequence[Sequence[str]]]
     counts: Counts
     trails: Trails = field(repr=False)
+    order: I64 = field(repr=False)
 
 
 def prepare(
@@ -92,7 +94,7 @@ def prepare(
     order = np.argsort(base[0]["dwell"], kind="stable")
     return Prepared(
         {n: c[order] for n, c in base[0].items()}, base[1], told.lead_ids, first, months, told.values, names, paths,
-        trails.counts, trails,
+        trails.counts, trails, order,
     )  # fmt: skip
 
 
@@ -132,7 +134,7 @@ class Notes:
                     content.content_id, getattr(content, "content_id" if by == "content" else by)
                 )
         self._start.append(crowd.start)
-        self._texts.append(_texts(crowd.leads, len(crowd)))
+        self._texts.append(texts_of(crowd.leads, len(crowd)))
         self._judges.append(self._is_judged(crowd))
         self._wait(crowd)
         self._people += len(crowd)
@@ -161,7 +163,7 @@ class Notes:
     def told(self) -> _Told:
         """Everything told so far."""
         texts = [[t for part in self._texts for t in part[i]] for i in range(len(ATTRIBUTES))]
-        coded = [_coded(t) for t in texts]
+        coded = [codes_of(t) for t in texts]
         waiting = joined(self._waiting, self._names.all, Counts())
         table = np.column_stack([c for c, _ in coded])
         values = dict(zip(ATTRIBUTES, (v for _, v in coded), strict=True))
@@ -169,7 +171,7 @@ class Notes:
         return _Told(start, table, judged, values, self._kinds, waiting, tuple(self._ids))
 
 
-def _texts(people: People | None, n: int) -> list[Sequence[str]]:
+def texts_of(people: People | None, n: int) -> list[Sequence[str]]:
     """What was first known of each person, by attribute."""
     if people is None:
         return [[UNKNOWN] * n for _ in ATTRIBUTES]
@@ -195,7 +197,7 @@ def _band(employees: float) -> str:
     return next((name for limit, name in BANDS if employees < limit), UNKNOWN)  # NaN is below nothing
 
 
-def _coded(texts: Sequence[str]) -> tuple[NDArray[np.int16], Sequence[str]]:
+def codes_of(texts: Sequence[str]) -> tuple[NDArray[np.int16], Sequence[str]]:
     """Codes of texts, and the texts: the most frequent ones in alphabetical order, then one for all others."""
     frequent = Counter(texts).most_common(MOST_VALUES)
     values = [*sorted(value for value, size in frequent if size >= LEAST), OTHER]
@@ -207,9 +209,8 @@ def _coded(texts: Sequence[str]) -> tuple[NDArray[np.int16], Sequence[str]]:
 def _base(trails: Trails, told: _Told) -> Columns:
     """The columns that have nothing to do with contents."""
     who = trails.number
-    month = told.start[who].astype("datetime64[us]").astype("datetime64[M]").astype(np.int64)
     columns: Columns = {
-        "month": month, "channel": (trails.channel + 1).astype(np.int8), "label": trails.label.astype(np.bool_),
+        "month": month_of(told.start[who]), "channel": (trails.channel + 1).astype(np.int8), "label": trails.label.astype(np.bool_),
         "cancelled": trails.cancelled, "judged": told.judged[who],
         **{n: getattr(trails, n).astype(np.float32) for n in ("dwell", "days", "probability", "points")},
     }  # fmt: skip

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from features.arrays import rows_where
 from training.intervals import LEVEL, discoveries
-from training.lead_facts import LeadFacts
 from training.monitor.alarm import Alarm, percent, shown
 from training.monitor.noise import FLOOR, tails
+from training.number_facts import LeadFacts
 from training.numbers import ALL_CAMPAIGNS
 from training.periods import Period
 from training.sources import NO_CAMPAIGN

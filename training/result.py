@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from training.bundle import Bundle
-from training.calendar import Slice, day
+from training.calendar import Slice
 from training.clusters import Clustering
 from training.comparators import PREFIX
 from training.evidence import Evidence
 from training.gate import GateVerdict
 from training.judging import SERVING, Judgement
+from training.periods import day
 from training.splits import Split
 
 

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from data.dataset import Dataset
 from data.errors import Verdict
 from training.assemble import Frame, Question, frame_of
-from training.calendar import day
 from training.calibration import Z90
 from training.evaluate import Interval
 from training.intervals import wilson
+from training.periods import day
 from training.rules import MQL, SALES_READY, Rules
 from training.rules_file import GRADES
 from training.rules_rows import points_of, standings

@@ -20,6 +20,7 @@ from training.judging import POINTS, SERVING, Judgement, judged, rows_of
 from training.leaks import SINGLE, scan
 from training.models import Rows
 from training.packing import bundle_of
+from training.periods import day
 from training.recording import record
 from training.refits import refit_log_odds
 from training.result import Training
@@ -101,7 +102,7 @@ def moment_of(dataset: Dataset, as_of: int | None) -> int:
     end = (dataset.info.latest_arrival or 0) + 1
     if as_of is not None and dataset.info.has_times and as_of > end:
         raise UsageError(
-            f"--as-of: expected a moment up to the data's end, {calendar.day(end)}, got {calendar.day(as_of)}. "
+            f"--as-of: expected a moment up to the data's end, {day(end)}, got {day(as_of)}. "
             "Import newer data, or leave it out."
         )
     return end if as_of is None else as_of

@@ -42,27 +42,6 @@ class Sources:
         return tuple(self._number)
 
 
-class Sums:
-    """Sums by name and number, of numbers that are not all known yet."""
-
-    def __init__(self) -> None:
-        self._sums: dict[str, F64] = {}
-
-    def add(self, name: str, numbers: NDArray[np.integer], weights: F64 | None = None) -> None:
-        """Once for each of these numbers, or its weight."""
-        found = np.bincount(numbers, weights).astype(np.float64)
-        have = self._sums.get(name, np.zeros(0))
-        total = np.zeros(max(len(found), len(have)))
-        total[: len(have)] += have
-        total[: len(found)] += found
-        self._sums[name] = total
-
-    def of(self, name: str, n: int) -> F64:
-        """The sums of the first n numbers, (n,)."""
-        have = self._sums.get(name, np.zeros(0))
-        return np.concatenate([have, np.zeros(n - len(have))])
-
-
 def spend_of(dataset: Dataset, sources: Sources, now: int) -> tuple[I64, I64, F64]:
     """(source, date us, amount in minor units) of each row of spend dated before `now`.
 

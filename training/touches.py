@@ -14,17 +14,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.records import NULL_TIME
 from features.arrays import filled, rows_where, sorted_distinct
 from features.build import journeys_at
 from features.journeys import Journeys
 from training.content_paths import plain
 from training.intervals import rate, wilson
-from training.lead_facts import source_of
+from training.lead_facts import created_before, source_of
+from training.number_facts import Sums
 from training.number_figures import LEAST
 from training.path_targets import Crowd
 from training.snapshots import CONVERTED, Conversions, Policy, conversions_of, taken_back
-from training.sources import Sources, Sums
+from training.sources import Sources
 from training.trails import Stand
 
 F64 = NDArray[np.float64]
@@ -93,8 +93,18 @@ class Touches:
 class TouchTally(Touches):
     """Visits begun by the landmark, of those who have matured."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._bands: list[NDArray[np.int8]] = []
+
     def __call__(self, stand: Stand) -> None:
-        self.add(_visits(stand.journeys), stand.label)
+        visits = _visits(stand.journeys)
+        self.add(visits, stand.label)
+        self._bands.append(np.minimum(visits, MOST).astype(np.int8))
+
+    def bands(self) -> NDArray[np.int8]:
+        """The number of the band of each person, in the order they were told of."""
+        return np.concatenate([np.zeros(0, dtype=np.int8), *self._bands])
 
 
 class WholeTally:
@@ -107,7 +117,7 @@ class WholeTally:
     def __call__(self, crowd: Crowd) -> None:
         people = crowd.leads
         assert people is not None
-        rows = rows_where((people.created_at != NULL_TIME) & (people.created_at < self._now))
+        rows = created_before(people, self._now)
         j = journeys_at(crowd.encoded, rows, filled(len(rows), self._now, np.int64), crowd.beside)
         won = conversions_of(people.outcomes, CONVERTED, self._now)
         won = won.take(~taken_back(won, self._policy) & np.isin(won.lead, rows))

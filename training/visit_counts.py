@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +14,15 @@ from features.arrays import differs, filled, rows_where, sorted_distinct
 from features.build import journeys_at
 from features.journeys import SESSION_GAP, Journeys
 from training.lead_facts import NumbersAsked, source_of
+from training.number_facts import Sums, VisitMonths
 from training.path_targets import LEAD, crowds_of
-from training.periods import Period
-from training.sources import Sources, Sums
+from training.periods import Period, month_of
+from training.sources import Sources
 from training.trails import Names
 
+F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 Mask = NDArray[np.bool_]
-VISIT_COUNTS = ("visits", "bounces", "visitors", "new_visitors", "became_leads")
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,54 @@ class VisitTally:
     def launched(self, n: int) -> I64:
         """Of the first n sources, FOREVER = no visit."""
         return np.concatenate([self._launched, filled(n - len(self._launched), FOREVER, np.int64)])
+
+
+class MonthTally:
+    """Counts visits that begin before `end` (us) by source and month."""
+
+    def __init__(self, end: int, sources: Sources) -> None:
+        self._end, self._sources = end, sources
+        none = np.zeros(0, dtype=np.int64)
+        self._parts = [visit_months(none, none, none, none > 0)]
+
+    def __call__(self, seen: Seen) -> None:
+        j = seen.journeys
+        at = j.time[j.session_starts]
+        kept = rows_where(at < self._end)
+        source = source_of(j, kept, self._sources)
+        self._parts.append(visit_months(j.session_segment[kept], at[kept], source, _bounced(j)[kept]))
+
+    def found(self) -> VisitMonths:
+        """Everything told so far."""
+        columns = [np.concatenate([getattr(p, f.name) for p in self._parts]) for f in fields(VisitMonths)]
+        return _alike(np.column_stack(columns[:3]), np.column_stack(columns[3:]))
+
+
+def visit_months(person: I64, at: I64, source: I64, bounced: Mask) -> VisitMonths:
+    """Visits, by person and time (us), as they are kept; (n,) each."""
+    month = month_of(at)
+    fresh = differs(person) | differs(month)
+    kinds = np.column_stack([source, month, _month_before(person, month, fresh)])
+    return _alike(kinds, np.column_stack([np.ones(len(month)), bounced, fresh]))
+
+
+def _alike(kinds: I64, counts: F64) -> VisitMonths:
+    """Those of the same source, month and month before as one; (n, 3) each."""
+    order = np.lexsort(kinds.T)
+    kinds, counts = kinds[order], counts[order]
+    first = rows_where(differs(kinds[:, 0]) | differs(kinds[:, 1]) | differs(kinds[:, 2]))
+    sums = np.add.reduceat(counts, first) if len(first) else counts
+    return VisitMonths(*kinds[first].T.copy(), *sums.T.copy())
+
+
+def _month_before(person: I64, month: I64, fresh: Mask) -> I64:
+    """Of each visit, by person and time, the last month before its own in which the person came, -1 = none."""
+    first = rows_where(fresh)
+    before = filled(len(first), -1, np.int64)
+    again = rows_where(~differs(person[first]))
+    before[again] = month[first[again - 1]]
+    every: I64 = before[np.cumsum(fresh) - 1]
+    return every
 
 
 def _earliest(source: I64, at: I64, sources: Sources) -> I64:

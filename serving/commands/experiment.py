@@ -201,7 +201,7 @@ def _write_arms(file: Path, dataset: Dataset, name: str, unit: str) -> None:
 
 
 def _show_plan(screen: Screen, found: Plan, dataset: str, script: Path | None) -> None:
-    from training.calendar import day
+    from training.periods import day
 
     rows = [
         ["people who come a week", f"{found.people_per_week:,.0f}"],

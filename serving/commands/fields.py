@@ -45,8 +45,8 @@ def fields(
     as_json: JsonOption = False,
 ) -> None:
     """Which fields a form should ask for: what each answer is worth, what asking costs, what behaviour tells already."""
-    from training.calendar import day
     from training.fields import field_report
+    from training.periods import day
     from training.run import market_of, moment_of
     from training.work import Request
 

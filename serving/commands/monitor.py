@@ -65,7 +65,7 @@ def _moment(lake: Lake, as_of: str | None) -> int:
 
 
 def _show(screen: Screen, found: Watch) -> None:
-    from training.calendar import day
+    from training.periods import day
 
     title = f"market {found.market} on {day(found.as_of)}: events a week, the last week at the right"
     rows = [_row(f) for f in found.feeds if f.mark.counts.any()]

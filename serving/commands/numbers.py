@@ -110,8 +110,7 @@ def period_of(first: str | None, last: str | None, now: int) -> Period:
     UsageError
         for what is no day, a period that ends before it begins, or one that ends after the data.
     """
-    from training.calendar import day
-    from training.periods import Period
+    from training.periods import Period, day
 
     end = now // DAY * DAY if last is None else _day(last, "--to") + DAY
     start = end - USUAL_DAYS * DAY if first is None else _day(first, "--from")

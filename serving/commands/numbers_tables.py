@@ -61,7 +61,7 @@ def _show_numbers(screen: Screen, report: NumbersReport) -> None:
 
 
 def _sentences(screen: Screen, report: NumbersReport) -> None:
-    from training.calendar import day
+    from training.periods import day
 
     now, before = report.numbers.total, report.before.total
     screen.say(f"{now.leads:,} leads came ({before.leads:,} before), {now.accepted:,} were accepted ({before.accepted:,}) "

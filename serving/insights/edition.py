@@ -4,7 +4,9 @@ HOME/<market>/insights/current.json        {"run"}: what readers take
 HOME/<market>/insights/<run>/about.json    of when and of whom it is, and the names of codes, by target
                              tables.json   prepared tables
                              <target>/*.npy, <target>/open/*.npy, <target>/leads.json
+                             <target>/cells/*.npy   people and conversions in bands, by dimension, see `training.cells`
                              <target>/whole.json   rows of everybody
+                             numbers/*.npy, numbers/visits/*.npy   what the shared numbers follow from
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from serving.insights.choice import Choice
 from serving.insights.tables import Table, table_of
 from training.prepared_names import ATTRIBUTES
 
-FORMAT = 2
+FORMAT = 3
 FOLDER, CURRENT, ABOUT, TABLES, LEADS, OPEN, WHOLE = (
     "insights",
     "current.json",
@@ -33,6 +35,8 @@ FOLDER, CURRENT, ABOUT, TABLES, LEADS, OPEN, WHOLE = (
     "open",
     "whole.json",
 )
+CELLS = "cells"
+NUMBERS, VISITS_AT = "numbers", "visits"
 Array = NDArray[Any]
 
 
@@ -103,6 +107,11 @@ class Part:
         return found
 
     @cached_property
+    def cells(self) -> Mapping[str, Array]:
+        """What `training.cells` tells of each table, by its id and the dimension: `topics-channel`."""
+        return _columns(self.folder / CELLS)
+
+    @cached_property
     def months(self) -> list[str]:
         """Months such as 2026-03, all of them."""
         first = np.datetime64(self.about["first_month"], "M")
@@ -141,10 +150,25 @@ class Part:
         last = _place(self.months, choice.end) if choice.end in self.months else len(self.months) - 1
         return first, last
 
+    def places(self, name: str, value: str) -> list[int]:
+        """The number of a channel, or of a value of an attribute; none where it is not known."""
+        place = _place(self.about["values"][name], value)
+        return [place] if place >= 0 else []
+
     def lead_ids(self) -> list[str]:
         """Of the open people, in order."""
         found: list[str] = json.loads((self.folder / LEADS).read_text(encoding="utf-8"))
         return found
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What the shared numbers follow from. counts: by `source` and by attribute, (periods, counts, groups), see
+    `kept_numbers`; visits: columns of `VisitMonths`."""
+
+    about: Mapping[str, Any]
+    counts: Mapping[str, Array]
+    visits: Mapping[str, Array]
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,6 +179,7 @@ class Edition:
     about: Mapping[str, Any]
     tables: tuple[Table, ...]
     parts: Mapping[str, Part]
+    kept: Kept
 
 
 def read_edition(folder: Path) -> Edition:
@@ -164,7 +189,8 @@ def read_edition(folder: Path) -> Edition:
         raise ValueError("the format of the page's tables")
     tables = tuple(table_of(t) for t in json.loads((folder / TABLES).read_text(encoding="utf-8")))
     parts = {target: part_in(folder / target, known) for target, known in about["targets"].items()}
-    return Edition(folder.name, about, tables, parts)
+    kept = Kept(about["numbers"], _columns(folder / NUMBERS), _columns(folder / NUMBERS / VISITS_AT))
+    return Edition(folder.name, about, tables, parts, kept)
 
 
 def part_in(folder: Path, about: Mapping[str, Any]) -> Part:

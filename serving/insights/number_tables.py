@@ -1,87 +1,59 @@
-"""The numbers both teams share, and experiments, as tables of the page."""
+"""The numbers both teams share, and experiments, as tables of the page. See `shared_tables` for those that follow a choice."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from data.dataset import Dataset
 from data.records import DAY
 from data.settings import Settings
-from serving.insights.number_words import alarm_words, definitions, period_words, reading_words
-from serving.insights.tables import Column, Row, Table, Words, told_of
+from serving.insights.kept_numbers import Segments, keep_numbers
+from serving.insights.number_words import alarm_words, definitions, reading_words
+from serving.insights.shared_tables import sources_table, total_table
+from serving.insights.tables import Column, Table, Words, told_of
 from serving.insights.touch_tables import whole_tables
 from serving.path_scores import said_by
 from training.experiments import Experiment, experiments_of
 from training.lead_facts import NumbersAsked
-from training.number_figures import Figures
-from training.numbers_report import NumbersReport, numbers_report
+from training.numbers_report import NumbersReport, counted, report_of
 from training.path_targets import WON
 from training.periods import Period
 from training.prepared_names import LEAST
 from training.rising import RisingRow
 from training.rules_rows import rules_in_force
 from training.snapshots import policy_of
+from training.sources import Sources
 from training.touches import WholeTally
+from training.visit_counts import MonthTally
 
 DAYS, QUIET_DAYS = 28, 14
 PEOPLE: Words = ("People", "Menschen")
-_FIGURES = (
-    Column("visitors", ("Visitors", "Besucher"), "count"),
-    Column("bounce_rate", ("Bounces", "Absprünge"), "share", "bounce_low", "bounce_high"),
-    Column("leads", ("Leads", "Leads"), "count"),
-    Column("ready_share", ("Ready at once", "Sofort reif"), "share", "ready_low", "ready_high"),
-    Column("mql", ("MQL", "MQL"), "count"),
-    Column("accepted", ("Accepted", "Angenommen"), "count"),
-    Column("won", ("Won", "Gewonnen"), "count"),
-    Column("conversion", ("Conversion", "Konversion"), "share", "conversion_low", "conversion_high"),
-    Column("expected", ("Expected customers", "Erwartete Kunden"), "number"),
-    Column("spend", ("Spend", "Ausgaben"), "money"),
-    Column("cost_per_lead", ("Per lead", "Je Lead"), "money"),
-    Column("cost_per_expected", ("Per expected", "Je erwartetem"), "money"),
-)
 
 
-def number_tables(dataset: Dataset, settings: Settings, now: int) -> list[Table]:
+def number_tables(folder: Path, dataset: Dataset, settings: Settings, now: int) -> tuple[list[Table], dict[str, Any]]:
     """The shared numbers of the last four whole weeks beside the four before, by channel and campaign; everything that was
-    imported, plainly counted; and experiments."""
+    imported, plainly counted; and experiments. What they are counted from is put into the folder, and told of last."""
     end = now // DAY * DAY
     asked = NumbersAsked(
         policy_of(settings.snapshots), now, Period(end - DAYS * DAY, end),
         rules_in_force(None, dataset, settings.home, dataset.info.name)[0],
-        said_by(settings, dataset.info.name, WON, None), threads=settings.training.threads,
+        said_by(settings, dataset.info.name, WON, None), threads=settings.training.threads, since=0,
     )  # fmt: skip
-    whole = WholeTally(asked.policy, now)
-    report = numbers_report(dataset, asked, QUIET_DAYS, also=[whole])
-    return [
-        _total(report), *_alarms(report), _rising(report), _quiet(report), *whole_tables(whole), _definitions(),
-        *(_sources(report, name) for name in ("channels", "campaigns")), _launches(report),
-        _experiments(experiments_of(settings.home, dataset.info.name)),
+    whole, segments, sources = WholeTally(asked.policy, now), Segments(now), Sources()
+    months = MonthTally(asked.period.end, sources)
+    found = counted(dataset, asked, QUIET_DAYS, also=[whole, segments], sources=sources, seen=[months])
+    report = report_of(found)
+    numbers, before = report.numbers, report.before
+    periods = ((numbers.period, numbers.total), (before.period, before.total))
+    tables = [
+        total_table(periods, report.currency, whole=True), *_alarms(report), _rising(report), _quiet(report),
+        *whole_tables(whole), _definitions(),
+        *(sources_table(name, numbers, before, report.currency, whole=True) for name in ("channels", "campaigns")),
+        _launches(report), _experiments(experiments_of(settings.home, dataset.info.name)),
     ]  # fmt: skip
-
-
-def _row(figures: Figures) -> dict[str, Any]:
-    """The figures as they may be shown: no rate of fewer than LEAST people or visits."""
-    row = told_of(figures.matured, figures.document(), "conversion", "conversion_low", "conversion_high")
-    row = told_of(figures.looked_at, row, "ready_share", "ready_low", "ready_high")
-    return told_of(figures.visits, row, "bounce_rate", "bounce_low", "bounce_high")
-
-
-def _total(report: NumbersReport) -> Table:
-    rows = [
-        {"period": period_words(n.period), **_row(n.total)}
-        for n in (report.numbers, report.before)
-        if n.total.people >= LEAST
-    ]
-    return Table(
-        "numbers", "overview", ("The numbers both teams share", "Die Zahlen, die beide Teams teilen"),
-        (Column("period", ("Period", "Zeitraum"), "pair"), *_FIGURES), rows,
-        ("{period}: {leads} leads came, {accepted} were accepted, {won} won; {expected} customers are expected of these leads.",
-         "{period}: {leads} Leads kamen, {accepted} wurden angenommen, {won} gewonnen; {expected} Kunden sind von diesen Leads "
-         "zu erwarten."),
-        (f"Money in {report.currency}. Whole days, UTC; definitions below.",
-         f"Geld in {report.currency}. Ganze Tage, UTC; Definitionen unten."), whole=True,
-    )  # fmt: skip
+    return tables, keep_numbers(folder, found, months.found(), segments)
 
 
 def _alarms(report: NumbersReport) -> list[Table]:
@@ -90,29 +62,6 @@ def _alarms(report: NumbersReport) -> list[Table]:
     title = ("Alarm: volume up, quality down", "Alarm: mehr Menge, weniger Güte")
     rows = [{"alarm": alarm_words(a, report.numbers.period)} for a in report.alarms]
     return [Table("alarms", "overview", title, (Column("alarm", ("What", "Was"), "pair"),), rows, whole=True)]
-
-
-def _sources(report: NumbersReport, name: str) -> Table:
-    earlier = {(r.channel, r.campaign): r.figures.leads for r in getattr(report.before, name)}
-    rows: list[Row] = [
-        {"channel": r.channel.replace("_", " "), "campaign": r.campaign, **_row(r.figures),
-         "leads_before": earlier.get((r.channel, r.campaign))}
-        for r in getattr(report.numbers, name) if r.figures.leads >= LEAST or (r.figures.visitors or 0) >= LEAST
-    ]  # fmt: skip
-    campaign = (Column("campaign", ("Campaign", "Kampagne")),) if name == "campaigns" else ()
-    title: Words = (
-        ("Cost by campaign", "Kosten nach Kampagne") if campaign else ("Cost by channel", "Kosten nach Kanal")
-    )
-    before = Column("leads_before", ("Leads before", "Leads davor"), "count")
-    now, then = period_words(report.numbers.period), period_words(report.before.period)
-    shown = [c for c in _FIGURES if c.key not in ("mql", "bounce_rate", "ready_share")]
-    return Table(
-        name, "sources", title, (Column("channel", ("Channel", "Kanal"), "word"), *campaign, *shown, before), rows,
-        ("{channel}: {leads} leads, {expected} expected customers, {cost_per_expected} per expected customer.",
-         "{channel}: {leads} Leads, {expected} erwartete Kunden, {cost_per_expected} je erwartetem Kunden."),
-        (f"{now[0]}; before: {then[0]}. Money in {report.currency}.",
-         f"{now[1]}; davor: {then[1]}. Geld in {report.currency}."), whole=True,
-    )  # fmt: skip
 
 
 def _launches(report: NumbersReport) -> Table:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from serving.insights.tables import Words, told
-from training.experiments import Reading
-from training.monitor.alarm import Alarm
 from training.number_figures import DEFINITIONS
 from training.periods import Period
+
+if TYPE_CHECKING:  # which would import what no view needs
+    from training.experiments import Reading
+    from training.monitor.alarm import Alarm
 
 GERMAN_DEFINITIONS: dict[str, Words] = {
     "period": ("Zeitraum", "ganze Tage in UTC, der erste und der letzte eingeschlossen; der Zeitraum davor ist gleich lang und "

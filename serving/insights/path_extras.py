@@ -7,34 +7,39 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from data.dataset import Dataset
 from data.settings import Settings
+from features.channels import CHANNELS
+from serving.insights.band_tables import NO_CAUSE, PEOPLE, RATE, STANDS, topics_table, touches_table
 from serving.insights.field_table import field_tables
 from serving.insights.tables import Column, Row, Table, Words, sign
-from serving.insights.touch_tables import touches
 from training.activation import ActivationTally
 from training.assemble import content_map
+from training.cells import cells_of
 from training.content_effect import EffectRow
 from training.content_paths import path_rows
-from training.dwell_topics import DwellTally
+from training.dwell_topics import BANDS, DwellTally
 from training.experiments import experiments_of
 from training.funnel import DropTally
 from training.gates import TARGETS, with_strangers
 from training.hypotheses import hypothesis_rows, kinds_of
 from training.meetings import MeetingTally
 from training.path_targets import LEAD, Crowd
+from training.prepared import Prepared
 from training.prepared_names import LEAST
 from training.source_paths import source_path_rows
+from training.touches import BANDS as VISITS
 from training.touches import TouchTally
 from training.trails import Asked, Stand, Trails
 
-PEOPLE, RATE, CONTENT = ("People", "Menschen"), ("Rate", "Quote"), ("Content", "Inhalt")
-STANDS: Words = ("Beyond chance", "Jenseits des Zufalls")
+CONTENT = ("Content", "Inhalt")
 LATER: dict[str, tuple[Words, Words]] = {
     "won": (("Later won", "Später gewonnen"), ("won", "gewonnen")),
     "accepted": (("Later accepted", "Später angenommen"), ("accepted by sales", "vom Vertrieb angenommen")),
 }
-NO_CAUSE: Words = ("Associated with, not caused by.", "Ein Zusammenhang, keine Ursache.")
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,21 @@ class Extras:
         return Extras(DwellTally(), DropTally("content"), TouchTally(), activation, met)
 
     @property
+    def names(self) -> dict[str, Sequence[str]]:
+        """Of the bands of each table with cells."""
+        return {"topics": BANDS, "touches": VISITS}
+
+    def cells(self, found: Prepared) -> dict[str, NDArray[np.int64]]:
+        """Cells of the tables that follow what is chosen, by table and dimension."""
+        sizes = {n: len(v) for n, v in found.values.items()} | {"month": found.months, "channel": len(CHANNELS) + 1}
+        bands = {"topics": self.topics.bands()[1], "touches": self.touches.bands()[:, None]}
+        return {
+            f"{table}-{dimension}": cells
+            for table, band in bands.items()
+            for dimension, cells in cells_of(band[found.order], len(self.names[table]), found.columns, sizes).items()
+        }
+
+    @property
     def also(self) -> list[Callable[[Crowd], None]]:
         return [tell for tell in (self.activation, self.met) if tell]
 
@@ -68,8 +88,8 @@ def extra_tables(
 ) -> list[Table]:  # fmt: skip
     """The further tables of one target."""
     tables = [
-        _topics(extras, asked.target),
-        touches(extras.touches, asked.target),
+        topics_table([r.document() for r in extras.topics.rows() if r.people >= LEAST], asked.target, whole=True),
+        touches_table([r.document() for r in extras.touches.rows()], asked.target, whole=True),
         _drops(extras, asked.target),
         _sources(trails, asked.target, steps, support),
     ]
@@ -79,24 +99,6 @@ def extra_tables(
     if asked.target != LEAD:
         tables.append(_hypotheses(dataset, settings, asked, trails, effects, steps, support))
     return tables
-
-
-def _topics(extras: Extras, target: str) -> Table:
-    rows = [{**r.document(), "stands": sign(r.claimed, r.lift_low, r.lift_high)} for r in extras.topics.rows()
-            if r.people >= LEAST]  # fmt: skip
-    return Table(
-        "topics", "content", ("Time on topics", "Zeit mit Themen"),
-        (
-            Column("topic", ("Topic", "Thema")), Column("band", ("Time on it", "Zeit damit"), "word"), Column("people", PEOPLE, "count"),
-            Column("rate", RATE, "share", "low", "high"), Column("lift", ("Lift", "Lift"), "ratio", "lift_low", "lift_high"),
-            Column("stands", STANDS, "sign"),
-        ),
-        rows,
-        ("{people} people spent {band} with {topic}: {rate} converted ({rate_range}), {lift} times the average.",
-         "{people} Menschen verbrachten {band} mit {topic}: {rate} konvertierten ({rate_range}), das {lift}-Fache des "
-         "Durchschnitts."),
-        NO_CAUSE, target, whole=True,
-    )  # fmt: skip
 
 
 def _drops(extras: Extras, target: str) -> Table:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from serving.insights.band_tables import NO_CAUSE
 from serving.insights.tables import Column, Row, Table, Words, sign, told_of
 from training.activation import ALL_CHANNELS, ActivationTally, rows_of
 from training.content_attribution import attribution_rows
@@ -15,7 +16,6 @@ from training.removal import removal_rows
 from training.trails import Trails
 
 CONTENT: Words = ("Content", "Inhalt")
-NO_CAUSE: Words = ("Associated with, not caused by.", "Ein Zusammenhang, keine Ursache.")
 RATIO_ABOUT: Words = (
     "How many times as often people with it convert, all other contents, steps, days, time and channel held equal.",
     "Wie viel Mal so oft Menschen mit dem Inhalt konvertieren, bei gleichen übrigen Inhalten, Schritten, Tagen, Zeiten "

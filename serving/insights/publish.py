@@ -21,7 +21,7 @@ from features.channels import CHANNELS
 from serving.champion import load_scorer
 from serving.insights import prepared_tables
 from serving.insights.choice import TARGETS
-from serving.insights.edition import ABOUT, CURRENT, FOLDER, FORMAT, LEADS, OPEN, TABLES, WHOLE, part_in
+from serving.insights.edition import ABOUT, CELLS, CURRENT, FOLDER, FORMAT, LEADS, NUMBERS, OPEN, TABLES, WHOLE, part_in
 from serving.insights.flow import most_seen
 from serving.insights.number_tables import number_tables
 from serving.insights.path_extras import Extras, extra_tables
@@ -96,10 +96,10 @@ def write_edition(
         advance(1)
     if failed and not parts:
         raise failed
-    tables += number_tables(dataset, settings, now)
-    about = _about(dataset, settings, now, plan) | {"targets": parts}
+    told, known = number_tables(folder / NUMBERS, dataset, settings, now)
+    about = _about(dataset, settings, now, plan) | {"targets": parts, "numbers": known}
     _write(folder / ABOUT, about)
-    _write(folder / TABLES, [t.document() for t in tables])
+    _write(folder / TABLES, [t.document() for t in (*tables, *told)])
 
 
 def _part(
@@ -118,8 +118,9 @@ def _part(
     about = {
         "people": len(found.trails), "conversions": found.trails.conversions, "matured_through": time_text(through)[:10],
         "first_month": found.first_month, "months": found.months, "counts": asdict(found.counts), "names": found.names, "start": {by: most_seen(found.columns[f"walk_{by}"]) for by in BYS},
-        "values": {**found.values, "channel": [NO_CHANNEL, *CHANNELS]}, "paths": found.paths,
+        "values": {**found.values, "channel": [NO_CHANNEL, *CHANNELS]}, "paths": found.paths, "topics": extras.topics.bands()[0], "bands": extras.names,
     }  # fmt: skip
+    _write_columns(folder / CELLS, extras.cells(found))
     _write(folder / WHOLE, whole_of(part_in(folder, about), plan.support))
     effects = effect_rows(found.trails, plan.support)
     tables = prepared_tables.of_target(target, found.trails, effects, extras.activation)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from serving.insights.edition import Part, People
-from serving.insights.tables import sign, told_of
+from serving.insights.tables import finite, sign, told_of
 from training.groups import groups_of
 from training.intervals import rate, wilson
 from training.prepared_names import BYS, LEAST
@@ -71,7 +71,7 @@ def _source_rows(part: Part, people: People) -> Rows:
 
 def _plain(group: dict[str, Any]) -> dict[str, Any]:
     """What is not known is null; so is a lift without an end, and what is told of fewer than LEAST who converted."""
-    found = {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in group.items()}
+    found = finite(group)
     found = told_of(found["conversions"], found, "days_to_convert")
     found = told_of(
         found["conversions"] + found["cancelled"], found, "cancelled_share", "cancelled_low", "cancelled_high"

@@ -1,41 +1,21 @@
-"""How often people came, against conversion; and everything that was imported, plainly counted."""
+"""Everything that was imported, plainly counted."""
 
 from __future__ import annotations
 
+from serving.insights.band_tables import CONVERTED, RATE, RATES, VISITS_SENTENCE
 from serving.insights.tables import Column, Table, Words
 from training.number_figures import LEAST
-from training.touches import TouchTally, WholeTally
+from training.touches import WholeTally
 
-PEOPLE, CONVERTED, RATE = ("People", "Menschen"), ("Converted", "Konvertiert"), ("Rate", "Quote")
-NO_CAUSE: Words = ("Associated with, not caused by.", "Ein Zusammenhang, keine Ursache.")
 PLAIN: Words = (
     "All leads and visits that were imported, without a landmark, and conversions whenever they were made: no forecast.",
     "Alle importierten Leads und Besuche, ohne Stichtag, und Abschlüsse, wann immer sie waren: keine Vorhersage.",
 )
-_SENTENCE: Words = (
-    "Visits: {touches}. Of {people} people {conversions} converted: {rate} ({rate_range}).",
-    "Besuche: {touches}. Von {people} Menschen konvertierten {conversions}: {rate} ({rate_range}).",
-)
-
-
-def touches(tally: TouchTally, target: str) -> Table:
-    """Visits by the landmark against conversions in the horizon after it, of one target."""
-    columns = (Column("touches", ("Visits by then", "Besuche bis dahin"), "word"), *_rates())
-    title = ("How often they came before", "Wie oft sie vorher kamen")
-    rows = [r.document() for r in tally.rows()]
-    return Table("touches", "paths", title, columns, rows, _SENTENCE, NO_CAUSE, target, whole=True)
 
 
 def whole_tables(tally: WholeTally) -> list[Table]:
     """The data as a whole: how much there is, by source, and by number of visits."""
     return [_total(tally), _touches(tally), _sources(tally)]
-
-
-def _rates() -> tuple[Column, ...]:
-    return (
-        Column("people", PEOPLE, "count"), Column("conversions", CONVERTED, "count"),
-        Column("rate", RATE, "share", "low", "high"),
-    )  # fmt: skip
 
 
 def _total(tally: WholeTally) -> Table:
@@ -60,12 +40,12 @@ def _total(tally: WholeTally) -> Table:
 
 
 def _touches(tally: WholeTally) -> Table:
-    columns = (Column("touches", ("All their visits", "Alle ihre Besuche"), "word"), *_rates())
+    columns = (Column("touches", ("All their visits", "Alle ihre Besuche"), "word"), *RATES)
     title = ("By all visits, those after the conversion too", "Nach allen Besuchen, auch denen nach dem Abschluss")
     note: Words = (f"{PLAIN[0]} Who buys comes back, so rates rise with visits by themselves.",
                    f"{PLAIN[1]} Wer kauft, kommt wieder; schon deshalb steigen die Quoten mit den Besuchen.")  # fmt: skip
     rows = [r.document() for r in tally.touches.rows()]
-    return Table("whole_touches", "paths", title, columns, rows, _SENTENCE, note, whole=True)
+    return Table("whole_touches", "paths", title, columns, rows, VISITS_SENTENCE, note, whole=True)
 
 
 def _sources(tally: WholeTally) -> Table:

@@ -8,8 +8,10 @@ from functools import lru_cache
 
 import numpy as np
 
+from serving.insights.band_tables import followed_bands
 from serving.insights.blocks import Block, FigureBlock, Note, Sentences, TableBlock, Tile, Tiles, View
 from serving.insights.choice import Choice
+from serving.insights.chosen_numbers import shared_numbers, source_tables
 from serving.insights.edition import Edition, Part, People
 from serving.insights.flow import flow_blocks
 from serving.insights.rows import month_rows, numbers, path_rows, source_rows
@@ -40,7 +42,8 @@ def view_of(edition: Edition, name: str, choice: Choice) -> View:
     part = edition.parts[choice.target]
     people = part.chosen(choice, part.people)
     if len(people) < LEAST:
-        return View(name, [Note(word("nothing", choice.lang))])
+        told = [TableBlock(t) for t in _followed(edition, name, choice) if t.rows]  # of who has not matured yet, too
+        return View(name, [Note(word("nothing", choice.lang)), *told])
     return _VIEWS[name](edition, part, people, choice)
 
 
@@ -124,10 +127,23 @@ def _channels_figure(rows: Sequence[Row], lang: str) -> path_figures.Figure:
 
 
 def _prepared(edition: Edition, name: str, choice: Choice) -> list[Block]:
-    """The prepared tables of a view, of the chosen target or of all."""
+    """The prepared tables of a view, of the chosen target or of all; what follows the choice is counted of it."""
     tables = [t for t in edition.tables if t.view == name and t.target in (None, choice.target)]
+    if choice.filtered:
+        again = {t.id: t for t in _followed(edition, name, choice)}
+        tables = [again.get(t.id, t) for t in tables]
     note = word("whole", choice.lang) if choice.filtered else ""
     return [TableBlock(t, note if t.whole else "", t.id in FOLDED) for t in tables]
+
+
+def _followed(edition: Edition, name: str, choice: Choice) -> list[Table]:
+    """What was prepared of everybody, of this choice: the tables that can be told of it."""
+    part = edition.parts[choice.target]
+    if name == "overview":
+        return [shared_numbers(edition, part, choice)]
+    if name == "sources":
+        return [] if choice.segment else source_tables(edition, part, choice)
+    return followed_bands(part, name, choice)
 
 
 # -- views -----------------------------------------------------------------------------------------------------------

@@ -67,8 +67,8 @@ WORDS: dict[str, Words] = {
         "Über alle Zeiträume, Kanäle und Segmente, was auch immer oben gewählt ist.",
     ),
     "nothing": (
-        "Fewer than 5 people: nothing is shown. Choose more.",
-        "Weniger als 5 Menschen: nichts wird gezeigt. Bitte mehr auswählen.",
+        "Fewer than 5 people whose answer is final: nothing is shown of them. Choose more.",
+        "Weniger als 5 Menschen, deren Antwort endgültig ist: nichts wird von ihnen gezeigt. Bitte mehr auswählen.",
     ),
     "not_prepared": (
         "Nothing has been prepared for this page yet. Ask whoever runs Leadlift for: leadlift paths DATASET --publish",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from dataclasses import field as made
 from typing import Any
 
-from training.calendar import day
+from training.periods import day
 
 SHOWN = 40
 _PERSONAL = re.compile(r"@|\d{6,}")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from data.records import DAY
-from training.calendar import day
 from training.monitor.alarm import Alarm
 from training.monitor.noise import WEEKS, WINDOWS, level, run_of
 from training.monitor.tally import BUSY, Tally
+from training.periods import day
 
 FEWEST = 150  # events of a burst that matters
 SHARE = 0.05  # and its share of all events of these days

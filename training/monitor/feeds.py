@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.records import DAY, WEB_TYPES
-from training.calendar import day
 from training.monitor.alarm import Alarm, figure, percent
 from training.monitor.marks import Mark
 from training.monitor.noise import WEEKS, WINDOWS, Level, least, level, middle, run_of, weeks
 from training.monitor.tally import Tally
+from training.periods import day
 
 I64 = NDArray[np.int64]
 

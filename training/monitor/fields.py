@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.records import DAY
-from training.calendar import day
 from training.monitor.alarm import Alarm, percent, shown
 from training.monitor.marks import Mark, Marks
 from training.monitor.noise import DAYS, at_least, least, run_of
 from training.monitor.tally import Tally
+from training.periods import day
 
 I64 = NDArray[np.int64]
 

@@ -22,10 +22,10 @@ from features.build import build_features
 from training import registry
 from training.assemble import Question, excluded_events, moment_of
 from training.bundle import Bundle, read_bundle
-from training.calendar import day
 from training.calibration import Z90
 from training.monitor.alarm import Alarm, figure
 from training.monitor.noise import FLOOR, least, tails
+from training.periods import day
 from training.rules import score_points
 from training.snapshots import snapshots_of
 

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from data.dataset import People
 from data.records import DAY, NULL_TIME
-from training.calendar import day
 from training.monitor.alarm import Alarm, figure, percent
 from training.monitor.noise import least, tails
+from training.periods import day
 from training.snapshots import FOREVER, LOST, conversions_of
 
 I64 = NDArray[np.int64]

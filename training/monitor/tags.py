@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from data.records import DAY
-from training.calendar import day
 from training.monitor.alarm import Alarm, figure, shown
 from training.monitor.feeds import DEAD, FEW, FEWEST, SILENT
 from training.monitor.marks import Mark, Marks
 from training.monitor.noise import WINDOWS, Level, least, level, weeks
 from training.monitor.tally import TAGS, Tally
+from training.periods import day
 
 RENAMED = "renamed_tag"
 NEW = 0.1  # a new tag had at most this share of its events in any week before

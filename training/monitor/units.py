@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.records import DAY
-from training.calendar import day
 from training.monitor.alarm import Alarm, figure, percent
 from training.monitor.marks import Sizes, bins_of, size_at, size_of
 from training.monitor.noise import at_least, least, run_of
 from training.monitor.tally import Tally
+from training.periods import day
 
 I64 = NDArray[np.int64]
 

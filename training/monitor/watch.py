@@ -12,7 +12,6 @@ from data.lake import Lake
 from data.records import DAY
 from data.settings import Settings
 from training.assemble import Question, content_map
-from training.calendar import day
 from training.monitor.alarm import Alarm
 from training.monitor.bursts import burst_alarms
 from training.monitor.feeds import DEAD, OUTCOMES, THIN, Feed, feed_alarms, feeds_of, repeat_alarms
@@ -23,6 +22,7 @@ from training.monitor.rate import Lives, Rate, rate_alarms, rates_of
 from training.monitor.tags import tag_alarms
 from training.monitor.tally import Tally, tally
 from training.monitor.units import unit_alarms
+from training.periods import day
 from training.snapshots import NEXT_ORDER, Policy, policy_of
 
 QUIET, ALARM, SKIPPED = "quiet", "alarm", "not checked"
