@@ -149,11 +149,12 @@ class Owners:
         return Owners(ids, starts, [np.unique(number[into == group]) for group in range(len(groups))])
 
     def texts(self, lead: I64) -> pa.DictionaryArray:
-        """The ids of some leads, by their numbers."""
-        numbers = np.flatnonzero(np.bincount(lead))
-        codes = np.zeros(len(self.ids), dtype=np.int32)
-        codes[numbers] = np.arange(len(numbers), dtype=np.int32)
-        return pa.DictionaryArray.from_arrays(pa.array(codes[lead]), self.ids.take(pa.array(numbers)))
+        """The ids of some leads, by their numbers; these lie close together where they are of one group."""
+        least = int(lead.min())
+        lead = lead - least
+        used = np.bincount(lead) > 0
+        codes = np.cumsum(used, dtype=np.int32) - np.int32(1)
+        return pa.DictionaryArray.from_arrays(codes[lead], self.ids.take(pa.array(np.flatnonzero(used) + least)))
 
     def in_groups(self, lead: I64) -> tuple[I64, list[int]]:
         """The rows that each group wants, in their order, group by group; where those of each group begin, and the end.
