@@ -73,6 +73,8 @@ def arrange(lake: Lake, groups: Sequence[Sequence[int]], folder: Path, steps: It
 
 def pieces(lake: Lake, groups: Sequence[Sequence[int]], steps: Iterable[int]) -> Iterator[tuple[int, int, pa.Table]]:
     """The number of a chunk and of a group, and the events that are arranged for them: what a file holds."""
+    # The process's own pool: the default one returns pages after 10 ms, to fetch and clear the same ones again.
+    pa.set_memory_pool(pa.system_memory_pool())
     owners = Owners.of(lake, groups)
     _give_back()
     links = AllLinks.of(lake, owners.ids)
