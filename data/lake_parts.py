@@ -32,7 +32,7 @@ def write_part(file: Path, table: pa.Table) -> None:
 
 
 def kept_as(schema: pa.Schema) -> dict[str, Any]:
-    """How columns are kept in Parquet: quickest to read, and no larger than what is packed more tightly.
+    """How columns are kept in Parquet: quick to read, in about the room that Zstandard with dictionaries for all of them takes.
 
     A dictionary is for texts alone, and not for those that no two rows share; whole numbers and times are kept as what
     lies between one and the next.
