@@ -198,8 +198,8 @@ class Consenting:
     def people(self, max_events: int = 5_000_000) -> Iterator[People]:
         return (replace(people, require_consent=True) for people in self.dataset.people(max_events))
 
-    def people_in(self, buckets: Sequence[int], accounts: bool = True) -> People:
-        return replace(self.dataset.people_in(buckets, accounts), require_consent=True)
+    def people_in(self, buckets: Sequence[int], accounts: bool = True, outcomes: bool = True) -> People:
+        return replace(self.dataset.people_in(buckets, accounts, outcomes), require_consent=True)
 
     def people_of(self, lead_id: str) -> People:
         return replace(self.dataset.people_of(lead_id), require_consent=True)
@@ -239,10 +239,11 @@ class Dataset(Protocol):
         """All leads in groups of whole buckets, in bucket order, leads sorted by id within a bucket."""
         ...
 
-    def people_in(self, buckets: Sequence[int], accounts: bool = True) -> People:
+    def people_in(self, buckets: Sequence[int], accounts: bool = True, outcomes: bool = True) -> People:
         """All leads of these buckets (ascending), in bucket order, leads sorted by id within a bucket; maybe none.
 
-        accounts: also who shares an account with whom, which reads the whole dataset once.
+        accounts: also who shares an account with whom, which reads the whole dataset once. outcomes: also what became
+        of them; else there is none.
         """
         ...
 

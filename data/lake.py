@@ -66,9 +66,9 @@ class Lake:
             if len(group):
                 yield replace(group, accounts=self._accounts)
 
-    def people_in(self, buckets: Sequence[int], accounts: bool = True) -> People:
+    def people_in(self, buckets: Sequence[int], accounts: bool = True, outcomes: bool = True) -> People:
         """All leads of these buckets, in bucket order, leads sorted by id within a bucket."""
-        group = self._people_in(buckets)
+        group = self._people_in(buckets, outcomes)
         return replace(group, accounts=self._accounts) if accounts else group
 
     def people_of(self, lead_id: str) -> People:
@@ -135,7 +135,7 @@ class Lake:
         columns = arrow.from_arrow(table, tuple(c for c in LEAD.columns if c.name in GROUP_COLUMNS[1:]))
         return lead_ids.to_pylist(), {**columns, "lead": _numbers_of(table.column("lead_id"), lead_ids)}
 
-    def _people_in(self, buckets: Sequence[int]) -> People:
+    def _people_in(self, buckets: Sequence[int], outcomes: bool = True) -> People:
         leads = _sorted_leads([self._read("leads", [b]) for b in buckets])
         lead_ids = pc.unique(leads.column("lead_id").combine_chunks())
         columns = arrow.from_arrow(leads, self._columns("leads"))
@@ -149,7 +149,7 @@ class Lake:
             labels=self._labels(buckets, lead_ids),
             leads=columns,
             events=self._events_in(buckets, lead_ids),
-            outcomes=self._outcomes(buckets, lead_ids),
+            outcomes=self._outcomes(buckets, lead_ids) if outcomes else {},
             consents=self._of_leads("consents", buckets, lead_ids),
         )
 

@@ -73,6 +73,8 @@ def arrange(lake: Lake, groups: Sequence[Sequence[int]], folder: Path, steps: It
 
 def pieces(lake: Lake, groups: Sequence[Sequence[int]], steps: Iterable[int]) -> Iterator[tuple[int, int, pa.Table]]:
     """The number of a chunk and of a group, and the events that are arranged for them: what a file holds."""
+    # The process's own pool: the default one returns pages after 10 ms, to fetch and clear the same ones again.
+    pa.set_memory_pool(pa.system_memory_pool())
     owners = Owners.of(lake, groups)
     _give_back()
     links = AllLinks.of(lake, owners.ids)
@@ -149,11 +151,12 @@ class Owners:
         return Owners(ids, starts, [np.unique(number[into == group]) for group in range(len(groups))])
 
     def texts(self, lead: I64) -> pa.DictionaryArray:
-        """The ids of some leads, by their numbers."""
-        numbers = np.flatnonzero(np.bincount(lead))
-        codes = np.zeros(len(self.ids), dtype=np.int32)
-        codes[numbers] = np.arange(len(numbers), dtype=np.int32)
-        return pa.DictionaryArray.from_arrays(pa.array(codes[lead]), self.ids.take(pa.array(numbers)))
+        """The ids of some leads, by their numbers; these lie close together where they are of one group."""
+        least = int(lead.min())
+        lead = lead - least
+        used = np.bincount(lead) > 0
+        codes = np.cumsum(used, dtype=np.int32) - np.int32(1)
+        return pa.DictionaryArray.from_arrays(codes[lead], self.ids.take(pa.array(np.flatnonzero(used) + least)))
 
     def in_groups(self, lead: I64) -> tuple[I64, list[int]]:
         """The rows that each group wants, in their order, group by group; where those of each group begin, and the end.

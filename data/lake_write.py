@@ -28,7 +28,7 @@ from data.files import sync
 from data.lake_append import Append, settle
 from data.lake_manifest import DAY_COLUMN, Manifest, Part, SourceState, digest_of, sha256_of
 from data.lake_merge import MARKS
-from data.lake_parts import read_parts, sync_tree
+from data.lake_parts import kept_as, read_parts, sync_tree
 from data.records import DAY, NULL_TIME, RECORDS, Coded, Columns, bucket_of
 from data.times import EPOCH
 
@@ -225,7 +225,7 @@ class LakeWriter:
             table = pa.concat_tables(tables)
             if part not in self._open:
                 (self.staging / part).parent.mkdir(parents=True, exist_ok=True)
-                self._open[part] = pq.ParquetWriter(self.staging / part, table.schema, compression="zstd")
+                self._open[part] = pq.ParquetWriter(self.staging / part, table.schema, **kept_as(table.schema))
             self._open[part].write_table(table)
         self._held.clear()
         self._held_rows = 0

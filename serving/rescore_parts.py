@@ -121,8 +121,9 @@ def _bucket_of(lead_id: str | None, count: int, buckets: Sequence[int]) -> int:
 
 
 def _read(job: Job, buckets: Sequence[int]) -> People:
+    beside = job.scorer.feature_set.context
     with reading(job):
-        return job.dataset.people_in(buckets, accounts=job.scorer.feature_set.context)
+        return job.dataset.people_in(buckets, accounts=beside, outcomes=beside)
 
 
 @contextmanager

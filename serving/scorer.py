@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -15,6 +15,7 @@ from data.records import PROFILE_NUMBER, PROFILE_TEXT, Coded, Columns
 from features.arrays import every
 from features.build import FeatureSet, FeatureTable, build_features
 from features.family import Moment
+from features.lazy import cached_property
 from features.leads import Leads
 from serving.interests import interests
 from serving.known import Known
@@ -54,13 +55,21 @@ class Scores:
     columns: Columns
     rank_score: F64
     common_warnings: tuple[str, ...]
-    events_late: Mask
-    contact_unconfirmed: Mask
+    known: Known = field(repr=False)
     details: tuple[dict[str, Any], ...] | None = None
     notes: Sequence[Sequence[str]] = ()
 
     def __len__(self) -> int:
         return len(self.rank_score)
+
+    @cached_property
+    def events_late(self) -> Mask:
+        """Worked out when a warning is asked for: a rescoring asks for none."""
+        return self.known.events_late()
+
+    @cached_property
+    def contact_unconfirmed(self) -> Mask:
+        return self.known.contact_unconfirmed()
 
     def warnings(self, i: int) -> tuple[str, ...]:
         """Codes of the warnings that go with one reply."""
@@ -119,7 +128,7 @@ class Scorer:
         texts = reasons.texts if reasons else self._ledger_texts(moment, asked, wants.lang)
         columns = self._columns(known, moment, points, verdict, _spread(texts, asked))
         rank = verdict.prediction.rank_score if verdict.prediction else np.full(len(known), np.nan)
-        scores = Scores(columns, rank, self.warnings, known.events_late(), known.contact_unconfirmed())
+        scores = Scores(columns, rank, self.warnings, known)
         if not wants.detail:
             return scores
         return replace(scores, details=self._details(moment, asked, reasons, scores, verdict.expected_value, wants))

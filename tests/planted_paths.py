@@ -38,8 +38,8 @@ class Lot(Consenting):
     def people(self, max_events: int = 5_000_000) -> Iterator[People]:
         yield self.people_in(range(self.info.buckets))
 
-    def people_in(self, buckets: Sequence[int], accounts: bool = True) -> People:
-        return self._drawn(self.dataset.people_in(buckets, accounts))
+    def people_in(self, buckets: Sequence[int], accounts: bool = True, outcomes: bool = True) -> People:
+        return self._drawn(self.dataset.people_in(buckets, accounts, outcomes))
 
     def _drawn(self, people: People) -> People:
         """Who buys, and when: the waiting time at a rate that may rise once."""

@@ -241,8 +241,8 @@ def test_a_dataset_that_cannot_be_read_is_one_error(job, tmp_path, monkeypatch, 
 def test_a_lead_with_a_broken_row_is_put_aside(job, tmp_path, monkeypatch):
     read = type(job.dataset).people_in
 
-    def broken(self: Any, buckets: Any, accounts: bool = True) -> Any:
-        people = read(self, buckets, accounts)
+    def broken(self: Any, buckets: Any, **which: bool) -> Any:
+        people = read(self, buckets, **which)
         if "lead-0004" in people.lead_ids:
             theirs = np.flatnonzero(people.events["lead"] == people.lead_ids.index("lead-0004"))
             people.events["occurred_at"][theirs[0]] = NULL_TIME

@@ -160,9 +160,9 @@ class _EventRules:
 
         The sum of whole numbers in float64 is exact.
         """
-        event, rule = self._counts(journeys).nonzero()
-        worth = rounded(self.points[rule] * 0.5 ** (journeys.age_days[event] / self.half_life[rule]))
         n, k = len(journeys), len(self.points)
+        event, rule = np.divmod(self._counts(journeys).ravel().nonzero()[0], k)  # twice as quick as of two dimensions
+        worth = rounded(self.points[rule] * 0.5 ** (journeys.age_days[event] / self.half_life[rule]))
         sums = np.bincount(journeys.segment[event] * k + rule, weights=worth, minlength=n * k)
         return sums.astype(np.int64).reshape(n, k)
 

@@ -60,8 +60,8 @@ class Store:
     def people(self, max_events: int = 5_000_000) -> Iterator[People]:
         return self.lake.people(max_events)
 
-    def people_in(self, buckets: Sequence[int], accounts: bool = True) -> People:
-        return self.lake.people_in(buckets, accounts)
+    def people_in(self, buckets: Sequence[int], accounts: bool = True, outcomes: bool = True) -> People:
+        return self.lake.people_in(buckets, accounts, outcomes)
 
     def people_of(self, lead_id: str) -> People:
         return self.lake.people_of(lead_id)

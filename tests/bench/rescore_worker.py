@@ -79,7 +79,7 @@ def needed(job: Job, out: str, workers: int) -> dict[str, float]:
         arranged = ArrangedInMemory(lake, groups)
     for group in groups:
         with _counted(spent, "features"):
-            known = of_people(arranged.people_in(group, accounts=False), job.as_of)
+            known = of_people(arranged.people_in(group, accounts=False, outcomes=False), job.as_of)
             who = known.leads, feature_set.encode(known.events), known.everyone, known.created_at, known.as_of
             matrix = features_at(*who, feature_set, known.beside.bare())
         points = score_points(job.scorer.rules, known.moment(feature_set)).total
