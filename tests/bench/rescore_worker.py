@@ -6,12 +6,13 @@
     postgres   the same scores written to the database OUT
 
 Prints one JSON object: seconds of the processor (of all threads of the process) and of the wall clock, leads,
-and the most memory that a process it started ever held.
+and the most memory that it (`gb`) and a process it started (`worker_gb`) ever held.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import resource
 import sys
 import tempfile
@@ -111,7 +112,14 @@ def postgres(job: Job, out: str, workers: int) -> dict[str, float]:
     return {"s": target.seconds, "leads": done.leads["scored"]}
 
 
+def most_held() -> float:
+    """The most memory that this process held, in GB. What the system tells of a child counts the process it came from."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"))
+    assert found is not None
+    return int(found[1]) * 1024 / 1e9
+
+
 if __name__ == "__main__":
     what, home, folder, out, workers = sys.argv[1:]
     measure = {"whole": whole, "needed": needed, "spark": spark, "postgres": postgres}[what]
-    print(json.dumps(measure(job_of(Path(home), Path(folder)), out, int(workers))))
+    print(json.dumps(measure(job_of(Path(home), Path(folder)), out, int(workers)) | {"gb": most_held()}))
