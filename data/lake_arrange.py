@@ -88,11 +88,13 @@ def pieces(lake: Lake, groups: Sequence[Sequence[int]], steps: Iterable[int]) ->
             rows = _short(table.slice(first, last - first))
             yield number, group, rows.append_column("lead_id", owners.texts(lead[first:last]))
             del rows
-        del table  # two chunks at once would be twice the memory
+        del table, lead, order  # two chunks at once would be twice the memory
+        _give_back()
 
 
 def _give_back() -> None:
-    """Memory that Arrow keeps for later goes back: what it takes to number texts is several times as large as they are."""
+    """Memory that is kept for later goes back: what it takes to number texts is several times as large as they are, and
+    what chunks leave behind adds up."""
     pa.default_memory_pool().release_unused()
 
 
