@@ -23,7 +23,8 @@ from features.arrays import filled, pick, rows_where, sorted_distinct
 from features.build import journeys_at
 from features.channels import CHANNELS
 from features.journeys import Journeys
-from training.content_paths import NO_CHANNEL, plain
+from training.content_paths import NO_CHANNEL
+from training.groups import plain
 from training.intervals import rate, wilson
 from training.path_targets import LEAD, Crowd, crowds_of
 from training.snapshots import Policy, conversions_of, labels_of

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from features.arrays import rows_where, sorted_distinct
 from features.channels import CHANNELS
 from training.calibration import Z95
-from training.content_paths import ASSOCIATED, plain
+from training.content_paths import ASSOCIATED
+from training.groups import plain
 from training.intervals import LEVEL, difference, discoveries, rate, wilson
 from training.trails import Trails
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from data.dataset import Dataset
 from features.arrays import rows_where
 from features.channels import CHANNELS
-from training.groups import Group, groups_of
+from training.groups import Group, groups_of, plain
 from training.landmarks import DAY_7, Landmark
 from training.path_targets import known_target
 from training.prepared_names import NO_PATH
@@ -77,11 +77,6 @@ class PathReport:
     def document(self) -> dict[str, Any]:
         lists = {name: [r.document() for r in getattr(self, name)] for name in ("rows", "sources")}
         return plain({**{k: v for k, v in vars(self).items() if k != "counts"}, **vars(self.counts), **lists})
-
-
-def plain(document: dict[str, Any]) -> dict[str, Any]:
-    """For JSON: what is not known, and what has no end, is null."""
-    return {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in document.items()}
 
 
 def content_paths(

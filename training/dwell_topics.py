@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.arrays import rows_where
-from training.content_paths import ASSOCIATED, plain
-from training.groups import compared
+from training.content_paths import ASSOCIATED
+from training.groups import compared, plain
 from training.number_facts import Sums
 from training.number_figures import LEAST
 from training.trails import Stand

@@ -19,10 +19,10 @@ import numpy as np
 from data.dataset import Dataset, consenting
 from data.errors import Verdict
 from data.settings import Settings
-from training.content_paths import plain
 from training.field_costs import Cost, cost_of, forms_of
 from training.field_looks import looks_of
 from training.field_worth import Figure, Worth, Worths, worths_of
+from training.groups import plain
 from training.intervals import LEVEL, discoveries, wilson
 from training.run import question_of
 from training.work import Request

@@ -21,7 +21,7 @@ from data.spans import FOREVER
 from features.arrays import filled, highest_of_each, pick, rows_where, sorted_distinct
 from features.build import moment_at
 from features.content import STAGES
-from training.content_paths import plain
+from training.groups import plain
 from training.intervals import LEVEL, discoveries, exact_p, medians, rate, wilson
 from training.lead_facts import NumbersAsked
 from training.number_facts import Sums

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.activation import LEAST
-from training.content_paths import plain
+from training.groups import plain
 from training.intervals import LEVEL, difference, exact_p, rate, wilson
 
 I64 = NDArray[np.int64]

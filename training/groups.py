@@ -4,7 +4,9 @@ service asks it too.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from math import isfinite
 from typing import Any, Protocol
 
 import numpy as np
@@ -68,6 +70,11 @@ class Group:
     days_to_convert: float
     probability: float
     points: float
+
+
+def plain(document: Mapping[str, Any]) -> dict[str, Any]:
+    """For JSON: what is not known, and what has no end, is null."""
+    return {k: None if isinstance(v, float) and not isfinite(v) else v for k, v in document.items()}
 
 
 def compared(hits: I64, size: I64, conversions: int, people: int) -> tuple[NDArray[Any], ...]:

@@ -26,8 +26,9 @@ from features.arrays import differs, rows_where
 from features.content import OTHER, ContentMap
 from training.calendar import WEEK
 from training.content_effect import EffectRow
-from training.content_paths import ASSOCIATED, PathRow, plain
+from training.content_paths import ASSOCIATED, PathRow
 from training.experiments import Experiment
+from training.groups import plain
 from training.intervals import difference, rate
 from training.path_order import PART_OF_A_FORM
 from training.trails import Trails

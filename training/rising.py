@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from training.content_paths import plain
+from training.groups import plain
 from training.intervals import LEVEL, discoveries, exact_p, rate, wilson
 from training.number_figures import LEAST
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from features.arrays import filled, rows_where, sorted_distinct
 from features.build import journeys_at
 from features.journeys import Journeys
-from training.content_paths import plain
+from training.groups import plain
 from training.intervals import rate, wilson
 from training.lead_facts import created_before, source_of
 from training.number_facts import Sums

@@ -80,14 +80,7 @@ def paths(
     from training.touches import TouchTally
 
     screen = Screen(as_json)
-    if by not in BY:
-        raise UsageError(f"--by: expected one of {', '.join(BY)}, got {by!r}.")
-    if lang not in LANGS:
-        raise UsageError(f"--lang: expected {' or '.join(LANGS)}, got {lang!r}.")
-    if scores is not None and (html is not None or publish):
-        raise UsageError(
-            "--scores: expected neither --html nor --publish beside it: they ask the champion. Leave it out."
-        )
+    _refuse(by, lang, scores is not None and (html is not None or publish))
     settings = settings_for(dataset, config)
     opened = consenting(open_dataset(dataset), settings.privacy.require_consent)
     asked = _asked(opened, settings, target, landmark, by, as_of, scores)
@@ -111,15 +104,8 @@ def paths(
         _write_csv(csv_file, report)
         screen.say(f"{len(report.rows)} paths written to {csv_file}")
     if html is not None:
-        _write_report(
-            screen,
-            html,
-            opened,
-            settings,
-            asked,
-            Plan(landmark, steps, support),
-            Choice(asked.target, by=by, lang=lang),
-        )
+        choice = Choice(asked.target, by=by, lang=lang)
+        _write_report(screen, html, opened, settings, asked, Plan(landmark, steps, support), choice)
     if publish:
         more["published"] = str(publish_page(screen, opened, settings, asked.now, Plan(landmark, steps, support)))
     screen.result({**report.document(), "by": by, **more})
@@ -128,6 +114,17 @@ def paths(
         f"leadlift experiment plan {dataset} NAME --first PAGE --then PAGE   (a rate is associated with a path, not caused "
         "by it: test before you rebuild)",
     )
+
+
+def _refuse(by: str, lang: str, scores_for_page: bool) -> None:
+    if by not in BY:
+        raise UsageError(f"--by: expected one of {', '.join(BY)}, got {by!r}.")
+    if lang not in LANGS:
+        raise UsageError(f"--lang: expected {' or '.join(LANGS)}, got {lang!r}.")
+    if scores_for_page:
+        raise UsageError(
+            "--scores: expected neither --html nor --publish beside it: they ask the champion. Leave it out."
+        )
 
 
 def _write_report(

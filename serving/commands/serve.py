@@ -35,9 +35,7 @@ def serve(
     screen = Screen()
     try:
         open_store(settings, name)
-    except (
-        StoreError
-    ) as silent:  # a server that is down or a file that is locked comes back; leads are scored meanwhile
+    except StoreError as silent:  # a server that is down, a file that is locked: it comes back
         screen.say(f"The store does not answer; only what requests bring is used until it does. {silent}")
     address, number = settings.serving.host, settings.serving.port
     _refuse_taken(address, number)

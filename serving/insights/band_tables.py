@@ -8,9 +8,9 @@ import numpy as np
 
 from serving.insights.choice import Choice
 from serving.insights.edition import Part
-from serving.insights.tables import Column, Row, Table, Words, finite, sign
+from serving.insights.tables import Column, Row, Table, Words, sign
 from training.cells import may_tell
-from training.groups import compared
+from training.groups import compared, plain
 from training.prepared_names import LEAST
 
 PEOPLE, CONVERTED, RATE = ("People", "Menschen"), ("Converted", "Konvertiert"), ("Rate", "Quote")
@@ -97,6 +97,6 @@ def _rows(
     kept = np.flatnonzero(people >= LEAST)
     columns = compared(hits[kept], people[kept], conversions, everybody)
     rows = zip(*(c.tolist() for c in columns), strict=True)
-    found = [finite(dict(zip(_FIELDS, row, strict=True))) for row in rows]
+    found = [plain(dict(zip(_FIELDS, row, strict=True))) for row in rows]
     note = FEW if len(told) < len(kinds) else ("", "")
     return [(*names[i], row) for i, row in zip(kept.tolist(), found, strict=True)], note

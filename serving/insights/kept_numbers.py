@@ -76,8 +76,8 @@ def _untold(
     keys: Sequence[str], tables: Mapping[str, Sequence[Counts]], channel: Sequence[str], values: Mapping[str, list[str]]
 ) -> dict[str, dict[str, list[Any]]]:  # fmt: skip
     """What may not be told of, by month and window: channels, sources (numbers), values; or anything at all."""
-    channels = sorted(set(channel))
-    of_source = np.array([channels.index(c) for c in channel], dtype=np.int64)
+    names, of_source = np.unique(np.array(channel, dtype=np.str_), return_inverse=True)
+    channels: list[str] = names.tolist()
     sources = tables["source"]
     groups: list[tuple[str, Sequence[Any], Sequence[Counts]]] = [
         ("all", [""], [_grouped(t, of_source * 0, 1) for t in sources]),
@@ -85,8 +85,8 @@ def _untold(
         *((name, values[name], tables[name]) for name in ATTRIBUTES),
     ]  # fmt: skip
     found = {
-        name: {key: [names[i] for i in few] for key, t in zip(keys, table, strict=True) if (few := too_few(t))}
-        for name, names, table in groups
+        name: {key: [known[i] for i in few] for key, t in zip(keys, table, strict=True) if (few := too_few(t))}
+        for name, known, table in groups
     }
     return found | {"source": {key: _few_of_each(t, of_source) for key, t in zip(keys, sources, strict=True)}}
 

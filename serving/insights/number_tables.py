@@ -9,6 +9,7 @@ from typing import Any
 from data.dataset import Dataset
 from data.records import DAY
 from data.settings import Settings
+from serving.insights.band_tables import PEOPLE
 from serving.insights.kept_numbers import Segments, keep_numbers
 from serving.insights.number_words import alarm_words, definitions, reading_words
 from serving.insights.shared_tables import sources_table, total_table
@@ -29,7 +30,6 @@ from training.touches import WholeTally
 from training.visit_counts import MonthTally
 
 DAYS, QUIET_DAYS = 28, 14
-PEOPLE: Words = ("People", "Menschen")
 
 
 def number_tables(folder: Path, dataset: Dataset, settings: Settings, now: int) -> tuple[list[Table], dict[str, Any]]:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from serving.insights.edition import Part, People
-from serving.insights.tables import finite, sign, told_of
-from training.groups import groups_of
+from serving.insights.tables import sign, told_of
+from training.groups import groups_of, plain
 from training.intervals import rate, wilson
 from training.prepared_names import BYS, LEAST
 
@@ -71,7 +71,7 @@ def _source_rows(part: Part, people: People) -> Rows:
 
 def _plain(group: dict[str, Any]) -> dict[str, Any]:
     """What is not known is null; so is a lift without an end, and what is told of fewer than LEAST who converted."""
-    found = finite(group)
+    found = plain(group)
     found = told_of(found["conversions"], found, "days_to_convert")
     found = told_of(
         found["conversions"] + found["cancelled"], found, "cancelled_share", "cancelled_low", "cancelled_high"

@@ -10,7 +10,6 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from math import isfinite
 from typing import Any
 
 from data.files import safe_cell
@@ -98,11 +97,6 @@ def table_of(document: Mapping[str, Any]) -> Table:
 def told_of(n: float | None, row: Row, *names: str) -> dict[str, Any]:
     """The row, of which these columns tell of n people: not known where they are fewer than LEAST."""
     return {**row} if n is not None and n >= LEAST else {**row, **dict.fromkeys(names)}
-
-
-def finite(row: Row) -> dict[str, Any]:
-    """What is not known, and what has no end, is null."""
-    return {k: None if isinstance(v, float) and not isfinite(v) else v for k, v in row.items()}
 
 
 def sign(claimed: bool, low: float | None, high: float | None) -> int:
